@@ -1,0 +1,92 @@
+"""The database: declarative base, engine, and the two kinds of session.
+
+A ReadSession may go wherever reading is asked for; a WriteSession may go wherever either is asked for.
+One commit, at the edge that opened the session; none is open across file, network or process work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NewType
+from uuid import UUID
+
+from sqlalchemy import BigInteger, DateTime, Engine, Enum, LargeBinary, MetaData, Text, Uuid, create_engine
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+
+ReadSession = NewType("ReadSession", Session)
+WriteSession = NewType("WriteSession", ReadSession)
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """Every table. Times carry their zone, whole numbers are 64 bits, JSON is JSONB."""
+
+    metadata = MetaData(naming_convention=NAMES)
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class
+        datetime: DateTime(timezone=True),
+        int: BigInteger(),
+        str: Text(),
+        bytes: LargeBinary(),
+        UUID: Uuid(),
+        dict[str, Any]: JSONB(),
+        list[Any]: JSONB(),
+    }
+
+
+def word(closed_list: type[StrEnum]) -> Enum:
+    """A column type that holds one word of a closed list, as text with a check constraint."""
+    return Enum(
+        closed_list,
+        native_enum=False,
+        create_constraint=True,
+        length=40,
+        values_callable=lambda words: [each.value for each in words],
+        name=closed_list.__name__.lower(),
+    )
+
+
+def psycopg_url(url: str) -> URL:
+    """The URL with psycopg 3 named as its driver and dead peers noticed within a minute."""
+    wanted = make_url(url).set(drivername="postgresql+psycopg")
+    alive = {"keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3"}
+    return wanted.update_query_dict({**alive, **dict(wanted.query)})
+
+
+def open_engine(url: str, *, pool_size: int = 10) -> Engine:
+    """An engine with a bounded pool. Connections are tried before use: the server may have restarted."""
+    return create_engine(
+        psycopg_url(url), pool_pre_ping=True, pool_size=pool_size, max_overflow=pool_size, pool_timeout=30
+    )
+
+
+class Sessions:
+    """Opens reading and writing sessions on one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._make = sessionmaker(engine, expire_on_commit=False)
+
+    @contextmanager
+    def reading(self) -> Iterator[ReadSession]:
+        """A session that is rolled back at its end."""
+        with self._make() as session:
+            session.connection(execution_options={"postgresql_readonly": True})
+            yield ReadSession(session)
+
+    @contextmanager
+    def writing(self) -> Iterator[WriteSession]:
+        """A session committed once, when the block ends without an exception."""
+        with self._make() as session, session.begin():
+            yield WriteSession(ReadSession(session))

@@ -1,0 +1,46 @@
+"""EvidenceError
+├── SettingsRefused     a setting is missing, unknown or unsafe      mend the setting
+├── NotFound            nothing by that name that the caller may see
+├── NotPermitted        the caller may not do this
+├── AlreadySettled      the thing has been decided by someone else   look again
+├── LogDisagrees        the custody log and a row do not agree       stop, call someone
+└── DatabaseAway        the database cannot be reached               try again
+"""
+
+from __future__ import annotations
+
+
+class EvidenceError(Exception):
+    """Something in the records room is not as it must be."""
+
+
+class SettingsRefused(EvidenceError):
+    """A setting is missing, unknown or unsafe; the sentence says which and what to do."""
+
+
+class NotFound(EvidenceError):
+    """There is nothing by that name that the caller may see."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} was not found")
+        self.what = what
+
+
+class NotPermitted(EvidenceError):
+    """The caller may not do this."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class AlreadySettled(EvidenceError):
+    """Someone else has decided this meanwhile."""
+
+
+class LogDisagrees(EvidenceError):
+    """The custody log and what it speaks of do not agree."""
+
+
+class DatabaseAway(EvidenceError):
+    """The database cannot be reached."""

@@ -1,0 +1,139 @@
+"""Closed lists: every word that is stored, with what it means. Pure."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a person or a token may be."""
+
+    OFFICER = "officer"
+    SUPERVISOR = "supervisor"
+    ADMINISTRATOR = "administrator"
+
+
+class AgentKind(StrEnum):
+    """Where an agent stands."""
+
+    DOCK = "dock"
+    SUITE = "suite"
+    WORKSTATION = "workstation"
+
+
+class ListedState(StrEnum):
+    """What is known of one file that a device says it holds."""
+
+    LISTED = "listed"
+    SETTLING = "settling"
+    WAITING = "waiting"
+    READING = "reading"
+    SENDING = "sending"
+    CHECKING = "checking"
+    RECEIPTED = "receipted"
+    GONE = "gone"
+    REFUSED = "refused"
+
+
+class ArrivalState(StrEnum):
+    """One claimed file on its way to being a master."""
+
+    SENDING = "sending"
+    STORED = "stored"
+    VERIFYING = "verifying"
+    RECEIPTED = "receipted"
+    FAILED = "failed"
+    WITHDRAWN = "withdrawn"
+
+
+class MasterRole(StrEnum):
+    """What a master's bytes are."""
+
+    MEDIA = "media"
+    SIDECAR = "sidecar"
+
+
+class RecordingKind(StrEnum):
+    """What sort of capture a recording is."""
+
+    BODY_WORN = "body_worn"
+    INTERVIEW = "interview"
+    OTHER = "other"
+
+
+class Condition(StrEnum):
+    """What the examination of a master's bytes found."""
+
+    UNEXAMINED = "unexamined"
+    SOUND = "sound"
+    DAMAGED = "damaged"
+    EMPTY = "empty"
+    UNKNOWN = "unknown"
+    HOSTILE = "hostile"
+    ENCRYPTED = "encrypted"
+
+
+class Playability(StrEnum):
+    """Whether a person can watch or hear a recording now."""
+
+    WAITING = "waiting"
+    PREPARING = "preparing"
+    PLAYABLE = "playable"
+    UNPLAYABLE = "unplayable"
+    FAILED = "failed"
+
+
+class RenditionKind(StrEnum):
+    """One technical form made from a master."""
+
+    PLAYBACK = "playback"
+    POSTER = "poster"
+    STORYBOARD = "storyboard"
+    WAVEFORM = "waveform"
+    FRAMES = "frames"
+
+
+class RenditionMethod(StrEnum):
+    """How a rendition is made. DIRECT copies nothing: the master's own bytes are served."""
+
+    DIRECT = "direct"
+    REMUX = "remux"
+    TRANSCODE = "transcode"
+    PICTURES = "pictures"
+
+
+class RenditionState(StrEnum):
+    """How far a rendition is."""
+
+    WANTED = "wanted"
+    MAKING = "making"
+    READY = "ready"
+    FAILED = "failed"
+
+
+class IncidentKind(StrEnum):
+    """What needs a person's attention."""
+
+    NOT_STORED = "not_stored"
+    UNPLUGGED = "unplugged"
+    REFUSED_FILE = "refused_file"
+    FIXITY_FAILED = "fixity_failed"
+    SAME_NAME_OTHER_BYTES = "same_name_other_bytes"
+    CLOCK_WRONG = "clock_wrong"
+    AGENT_SILENT = "agent_silent"
+
+
+class QuarantineDecision(StrEnum):
+    """A person's answer to a quarantined recording. Nothing is deleted by either."""
+
+    KEEP = "keep"
+    RELEASE = "release"
+
+
+class ActorKind(StrEnum):
+    """Who acts."""
+
+    PERSON = "person"
+    TOKEN = "token"  # noqa: S105 - a kind of actor, not a secret
+    AGENT = "agent"
+    SYSTEM = "system"
