@@ -74,9 +74,10 @@ def open_engine(url: str, *, pool_size: int = 10) -> Engine:
 class Sessions:
     """Opens reading and writing sessions on one engine."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, log_origin: str) -> None:
         self.engine = engine
-        self._make = sessionmaker(engine, expire_on_commit=False)
+        # The ledger reads the log's name here, so that no caller has to carry it.
+        self._make = sessionmaker(engine, expire_on_commit=False, info={"log_origin": log_origin})
 
     @contextmanager
     def reading(self) -> Iterator[ReadSession]:

@@ -1,0 +1,169 @@
+"""The closed list of what can happen, each with its sentence and its DPA 2018 s.62 operation. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from evidence.vocabulary import ActorKind
+
+
+class Operation(StrEnum):
+    """The operations that DPA 2018 s.62(1) wants logged; NONE for what is not one of them."""
+
+    COLLECTION = "collection"
+    ALTERATION = "alteration"
+    CONSULTATION = "consultation"
+    DISCLOSURE = "disclosure"
+    COMBINATION = "combination"
+    ERASURE = "erasure"
+    NONE = "none"
+
+
+class EventType(StrEnum):
+    """`thing.happened`. A retired name stays here as a comment and is never used again."""
+
+    DEVICE_SEEN = "device.seen"
+    DEVICE_CLOSED = "device.closed"
+    ARRIVAL_CLAIMED = "arrival.claimed"
+    ARRIVAL_STORED = "arrival.stored"
+    ARRIVAL_WITHDRAWN = "arrival.withdrawn"
+    ARRIVAL_FAILED = "arrival.failed"
+    MASTER_STORED = "master.stored"
+    MASTER_OFFERED_AGAIN = "master.offered_again"
+    RECORDING_REGISTERED = "recording.registered"
+    RECORDING_EXAMINED = "recording.examined"
+    RECORDING_QUARANTINED = "recording.quarantined"
+    QUARANTINE_DECIDED = "quarantine.decided"
+    OFFICER_ASSIGNED = "recording.officer_assigned"
+    SIDECAR_REGISTERED = "sidecar.registered"
+    SIDECAR_MATCHED = "sidecar.matched"
+    RECEIPT_ISSUED = "receipt.issued"
+    SOURCE_RELEASED = "source.released"
+    FIXITY_FAILED = "fixity.failed"
+    RENDITION_PLANNED = "rendition.planned"
+    RENDITION_MADE = "rendition.made"
+    RENDITION_FAILED = "rendition.failed"
+    RENDITION_RETRIED = "rendition.retried"
+    RENDITION_VIEWED = "rendition.viewed"
+    MASTER_VIEWED = "master.viewed"
+    HISTORY_READ = "history.read"
+    DETAILS_READ = "recording.details_read"
+    SEARCH_RUN = "search.run"
+    INCIDENT_OPENED = "incident.opened"
+    INCIDENT_CLOSED = "incident.closed"
+    AGENT_ENROLLED = "agent.enrolled"
+    AGENT_REVOKED = "agent.revoked"
+    ENROLMENT_OFFERED = "agent.enrolment_offered"
+    PERSON_CREATED = "person.created"
+    PERSON_CHANGED = "person.changed"
+    SIGNED_IN = "person.signed_in"
+    SIGN_IN_REFUSED = "person.sign_in_refused"
+    SIGNED_OUT = "person.signed_out"
+    TOKEN_CREATED = "token.created"  # noqa: S105 - the name of an event
+    TOKEN_REVOKED = "token.revoked"  # noqa: S105 - the name of an event
+    JOB_CANCELLED = "job.cancelled"
+    JOB_RETRIED = "job.retried"
+    SYSTEM_STARTED = "system.started"
+
+
+SAYS: Mapping[EventType, tuple[str, Operation]] = {
+    EventType.DEVICE_SEEN: ("{actor} saw {device} in {bay}, holding {files} files", Operation.COLLECTION),
+    EventType.DEVICE_CLOSED: ("{actor} closed the session of {device}: {because}", Operation.NONE),
+    EventType.ARRIVAL_CLAIMED: ("{actor} offered {name}, {size} bytes", Operation.COLLECTION),
+    EventType.ARRIVAL_STORED: ("the bytes of {name} reached the store, not yet checked", Operation.COLLECTION),
+    EventType.ARRIVAL_WITHDRAWN: ("{actor} withdrew {name}: {because}", Operation.COLLECTION),
+    EventType.ARRIVAL_FAILED: ("{name} did not arrive whole: {because}", Operation.COLLECTION),
+    EventType.MASTER_STORED: ("the master was read back, {size} bytes, and its digests agree", Operation.COLLECTION),
+    EventType.MASTER_OFFERED_AGAIN: ("{actor} offered the same bytes again as {name}", Operation.COLLECTION),
+    EventType.RECORDING_REGISTERED: ("registered as {reference} from {device}", Operation.COLLECTION),
+    EventType.RECORDING_EXAMINED: ("examined: {condition}, {because}", Operation.NONE),
+    EventType.RECORDING_QUARANTINED: ("set aside for a person: {because}", Operation.ALTERATION),
+    EventType.QUARANTINE_DECIDED: ("{actor} decided the quarantine: {decision}", Operation.ALTERATION),
+    EventType.OFFICER_ASSIGNED: ("{actor} named the recording officer", Operation.ALTERATION),
+    EventType.SIDECAR_REGISTERED: ("metadata file {name} kept as evidence ({kind})", Operation.COLLECTION),
+    EventType.SIDECAR_MATCHED: ("metadata file {name} read for this recording ({kind})", Operation.COMBINATION),
+    EventType.RECEIPT_ISSUED: ("receipt {receipt} issued to {actor}", Operation.COLLECTION),
+    EventType.SOURCE_RELEASED: ("{actor} let the source file go: {action}", Operation.ERASURE),
+    EventType.FIXITY_FAILED: ("the stored bytes are not those that were offered: {because}", Operation.NONE),
+    EventType.RENDITION_PLANNED: ("a {kind} copy is to be made ({method}): {because}", Operation.NONE),
+    EventType.RENDITION_MADE: ("a {kind} copy is ready ({method})", Operation.ALTERATION),
+    EventType.RENDITION_FAILED: ("the {kind} copy could not be made: {because}", Operation.NONE),
+    EventType.RENDITION_RETRIED: ("{actor} asked again for the {kind} copy", Operation.ALTERATION),
+    EventType.RENDITION_VIEWED: ("{actor} opened the {kind} copy", Operation.CONSULTATION),
+    EventType.MASTER_VIEWED: ("{actor} opened the master itself", Operation.CONSULTATION),
+    EventType.HISTORY_READ: ("{actor} read this history", Operation.CONSULTATION),
+    EventType.DETAILS_READ: ("{actor} read the details", Operation.CONSULTATION),
+    EventType.SEARCH_RUN: ("{actor} searched recordings, {found} on the page", Operation.CONSULTATION),
+    EventType.INCIDENT_OPENED: ("incident opened ({kind}): {because}", Operation.NONE),
+    EventType.INCIDENT_CLOSED: ("{actor} closed the incident ({kind})", Operation.ALTERATION),
+    EventType.AGENT_ENROLLED: ("agent {name} enrolled as {kind}", Operation.NONE),
+    EventType.AGENT_REVOKED: ("{actor} revoked agent {name}", Operation.NONE),
+    EventType.ENROLMENT_OFFERED: ("{actor} made a one-time code for a {kind}", Operation.NONE),
+    EventType.PERSON_CREATED: ("{actor} made an account with the role {role}", Operation.NONE),
+    EventType.PERSON_CHANGED: ("{actor} changed an account: {change}", Operation.NONE),
+    EventType.SIGNED_IN: ("{actor} signed in", Operation.NONE),
+    EventType.SIGN_IN_REFUSED: ("a sign-in was refused: {because}", Operation.NONE),
+    EventType.SIGNED_OUT: ("{actor} signed out", Operation.NONE),
+    EventType.TOKEN_CREATED: ("{actor} made an API token with the role {role}", Operation.NONE),
+    EventType.TOKEN_REVOKED: ("{actor} revoked an API token", Operation.NONE),
+    EventType.JOB_CANCELLED: ("{actor} cancelled {task}", Operation.ALTERATION),
+    EventType.JOB_RETRIED: ("{actor} asked again for {task}", Operation.ALTERATION),
+    EventType.SYSTEM_STARTED: ("{process} started, build {build}", Operation.NONE),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: an opaque reference goes into the log, the shown name only as a commitment."""
+
+    kind: ActorKind
+    id: str
+    shown: str
+    method: str = "none"
+
+    @classmethod
+    def system(cls, process: str) -> Actor:
+        """The product itself, acting for nobody in particular."""
+        return cls(ActorKind.SYSTEM, process, process)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Object:
+    """Bytes that an event speaks of."""
+
+    role: str
+    sha256: str
+    size: int
+    sha512: str | None = None
+    tree: str | None = None
+    version_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happened to one subject (a recording, a device, a person, the system).
+
+    `facts` holds nothing personal: whole numbers, text, lists and mappings of them. What names a person goes
+    into `personal`, field by field, and enters the log only as a salted commitment that can be erased.
+    """
+
+    type: EventType
+    subject: UUID
+    actor: Actor
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    personal: Mapping[str, str] = field(default_factory=dict)
+    objects: Sequence[Object] = ()
+
+
+def sentence(event_type: EventType, *, facts: Mapping[str, Any], actor: str) -> str:
+    """What happened, as a person would say it. A fact that was not recorded shows as `?`."""
+    return SAYS[event_type][0].format_map(_Known({**facts, "actor": actor}))
+
+
+class _Known(dict[str, Any]):
+    def __missing__(self, name: str) -> str:
+        return "?"
