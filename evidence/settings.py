@@ -58,7 +58,5 @@ class EvidenceSettings(BaseSettings):
 
 def in_words(error: ValidationError, *, prefix: str) -> str:
     """Pydantic's findings as sentences that name the environment variable."""
-    lines = [
-        f"{prefix}{'_'.join(str(part) for part in each['loc']).upper()}: {each['msg']}" for each in error.errors()
-    ]
+    lines = [f"{prefix}{'_'.join(str(part) for part in each['loc']).upper()}: {each['msg']}" for each in error.errors()]
     return "; ".join(lines)

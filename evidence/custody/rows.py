@@ -76,5 +76,3 @@ class Queued(Base):
     ingest_no: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
 
     __table_args__ = ({"schema": SCHEMA},)
-
-

@@ -53,7 +53,10 @@ class SignInAttempt(Base):
     address: Mapped[str]
     at: Mapped[datetime] = mapped_column(server_default=func.now())
 
-    __table_args__ = (Index("ix_sign_in_attempt_who", "sign_in_name", "at"), Index("ix_sign_in_attempt_from", "address", "at"))
+    __table_args__ = (
+        Index("ix_sign_in_attempt_who", "sign_in_name", "at"),
+        Index("ix_sign_in_attempt_from", "address", "at"),
+    )
 
 
 class ApiToken(Base):
