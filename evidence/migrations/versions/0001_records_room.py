@@ -57,13 +57,9 @@ def _keep_the_log_insert_only() -> None:
         "CREATE TRIGGER insert_only BEFORE UPDATE OR DELETE ON custody.event"
         " FOR EACH ROW EXECUTE FUNCTION custody.refuse()"
     )
-    op.execute(
-        "CREATE TRIGGER no_truncate BEFORE TRUNCATE ON custody.event EXECUTE FUNCTION custody.refuse()"
-    )
+    op.execute("CREATE TRIGGER no_truncate BEFORE TRUNCATE ON custody.event EXECUTE FUNCTION custody.refuse()")
     op.execute("CREATE TABLE custody.event_other PARTITION OF custody.event DEFAULT")
-    op.execute(
-        "CREATE TRIGGER no_truncate BEFORE TRUNCATE ON custody.event_other EXECUTE FUNCTION custody.refuse()"
-    )
+    op.execute("CREATE TRIGGER no_truncate BEFORE TRUNCATE ON custody.event_other EXECUTE FUNCTION custody.refuse()")
     op.execute(MAKE_MONTHS)
     op.execute("SELECT custody.make_months(3)")
 
@@ -146,9 +142,7 @@ def upgrade() -> None:
         postgresql_partition_by="RANGE (at)",
     )
     op.create_index("uq_event_id", "event", ["id", "at"], unique=True, schema="custody")
-    op.create_index(
-        "uq_event_subject_no", "event", ["subject", "subject_no", "at"], unique=True, schema="custody"
-    )
+    op.create_index("uq_event_subject_no", "event", ["subject", "subject_no", "at"], unique=True, schema="custody")
     op.create_table(
         "head",
         sa.Column("subject", sa.Uuid(), nullable=False),
@@ -179,9 +173,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column(
             "role",
-            sa.Enum(
-                "media", "sidecar", name="masterrole", native_enum=False, create_constraint=True, length=40
-            ),
+            sa.Enum("media", "sidecar", name="masterrole", native_enum=False, create_constraint=True, length=40),
             nullable=False,
         ),
         sa.Column("identity", sa.LargeBinary(), nullable=False),
@@ -289,9 +281,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["agent_id"], ["agent.id"], name=op.f("fk_docking_session_agent_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_docking_session")),
     )
-    op.create_index(
-        "ix_docking_session_wall", "docking_session", ["agent_id", "bay", "opened_at"], unique=False
-    )
+    op.create_index("ix_docking_session_wall", "docking_session", ["agent_id", "bay", "opened_at"], unique=False)
     op.create_table(
         "enrolment_code",
         sa.Column("code_hash", sa.LargeBinary(), nullable=False),
@@ -320,9 +310,7 @@ def upgrade() -> None:
     op.create_table(
         "recording",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column(
-            "number", sa.BigInteger(), server_default=sa.text("nextval('recording_number')"), nullable=False
-        ),
+        sa.Column("number", sa.BigInteger(), server_default=sa.text("nextval('recording_number')"), nullable=False),
         sa.Column(
             "kind",
             sa.Enum(
@@ -349,9 +337,7 @@ def upgrade() -> None:
         sa.Column("captured_as_stated", sa.Text(), nullable=True),
         sa.Column("captured_source", sa.Text(), nullable=True),
         sa.Column("clock_offset_ms", sa.BigInteger(), nullable=True),
-        sa.Column(
-            "registered_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
-        ),
+        sa.Column("registered_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column(
             "condition",
             sa.Enum(
@@ -637,9 +623,7 @@ def upgrade() -> None:
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["recording_id"], ["recording.id"], name=op.f("fk_rendition_recording_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rendition")),
-        sa.UniqueConstraint(
-            "recording_id", "kind", "recipe", name=op.f("uq_rendition_recording_id_kind_recipe")
-        ),
+        sa.UniqueConstraint("recording_id", "kind", "recipe", name=op.f("uq_rendition_recording_id_kind_recipe")),
     )
     op.create_index(
         "ix_rendition_failed",
@@ -666,9 +650,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("facts", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("findings", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column(
-            "registered_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
-        ),
+        sa.Column("registered_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(["master_id"], ["master.id"], name=op.f("fk_sidecar_master_id")),
         sa.ForeignKeyConstraint(["recording_id"], ["recording.id"], name=op.f("fk_sidecar_recording_id")),
         sa.PrimaryKeyConstraint("master_id", name=op.f("pk_sidecar")),
@@ -708,9 +690,7 @@ def upgrade() -> None:
         sa.Column("listed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(["arrival_id"], ["arrival.id"], name=op.f("fk_listed_file_arrival_id")),
-        sa.ForeignKeyConstraint(
-            ["session_id"], ["docking_session.id"], name=op.f("fk_listed_file_session_id")
-        ),
+        sa.ForeignKeyConstraint(["session_id"], ["docking_session.id"], name=op.f("fk_listed_file_session_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_listed_file")),
         sa.UniqueConstraint("session_id", "name_raw", name=op.f("uq_listed_file_session_id_name_raw")),
     )
@@ -730,9 +710,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["agent_id"], ["agent.id"], name=op.f("fk_provenance_agent_id")),
         sa.ForeignKeyConstraint(["arrival_id"], ["arrival.id"], name=op.f("fk_provenance_arrival_id")),
         sa.ForeignKeyConstraint(["master_id"], ["master.id"], name=op.f("fk_provenance_master_id")),
-        sa.ForeignKeyConstraint(
-            ["session_id"], ["docking_session.id"], name=op.f("fk_provenance_session_id")
-        ),
+        sa.ForeignKeyConstraint(["session_id"], ["docking_session.id"], name=op.f("fk_provenance_session_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_provenance")),
         sa.UniqueConstraint("arrival_id", name=op.f("uq_provenance_arrival_id")),
     )
@@ -775,9 +753,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_rendition_recording_id"), table_name="rendition")
     op.drop_index("ix_rendition_failed", table_name="rendition", postgresql_where=sa.text("state = 'failed'"))
     op.drop_table("rendition")
-    op.drop_index(
-        "uq_quarantine_open", table_name="quarantine", postgresql_where=sa.text("closed_at IS NULL")
-    )
+    op.drop_index("uq_quarantine_open", table_name="quarantine", postgresql_where=sa.text("closed_at IS NULL"))
     op.drop_index(op.f("ix_quarantine_recording_id"), table_name="quarantine")
     op.drop_index("ix_quarantine_listed", table_name="quarantine")
     op.drop_table("quarantine")
@@ -792,9 +768,7 @@ def downgrade() -> None:
         table_name="arrival",
         postgresql_where=sa.text("state NOT IN ('failed', 'withdrawn')"),
     )
-    op.drop_index(
-        "ix_arrival_unfinished", table_name="arrival", postgresql_where=sa.text("finished_at IS NULL")
-    )
+    op.drop_index("ix_arrival_unfinished", table_name="arrival", postgresql_where=sa.text("finished_at IS NULL"))
     op.drop_index(op.f("ix_arrival_session_id"), table_name="arrival")
     op.drop_index(op.f("ix_arrival_master_id"), table_name="arrival")
     op.drop_table("arrival")
