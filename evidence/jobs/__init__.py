@@ -1,4 +1,50 @@
 """Background work: what the rooms ask of it, and nothing of how it is done.
 
 A job is enqueued in the transaction of the row that it serves, and its result commits only behind `held`.
+Rows stay the truth; a job is the nudge. The engine behind this door is Procrastinate, driven by engine.py
+and worker.py, which only the process that runs workers imports.
 """
+
+from evidence.jobs.errors import JobsError, JobStopped, LeaseLost
+from evidence.jobs.port import (
+    Failure,
+    HeldJob,
+    JobRequest,
+    JobState,
+    JobStatus,
+    Lane,
+    Progress,
+    RunningJob,
+    TaskSpec,
+)
+from evidence.jobs.queue import cancel, dismiss, enqueue, enqueue_all, held, retry, status
+from evidence.jobs.rows import FailureReason
+from evidence.jobs.summary import QueueLine, SweepLine, Waiting, WorkerLine, waiting
+
+__all__ = [
+    "Failure",
+    "FailureReason",
+    "HeldJob",
+    "JobRequest",
+    "JobState",
+    "JobStatus",
+    "JobStopped",
+    "JobsError",
+    "Lane",
+    "LeaseLost",
+    "Progress",
+    "QueueLine",
+    "RunningJob",
+    "SweepLine",
+    "TaskSpec",
+    "Waiting",
+    "WorkerLine",
+    "cancel",
+    "dismiss",
+    "enqueue",
+    "enqueue_all",
+    "held",
+    "retry",
+    "status",
+    "waiting",
+]

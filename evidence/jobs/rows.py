@@ -59,9 +59,7 @@ class JobFailure(Base):
     at: Mapped[datetime] = mapped_column(server_default=func.now())
     acted_at: Mapped[datetime | None]
 
-    __table_args__ = (
-        Index("ix_job_failure_open", "queue", "at", postgresql_where=text("final AND acted_at IS NULL")),
-    )
+    __table_args__ = (Index("ix_job_failure_open", "queue", "at", postgresql_where=text("final AND acted_at IS NULL")),)
 
 
 class WorkerReport(Base):
