@@ -1,0 +1,53 @@
+"""Settings of the front desk, from `CONTINUITY_WEB_*` in the environment."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from evidence.errors import SettingsRefused
+from evidence.settings import in_words
+
+
+class WebSettings(BaseSettings):
+    """How pages are served and how long a sign-in lasts."""
+
+    model_config = SettingsConfigDict(env_prefix="CONTINUITY_WEB_", extra="ignore")
+
+    hosts: list[str] = Field(
+        default=["*"], description='Host names that pages are served under, as a JSON list; ["*"]: any'
+    )
+    idle_minutes: int = Field(default=15, ge=1, le=60, description="A sign-in ends after this long without a request")
+    session_hours: int = Field(default=12, ge=1, le=24, description="A sign-in ends after this long in any case")
+    attempts: int = Field(
+        default=5, ge=3, le=20, description="Failed sign-ins for one name in 15 minutes before it must wait"
+    )
+    attempts_from_address: int = Field(
+        default=50, ge=5, le=5000, description="Failed sign-ins from one address in 15 minutes before it must wait"
+    )
+    classification: str = Field(
+        default="OFFICIAL-SENSITIVE", max_length=40, description="Protective marking in the foot of each page"
+    )
+    time_zone: str = Field(default="Europe/London", description="Time zone that pages show; records are kept in UTC")
+    metrics_on_loopback: bool = Field(
+        default=False, description="Whether /metrics answers requests from this machine without a token"
+    )
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"{name!r} is not a time zone that this machine knows") from error
+        return name
+
+    @classmethod
+    def read(cls) -> WebSettings:
+        """Read and check. Raises SettingsRefused with a sentence that names the variable."""
+        try:
+            return cls()
+        except ValidationError as error:
+            raise SettingsRefused(in_words(error, prefix="CONTINUITY_WEB_")) from error
