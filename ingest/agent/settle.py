@@ -64,17 +64,23 @@ def decide(facts: Facts, *, settle_seconds: float, sure_after_seconds: float) ->
     """Whether a file may be read now."""
     if facts.written_to:
         return Decision(Verdict.WAITING, "Another program on this host is still writing it.", settle_seconds)
-    if facts.marked:
-        return Decision(Verdict.SETTLED, "the recorder marked its folder as complete")
-    if facts.unchanged_for >= settle_seconds:
-        return Decision(Verdict.SETTLED, f"unchanged for {facts.unchanged_for:.1f} s")
-    # A file that has changed before our eyes is judged by our eyes alone: its own time may be the camera's.
-    if facts.changes == 0 and facts.age is not None and facts.age >= sure_after_seconds:
-        return Decision(Verdict.SETTLED, f"last written {facts.age:.0f} s ago")
+    if because := _settled_because(facts, settle_seconds, sure_after_seconds):
+        return Decision(Verdict.SETTLED, because)
     left = settle_seconds - facts.unchanged_for
     if facts.changes:
         return Decision(Verdict.WAITING, f"It is still growing or changing ({facts.size} bytes now).", left)
     return Decision(Verdict.SETTLING, "Seen just now; looked at again to be sure that it is whole.", left)
+
+
+def _settled_because(facts: Facts, settle_seconds: float, sure_after_seconds: float) -> str | None:
+    if facts.marked:
+        return "the recorder marked its folder as complete"
+    if facts.unchanged_for >= settle_seconds:
+        return f"unchanged for {facts.unchanged_for:.1f} s"
+    # A file that has changed before our eyes is judged by our eyes alone: its own time may be the camera's.
+    if facts.changes == 0 and facts.age is not None and facts.age >= sure_after_seconds:
+        return f"last written {facts.age:.0f} s ago"
+    return None
 
 
 def age_of(mtime_ns: int, *, now_ns: int) -> float | None:

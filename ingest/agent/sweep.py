@@ -10,7 +10,6 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ingest.agent.errors import SourceUnreadable
 from ingest.agent.names import from_path
 from ingest.agent.sighting import Identity, Sighting, is_reparse_point, sighting_of, unreadable
 
