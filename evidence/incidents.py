@@ -43,7 +43,8 @@ def open_incident(session: WriteSession, trouble: Trouble, *, by: Actor) -> UUID
         "session_id": trouble.session_id,
         "recording_id": trouble.recording_id,
     }
-    made = session.scalars(insert(Incident).values(values).on_conflict_do_nothing().returning(Incident.id)).one_or_none()
+    adding = insert(Incident).values(values).on_conflict_do_nothing().returning(Incident.id)
+    made = session.scalars(adding).one_or_none()
     if made is not None:
         facts = {"kind": trouble.kind.value}
         personal = {"because": trouble.reason}

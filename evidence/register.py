@@ -102,7 +102,10 @@ def register_master(
     session.flush()
     _add_provenance(session, master, arrival)
     facts = {"size": verified.size, "lock": verified.lock_mode}
-    _say(session, EventType.MASTER_STORED, master.id, by, facts=facts, objects=[as_object(master)])
+    ledger.record(
+        session,
+        Event(type=EventType.MASTER_STORED, subject=master.id, actor=by, facts=facts, objects=[as_object(master)]),
+    )
     return master
 
 
@@ -125,7 +128,16 @@ def register_recording(
     session.refresh(recording, ["number"])
     facts = {"reference": recording_reference(recording.number), "kind": recording.kind.value}
     personal = {"device": arrival.device_label, "name": arrival.name_shown}
-    _say(session, EventType.RECORDING_REGISTERED, master.id, Actor.system("intake"), facts=facts, personal=personal)
+    ledger.record(
+        session,
+        Event(
+            type=EventType.RECORDING_REGISTERED,
+            subject=master.id,
+            actor=Actor.system("intake"),
+            facts=facts,
+            personal=personal,
+        ),
+    )
     tell_recordings(session, recording.id)
     return recording
 
@@ -166,7 +178,12 @@ def register_sidecar(
     session.flush()
     personal = {"name": arrival.name_shown}
     actor = Actor.system("intake")
-    _say(session, EventType.SIDECAR_REGISTERED, master.id, actor, facts={"kind": kind}, personal=personal)
+    ledger.record(
+        session,
+        Event(
+            type=EventType.SIDECAR_REGISTERED, subject=master.id, actor=actor, facts={"kind": kind}, personal=personal
+        ),
+    )
     return sidecar
 
 
@@ -176,7 +193,16 @@ def match_sidecar(session: WriteSession, sidecar: Sidecar, recording: Recording)
     session.flush()
     facts = {"kind": sidecar.kind, "sidecar": str(sidecar.master_id)}
     actor = Actor.system("intake")
-    _say(session, EventType.SIDECAR_MATCHED, recording.id, actor, facts=facts, personal={"name": sidecar.name_shown})
+    ledger.record(
+        session,
+        Event(
+            type=EventType.SIDECAR_MATCHED,
+            subject=recording.id,
+            actor=actor,
+            facts=facts,
+            personal={"name": sidecar.name_shown},
+        ),
+    )
 
 
 def offered_again(session: WriteSession, master: Master, arrival: Arrival, *, by: Actor) -> None:
@@ -184,7 +210,9 @@ def offered_again(session: WriteSession, master: Master, arrival: Arrival, *, by
     _add_provenance(session, master, arrival)
     facts = {"arrival": str(arrival.id)}
     personal = {"name": arrival.name_shown, "device": arrival.device_label}
-    _say(session, EventType.MASTER_OFFERED_AGAIN, master.id, by, facts=facts, personal=personal)
+    ledger.record(
+        session, Event(type=EventType.MASTER_OFFERED_AGAIN, subject=master.id, actor=by, facts=facts, personal=personal)
+    )
 
 
 def flag_same_name(session: WriteSession, recording: Recording) -> list[Recording]:
@@ -198,7 +226,9 @@ def flag_same_name(session: WriteSession, recording: Recording) -> list[Recordin
     ).all()
     if others:
         for each in [*others, recording]:
-            _flag(session, each, "same-name-other-bytes", "Another recording of this device has this name and other bytes")
+            _flag(
+                session, each, "same-name-other-bytes", "Another recording of this device has this name and other bytes"
+            )
     return list(others)
 
 
@@ -241,19 +271,3 @@ def _add_provenance(session: WriteSession, master: Master, arrival: Arrival) -> 
 
 def _officer(session: ReadSession, stated: str) -> UUID | None:
     return session.scalars(select(Person.id).where(Person.collar_number == stated.strip())).one_or_none()
-
-
-def _say(
-    session: WriteSession,
-    event_type: EventType,
-    subject: UUID,
-    by: Actor,
-    *,
-    facts: Mapping[str, Any],
-    personal: Mapping[str, str] | None = None,
-    objects: Sequence[Object] = (),
-) -> None:
-    event = Event(
-        type=event_type, subject=subject, actor=by, facts=facts, personal=personal or {}, objects=objects
-    )
-    ledger.record(session, event)

@@ -73,9 +73,7 @@ def enrol(session: WriteSession, said: Enrolling) -> Agent:
     ).one_or_none()
     if code is None or code.used_at is not None or code.expires_at < clock.now():
         raise CodeRefused("the enrolment code is unknown, has been used, or is out of date: ask for another")
-    agent = Agent(
-        id=new_id(), name=said.name, kind=code.kind, public_key=said.public_key, software=said.software[:200]
-    )
+    agent = Agent(id=new_id(), name=said.name, kind=code.kind, public_key=said.public_key, software=said.software[:200])
     session.add(agent)
     session.flush()
     code.used_at, code.agent_id = clock.now(), agent.id
@@ -83,7 +81,11 @@ def enrol(session: WriteSession, said: Enrolling) -> Agent:
     ledger.record(
         session,
         Event(
-            type=EventType.AGENT_ENROLLED, subject=agent.id, actor=actor_of(agent), facts=facts, personal={"name": agent.name}
+            type=EventType.AGENT_ENROLLED,
+            subject=agent.id,
+            actor=actor_of(agent),
+            facts=facts,
+            personal={"name": agent.name},
         ),
     )
     return agent
@@ -121,9 +123,7 @@ def grant_token(
     token = secrets.token_urlsafe(32)
     now = clock.now()
     session.execute(delete(AgentToken).where(AgentToken.agent_id == agent_id, AgentToken.expires_at < now))
-    session.add(
-        AgentToken(token_hash=_digest(token), agent_id=agent_id, expires_at=now + timedelta(seconds=seconds))
-    )
+    session.add(AgentToken(token_hash=_digest(token), agent_id=agent_id, expires_at=now + timedelta(seconds=seconds)))
     session.execute(update(Agent).where(Agent.id == agent_id).values(seen_at=now))
     return token, seconds
 

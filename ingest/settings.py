@@ -16,7 +16,9 @@ class IngestSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CONTINUITY_INGEST_", extra="forbid")
 
-    receipt_key_file: Path = Field(description="Ed25519 private key (PEM) that signs receipts; readable by its owner only")
+    receipt_key_file: Path = Field(
+        description="Ed25519 private key (PEM) that signs receipts; readable by its owner only"
+    )
     token_seconds: int = Field(default=900, ge=60, le=3600, description="Life of an agent's bearer token, in seconds")
     url_seconds: int = Field(default=3600, ge=60, le=43200, description="Life of a presigned part URL, in seconds")
     code_hours: int = Field(default=24, ge=1, le=168, description="Life of an enrolment code, in hours")
