@@ -1,0 +1,221 @@
+"""What an object store promises, whatever serves it.
+
+Masters live in a versioned bucket with Object Lock: written once, never altered, never deleted from here.
+Renditions live in a plain bucket: they can always be made again. keys.py says where each object lies,
+masters.py and renditions.py keep the promises over S3, s3.py alone speaks to the S3 library, and probe.py
+finds out before start-up whether a store deserves masters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal, Protocol
+
+LockMode = Literal["GOVERNANCE", "COMPLIANCE"]
+
+CHUNK = 1 << 20  # bytes in each piece of a read but the last
+
+
+@dataclass(frozen=True, slots=True)
+class StoreKey:
+    """An access key of one identity, and its secret."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSettings:
+    """Where the store is and as whom we speak to it.
+
+    `public_endpoint` is the store's address as docks reach it, named in presigned URLs; empty: `endpoint`.
+    `disposer` is needed by the probe alone, to show that the lock holds against one who may delete.
+    """
+
+    endpoint: str
+    ingest: StoreKey
+    reader: StoreKey
+    renditions: StoreKey
+    public_endpoint: str = ""
+    region: str = "us-east-1"
+    masters_bucket: str = "masters"
+    renditions_bucket: str = "renditions"
+    disposer: StoreKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """An Object Lock: until then the store refuses to delete the version. `until` is aware, to the second."""
+
+    mode: LockMode
+    until: datetime
+
+    def __post_init__(self) -> None:
+        if self.until.tzinfo is None:
+            raise ValueError("a lock date without a time zone is not a date")
+
+    @property
+    def kept_until(self) -> datetime:
+        """`until` rounded up to the whole second: stores keep no more, and none may end early."""
+        whole = self.until.replace(microsecond=0)
+        return whole if whole == self.until else whole + timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """An object as the store itself describes it. `version_id` is empty in a bucket without versions."""
+
+    key: str
+    version_id: str
+    size: int
+    etag: str
+    lock: Lock | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPart:
+    """A part of an unfinished upload, as the store lists it."""
+
+    number: int
+    size: int
+    etag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentPart:
+    """A part as its sender names it when an upload is completed: the store's ETag and its SHA-256 (hex).
+
+    The store asks for each part's digest again, and not every store lists them.
+    """
+
+    number: int
+    etag: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedPut:
+    """A PUT that anyone may make until it expires: exactly these headers, and a body that they describe."""
+
+    url: str
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRendition:
+    """A rendition as it was stored, with the digest of what was sent (SHA-256, lower-case hex)."""
+
+    key: str
+    size: int
+    sha256: str
+
+
+class Ranges(Protocol):
+    """Random access to one object. Safe to use from several threads."""
+
+    @property
+    def size(self) -> int:
+        """Bytes in the object."""
+        ...
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Exactly these bytes, fewer only where the object ends. Raises ShortRead, ObjectMissing, StoreAway."""
+        ...
+
+
+class MasterStore(Protocol):
+    """Keeps masters: written once, never altered, never deleted from here.
+
+    An upload is begun, filled through signed part URLs by those who hold the bytes, and completed; a small
+    object is one signed PUT and then confirmed. The store checks each part against the SHA-256 that is
+    signed into its URL. What `complete` and `confirm` return was asked of the store afterwards: it has the
+    agreed size and at least the agreed lock. Both may be repeated, whatever became of the first answer.
+    """
+
+    bucket: str
+
+    def begin(self, key: str, *, lock: Lock) -> str:
+        """Begin an upload whose object will be locked from its first moment; returns the upload's id."""
+        ...
+
+    def sign_part(
+        self, key: str, upload_id: str, *, number: int, size: int, sha256: str, expires: timedelta
+    ) -> SignedPut:
+        """A PUT of one part (1 to 10000) of exactly `size` bytes with this SHA-256 (hex)."""
+        ...
+
+    def sign_put(self, key: str, *, size: int, sha256: str, lock: Lock, expires: timedelta) -> SignedPut:
+        """A PUT of a whole small object, locked, which fails where the key is taken."""
+        ...
+
+    def stored_parts(self, key: str, upload_id: str) -> list[StoredPart]:
+        """The parts that have arrived, by number. Raises UploadGone."""
+        ...
+
+    def complete(self, key: str, upload_id: str, *, parts: Sequence[SentPart], size: int, lock: Lock) -> StoredObject:
+        """Make one object of the parts.
+
+        Raises PartsMissing where the store has not got exactly these, NotAsAgreed where they do not add
+        up to `size` (nothing is completed then), UploadGone, StoreAway (repeat it).
+        """
+        ...
+
+    def confirm(self, key: str, *, size: int, lock: Lock, version_id: str | None = None) -> StoredObject:
+        """Ask the store for the object; lock it where the lock is missing. Raises MasterMissing, NotAsAgreed."""
+        ...
+
+    def abort(self, key: str, upload_id: str) -> None:
+        """Forget an unfinished upload and its parts. Nothing happens where the store knows none."""
+        ...
+
+    def head(self, key: str, *, version_id: str | None = None) -> StoredObject:
+        """What the store says about the object now. Raises MasterMissing."""
+        ...
+
+    def read(self, key: str, *, version_id: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """The bytes from `start` to before `stop` (the end, where not given), in pieces of CHUNK bytes.
+
+        Never ends early in silence: raises ShortRead, MasterMissing or StoreAway instead.
+        """
+        ...
+
+    def ranges(self, key: str, *, version_id: str) -> Ranges:
+        """Random access. Raises MasterMissing at once."""
+        ...
+
+    def extend_lock(self, key: str, *, version_id: str, lock: Lock) -> StoredObject:
+        """Lock at least until then: a longer or stricter lock stays as it is. Raises NotAsAgreed."""
+        ...
+
+
+class RenditionStore(Protocol):
+    """Keeps what can be made again. The only store objects that this product may delete."""
+
+    bucket: str
+
+    def put_file(self, key: str, path: Path, *, content_type: str) -> StoredRendition:
+        """Store a file; its size is checked with the store before this returns."""
+        ...
+
+    def put_bytes(self, key: str, data: bytes, *, content_type: str) -> StoredRendition:
+        """Store a small rendition that is in memory."""
+        ...
+
+    def head(self, key: str) -> StoredObject:
+        """What the store says about it. Raises RenditionMissing."""
+        ...
+
+    def read(self, key: str, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """As MasterStore.read, raising RenditionMissing."""
+        ...
+
+    def ranges(self, key: str) -> Ranges:
+        """Random access. Raises RenditionMissing at once."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove it. Nothing happens where it is not there."""
+        ...

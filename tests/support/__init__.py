@@ -1,0 +1,1 @@
+"""What tests share: real servers, media made on the spot, a known cast."""
