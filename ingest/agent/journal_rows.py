@@ -1,0 +1,124 @@
+"""The journal's tables and the values read from them. Only journal.py and account.py ask it anything."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ingest.agent import clock
+from ingest.agent.digests import Digests
+from ingest.agent.protocol import FileState, SignedReceipt
+from ingest.agent.sighting import Identity, Sighting
+
+JOURNAL_FILE = "journal.sqlite3"
+VERSION = 1
+SCHEMA = """
+CREATE TABLE sessions (
+    id TEXT PRIMARY KEY, root BLOB NOT NULL, label TEXT NOT NULL, bay TEXT NOT NULL, kind TEXT NOT NULL,
+    dev INTEGER NOT NULL, ino INTEGER NOT NULL, opened_at TEXT NOT NULL,
+    clock_offset_ms INTEGER, clock_round_trip_ms INTEGER, closed_at TEXT, closed_because TEXT, close_told_at TEXT);
+CREATE TABLE listings (
+    session_id TEXT NOT NULL REFERENCES sessions, name BLOB NOT NULL, size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL, refused TEXT, listed_at TEXT NOT NULL, gone_at TEXT,
+    PRIMARY KEY (session_id, name)) WITHOUT ROWID;
+CREATE TABLE files (
+    id INTEGER PRIMARY KEY, session_id TEXT NOT NULL REFERENCES sessions, label TEXT NOT NULL, name BLOB NOT NULL,
+    size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, dev INTEGER NOT NULL, ino INTEGER NOT NULL,
+    state TEXT NOT NULL, reason TEXT, claimed_at TEXT NOT NULL, arrival_id TEXT,
+    sha256 TEXT, sha512 TEXT, tree TEXT,
+    UNIQUE (label, name, size, mtime_ns));
+CREATE INDEX files_by_session ON files (session_id);
+CREATE TABLE parts (
+    file_id INTEGER NOT NULL REFERENCES files, arrival_id TEXT NOT NULL, number INTEGER NOT NULL,
+    size INTEGER NOT NULL, sha256 TEXT NOT NULL, etag TEXT NOT NULL,
+    PRIMARY KEY (file_id, arrival_id, number)) WITHOUT ROWID;
+CREATE TABLE withdrawals (arrival_id TEXT PRIMARY KEY, reason TEXT NOT NULL);
+CREATE TABLE receipts (
+    file_id INTEGER PRIMARY KEY REFERENCES files, receipt_id TEXT NOT NULL, recording_id TEXT NOT NULL,
+    body BLOB NOT NULL, signature BLOB NOT NULL, key_id TEXT NOT NULL, kept_at TEXT NOT NULL);
+CREATE TABLE releases (
+    file_id INTEGER PRIMARY KEY REFERENCES files, action TEXT NOT NULL, intended_at TEXT NOT NULL,
+    done_at TEXT, told_at TEXT);
+CREATE TABLE incidents (
+    id INTEGER PRIMARY KEY, kind TEXT NOT NULL, session_id TEXT, name BLOB, reason TEXT NOT NULL,
+    opened_at TEXT NOT NULL, closed_at TEXT, closed_because TEXT);
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRow:
+    """One docking session: a device in a place, from when it was seen until it was taken away."""
+
+    id: str
+    root: bytes
+    label: str
+    bay: str
+    kind: str
+    dev: int
+    ino: int
+    opened_at: str
+    clock_offset_ms: int | None = None
+    clock_round_trip_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRow:
+    """One state of one file that was, or is to be, read; `digests` and `arrival_id` as far as the work has come."""
+
+    id: int
+    session_id: str
+    label: str
+    name: bytes
+    identity: Identity
+    state: FileState
+    arrival_id: str | None
+    digests: Digests | None
+
+
+@dataclass(frozen=True, slots=True)
+class SentPart:
+    """A part the store has acknowledged."""
+
+    number: int
+    size: int
+    sha256: str
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptReceipt:
+    """A verified receipt with the two facts that are looked up most."""
+
+    receipt_id: str
+    recording_id: str
+    signed: SignedReceipt
+
+
+FILE_ROWS = "SELECT id,session_id,label,name,size,mtime_ns,dev,ino,state,arrival_id,sha256,sha512,tree FROM files"
+
+
+def file_row(row: tuple[Any, ...]) -> FileRow:
+    """One row of FILE_ROWS as a value."""
+    file_id, session_id, label, name, size, mtime_ns, dev, ino, state, arrival_id, sha256, sha512, tree = row
+    return FileRow(
+        id=file_id,
+        session_id=session_id,
+        label=label,
+        name=name,
+        identity=Identity(size, mtime_ns, dev, ino),
+        state=FileState(state),
+        arrival_id=arrival_id,
+        digests=Digests(size, sha256, sha512, tree) if sha256 else None,
+    )
+
+
+def list_sightings(db: sqlite3.Connection, session_id: str, sightings: Iterable[Sighting]) -> None:
+    """Write sightings into a session's listing, within the caller's transaction."""
+    moment = clock.now_as_text()
+    db.executemany(
+        "INSERT INTO listings VALUES (?,?,?,?,?,?,NULL) ON CONFLICT DO UPDATE SET"
+        " size=excluded.size, mtime_ns=excluded.mtime_ns, refused=excluded.refused, gone_at=NULL",
+        [(session_id, one.name, one.identity.size, one.identity.mtime_ns, one.refused, moment) for one in sightings],
+    )
