@@ -17,8 +17,8 @@ from ingest.agent.settings import Kind
 class Priority(IntEnum):
     """Classes of urgency, as the server knows them; higher goes first."""
 
-    LIVE_CUSTODY = 100
-    ROUTINE = 50
+    LIVE_CUSTODY = 20
+    ROUTINE = 10
 
 
 def priority_of(kind: Kind) -> Priority:

@@ -93,7 +93,7 @@ class Digester:
         """Bytes fed so far."""
         return self._size
 
-    def feed(self, data: ReadableBuffer) -> None:
+    def update(self, data: ReadableBuffer) -> None:
         """Take the next bytes; they are not kept, and may be overwritten when this returns."""
         with memoryview(data) as whole, whole.cast("B") as octets:
             start = 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import os
 
 SEPARATOR = os.fsencode(os.sep)
@@ -44,6 +45,14 @@ def _shown(letter: str) -> str:
         return letter
     # Beyond ASCII always the long form, so that the letter U+0080 and the foreign byte 0x80 stay apart.
     return letter.encode("unicode_escape").decode("ascii") if letter < "\x80" else f"\\U{ord(letter):08x}"
+
+
+def as_label(name: bytes) -> str:
+    """A device's name as a label: as for people, at most 200 characters, and still no two alike."""
+    text = as_text(name)
+    if len(text) <= 200:
+        return text
+    return f"{text[:160]}… {hashlib.sha256(name).hexdigest()[:32]}"
 
 
 def as_b64(name: bytes) -> str:

@@ -30,7 +30,7 @@ FLAGS = (
 NO_ATIME = getattr(os, "O_NOATIME", 0)
 FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 
-SIGNED = (1 << 63) - 1  # some systems number files beyond what the journal's columns hold
+SIGNED = (1 << 63) - 1  # some systems number and date files beyond what journal and server hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,8 @@ class Sighting:
 
 def identity_of(facts: os.stat_result) -> Identity:
     """The identity in what the system says of a file."""
-    return Identity(facts.st_size, facts.st_mtime_ns, facts.st_dev & SIGNED, facts.st_ino & SIGNED)
+    written = max(-SIGNED, min(SIGNED, facts.st_mtime_ns))
+    return Identity(facts.st_size, written, facts.st_dev & SIGNED, facts.st_ino & SIGNED)
 
 
 def refusal_of(facts: os.stat_result) -> str | None:
