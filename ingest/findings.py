@@ -10,6 +10,8 @@ from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ingest.display import shown_text
+
 SENTENCE_LIMIT = 300
 EACH_CODE_LIMIT = 5
 
@@ -66,17 +68,16 @@ class FindingList:
     """Collects findings and stays small: a file with a million faults gives a handful and a count."""
 
     def __init__(self) -> None:
-        self._kept: dict[Finding, None] = {}
+        self._kept: dict[tuple[FindingCode, str], Finding] = {}
         self._met: Counter[FindingCode] = Counter()
 
     def add(self, code: FindingCode, sentence: str) -> None:
-        """Keep a finding; beyond a few of one code only their number is kept."""
-        finding = Finding(code, sentence[:SENTENCE_LIMIT])
-        if finding in self._kept:
+        """Keep a finding, its sentence made safe to show; beyond a few of one code only their number is kept."""
+        if (code, sentence) in self._kept:
             return
         self._met[code] += 1
         if self._met[code] <= EACH_CODE_LIMIT:
-            self._kept[finding] = None
+            self._kept[code, sentence] = Finding(code, shown_text(sentence)[:SENTENCE_LIMIT])
 
     def settled(self) -> tuple[Finding, ...]:
         """All that was kept, in the order met, then how many more of a code there were."""
@@ -85,4 +86,4 @@ class FindingList:
             for code, met in self._met.items()
             if met > EACH_CODE_LIMIT
         ]
-        return (*self._kept, *more)
+        return (*self._kept.values(), *more)

@@ -8,13 +8,13 @@ others are common knowledge that a force may find to be otherwise (docs/sidecars
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 
 from evidence.vocabulary import RecordingKind
 from ingest.camera_names import AXIS_CLIP, AXIS_CONTAINER, AXIS_REJECTED, CAMERAS, STAMP, Camera
+from ingest.display import shown, shown_text
 from ingest.findings import Finding, FindingCode, FindingList
 from ingest.stated import LONDON, Precision, StatedTime, ZoneSource, stated_reading
 
@@ -22,10 +22,8 @@ from ingest.stated import LONDON, Precision, StatedTime, ZoneSource, stated_read
 READABLE_NAME: Final = 255
 READABLE_FOLDERS: Final = 32
 
-_HIDDEN_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"})
-# Letters and marks that draw nothing, and are in none of those categories.
-_BLANK_LETTERS: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-_SHORT_ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+__all__ = ["NameFacts", "axis_container", "facts_from_name", "shown", "shown_text"]
+
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _TEXT_HINTS: Final = ("serial", "officer", "officer_id", "reference", "view")
 _NUMBER_HINTS: Final = ("segment", "chapter", "channel", "number")
@@ -60,20 +58,6 @@ class NameFacts:
     view: str | None = None
     important: bool = False
     findings: tuple[Finding, ...] = ()
-
-
-def shown(name: bytes) -> str:
-    r"""Show a name without letting it act: whatever hides, reorders or breaks a line becomes an escape.
-
-    No two names are shown alike: a byte that is not UTF-8 becomes `\xff`, a hidden character `\n`, `\u202e`
-    or `\U000e0001`, and a backslash `\\`.
-    """
-    return "".join("\\\\" if letter == "\\" else _visible(letter) for letter in _letters(name))
-
-
-def shown_text(text: str) -> str:
-    """Show words from a sidecar or a tag in the same way; a backslash in them stays one backslash."""
-    return "".join(map(_visible, text))
 
 
 def facts_from_name(relative_name: bytes, *, force_zone: tzinfo = LONDON) -> NameFacts:
@@ -211,19 +195,6 @@ def _time_text(match: re.Match[str]) -> str:
 
 def _letters(name: bytes) -> str:
     return name.decode("utf-8", "surrogateescape")
-
-
-def _visible(letter: str) -> str:
-    if letter == " " or (letter.isascii() and letter.isprintable()):
-        return letter
-    if unicodedata.category(letter) not in _HIDDEN_CATEGORIES and letter not in _BLANK_LETTERS:
-        return letter
-    code = ord(letter)
-    if letter in _SHORT_ESCAPES:
-        return _SHORT_ESCAPES[letter]
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as `surrogateescape` carries it
-        return f"\\x{code - 0xDC00:02x}"
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
 def _note_odd_characters(name: bytes, display: str, findings: FindingList) -> None:

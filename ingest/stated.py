@@ -20,9 +20,7 @@ LONDON: Final = ZoneInfo("Europe/London")
 EARLIEST_YEAR: Final = 1980
 LATEST_YEAR: Final = 2100
 
-_ISO = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s?(Z|z|[+-]\d\d:?\d\d)?", re.ASCII
-)
+_ISO = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(?:[.,]\d{1,9})?)? ?(Z|z|[+-]\d\d:?\d\d)?", re.ASCII)
 _EPOCH = re.compile(r"\d{9,10}(?:\.\d{1,6})?", re.ASCII)
 
 
@@ -97,20 +95,17 @@ def stated_iso(
     match = _ISO.fullmatch(text.strip())
     if match is None:
         return None
-    year, month, day, hour, minute = (int(match[n]) for n in range(1, 6))
-    micro = int((match[7] or "0").ljust(6, "0")[:6])
     try:
-        reading = datetime(year, month, day, hour, minute, int(match[6] or 0), micro, tzinfo=UTC)
-        if match[8]:
-            reading = reading.replace(tzinfo=datetime.strptime(match[8].upper(), "%z").tzinfo)
+        reading = datetime.fromisoformat(match[0].upper().replace(" ", "T", 1).replace(" ", ""))
     except ValueError:
         return None
+    reading = reading.replace(tzinfo=reading.tzinfo or UTC)
     return stated_reading(
         text.strip(),
         reading,
-        zone=ZoneSource.STATED if match[8] else otherwise,
+        zone=ZoneSource.STATED if match[2] else otherwise,
         force_zone=force_zone,
-        precision=Precision.SECOND if match[6] else Precision.MINUTE,
+        precision=Precision.SECOND if match[1] else Precision.MINUTE,
     )
 
 
