@@ -1,0 +1,292 @@
+"""Starts one walled-in child, listens to it, and says how it ended.
+
+A child is either FFmpeg's binary or `transcode.inside` (PyAV). It inherits pipes and nothing else; it gets its
+master as a scratch file that the wall names, or as byte ranges that this process reads for it. Every way of ending
+has its own word. The whole process group is killed on time-out and when the work is called off.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from transcode import sandbox
+from transcode.ending import Ending, How, Kept, how_it_ended
+from transcode.sandbox import Layer, Wall
+
+LARGEST_RANGE = 4 * 1024 * 1024
+PROGRESS = "{progress}"
+"""Stands in a command for the number of the descriptor that takes progress lines."""
+MESSAGE_LIMIT = 256 * 1024
+_ASKED = struct.Struct("<QI")
+_GIVEN = struct.Struct("<i")
+
+
+class Ranges(Protocol):
+    """Bytes that can be read at any place. `read_at` gives what there is, less than asked at the end only."""
+
+    @property
+    def size(self) -> int: ...
+
+    def read_at(self, offset: int, length: int) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What to run and what it may have. `argv` may hold PROGRESS.
+
+    `inside` names a task of transcode.inside, whose arguments are `task`; otherwise `argv` is a program.
+    `reads` are byte ranges served to the child, no more than `read_budget` bytes in all.
+    """
+
+    argv: tuple[str, ...] = ()
+    inside: str = ""
+    task: dict[str, object] = field(default_factory=dict)
+    wall: Wall
+    seconds: float
+    reads: Ranges | None = None
+    read_budget: int = 0
+    output_limit: int = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """Who hears what, while the child runs. `output` empty: standard output is kept for the Ending."""
+
+    stopping: threading.Event = field(default_factory=threading.Event)
+    progress: Callable[[str], None] | None = None
+    output: Callable[[bytes], None] | None = None
+
+
+class _Running:
+    """One child while it lives. Everything happens in the calling thread: the kernel ends a child with the thread
+    that started it, so that thread must be the one that waits.
+    """
+
+    def __init__(self, command: Command, listener: Listener) -> None:
+        self.command, self.listener = command, listener
+        self.messages, self.report, self.output = Kept(MESSAGE_LIMIT), bytearray(), bytearray()
+        self.lines, self.said, self.served = b"", 0, 0
+        self.verdict: How | None = None
+        self.selector = selectors.DefaultSelector()
+        self.ours: list[int] = []
+        self.reader: socket.socket | None = None
+        self.started = time.monotonic()
+        self.deadline = self.started + command.seconds
+
+    def start(self) -> None:
+        report, report_child = self._pipe()
+        progress, progress_child = self._pipe()
+        theirs = [report_child, progress_child]
+        reads_child = -1
+        if self.command.reads is not None:
+            self.reader, other = socket.socketpair()
+            reads_child = other.detach()
+            theirs.append(reads_child)
+        try:
+            wall = replace(
+                self.command.wall,
+                parent=os.getpid(),
+                report_fd=report_child,
+                seccomp_program=sandbox.seccomp_program(),
+            )
+            self.process = subprocess.Popen(
+                self._argv(wall, progress_child, reads_child),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=theirs,
+                start_new_session=True,
+                env={"LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "2"},
+                cwd="/",
+                bufsize=0,
+            )
+        finally:
+            for descriptor in theirs:
+                os.close(descriptor)
+        assert self.process.stdout is not None and self.process.stderr is not None  # noqa: S101 - for the type checker
+        self._listen(self.process.stdout.fileno(), self._take_output)
+        self._listen(self.process.stderr.fileno(), self.messages.take)
+        self._listen(report, self.report.extend)
+        self._listen(progress, self._take_progress)
+        if self.reader is not None:
+            self.selector.register(self.reader, selectors.EVENT_READ, None)
+
+    def _pipe(self) -> tuple[int, int]:
+        ours, theirs = os.pipe()
+        self.ours.append(ours)
+        return ours, theirs
+
+    def _argv(self, wall: Wall, progress: int, reads: int) -> list[str]:
+        python = [sys.executable, "-I", "-B"]
+        if not self.command.inside:
+            told = [argument.replace(PROGRESS, str(progress)) for argument in self.command.argv]
+            return [*python, "-S", str(Path(sandbox.__file__).resolve()), wall.as_json(), *told]
+        size = self.command.reads.size if self.command.reads is not None else 0
+        task = {**self.command.task, "progress_fd": progress, "reads_fd": reads, "size": size}
+        door = Path(__file__).resolve().parent / "inside" / "__main__.py"
+        return [*python, str(door), wall.as_json(), self.command.inside, json.dumps(task)]
+
+    def _listen(self, descriptor: int, take: Callable[[bytes], None]) -> None:
+        self.selector.register(descriptor, selectors.EVENT_READ, take)
+
+    def _take_output(self, data: bytes) -> None:
+        if self.listener.output is not None:
+            self.listener.output(data)
+            return
+        self.said += len(data)
+        if self.said > self.command.output_limit:
+            self._end(How.TOO_MUCH_OUTPUT)
+        else:
+            self.output += data
+
+    def _take_progress(self, data: bytes) -> None:
+        *whole, self.lines = (self.lines + data[:65536]).split(b"\n")
+        self.lines = self.lines[-4096:]
+        if self.listener.progress is not None:
+            for line in whole:
+                self.listener.progress(line[:4096].decode(errors="replace"))
+
+    def _serve(self, reader: socket.socket) -> None:
+        """Answer one request for a range: -1 and no bytes when the budget is spent or nothing is there."""
+        asked = _receive(reader, _ASKED.size)
+        source = self.command.reads
+        if len(asked) < _ASKED.size or source is None:
+            self.selector.unregister(reader)
+            return
+        offset, length = _ASKED.unpack(asked)
+        length = max(0, min(length, LARGEST_RANGE, source.size - offset))
+        if self.served + length > self.command.read_budget:
+            self._end(How.TOO_MUCH_READ)
+            return
+        data = source.read_at(offset, length) if length else b""
+        self.served += len(data)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            reader.sendall(_GIVEN.pack(len(data)) + data)
+
+    def _end(self, verdict: How) -> None:
+        self.verdict = self.verdict or verdict
+        self.kill()
+
+    def watch(self) -> None:
+        """Listen until the child's pipes are dry, or it is dead and something else holds them open."""
+        while self._has_pipes():
+            for key, _ in self.selector.select(timeout=0.1):
+                self._hear(key)
+            if self.listener.stopping.is_set():
+                self._end(How.STOPPED)
+            elif time.monotonic() > self.deadline:
+                self._end(How.TIMED_OUT)
+            if self.verdict is not None and not self._lives():
+                break
+
+    def _has_pipes(self) -> bool:
+        return any(key.data is not None for key in self.selector.get_map().values())
+
+    def _lives(self) -> bool:
+        return os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
+    def _hear(self, key: selectors.SelectorKey) -> None:
+        if key.data is None:
+            self._serve(key.fileobj)  # type: ignore[arg-type] # the only entry without a taker is our socket
+            return
+        data = os.read(key.fd, 1 << 18)
+        if data:
+            key.data(data)
+        else:
+            self.selector.unregister(key.fileobj)
+
+    def reap(self) -> None:
+        """Wait for the end of a child whose pipes are dry, no longer than it was given."""
+        while self._lives():
+            if self.listener.stopping.wait(0.005):
+                self._end(How.STOPPED)
+            elif time.monotonic() > self.deadline:
+                self._end(How.TIMED_OUT)
+
+    def kill(self) -> None:
+        """End the child and everything that it started."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+    def close(self) -> Ending:
+        """Kill what is left of the group, take the dead child's account, and say how it ended."""
+        self.kill()  # before the corpse is taken away: until then its number cannot be another's
+        _, status, used = os.wait4(self.process.pid, 0)
+        self.process.returncode = code = os.waitstatus_to_exitcode(status)
+        self._let_go()
+        cpu = used.ru_utime + used.ru_stime
+        layers, messages = _reported(bytes(self.report)), self.messages.lines()
+        left = self.command.wall.cpu_seconds - cpu
+        return Ending(
+            how=self.verdict or how_it_ended(code, messages, cpu_left=left, walled=bool(layers)),
+            code=abs(code),
+            output=bytes(self.output),
+            messages=messages,
+            seconds=time.monotonic() - self.started,
+            cpu_seconds=cpu,
+            peak_memory=used.ru_maxrss * 1024,
+            bytes_served=self.served,
+            layers=layers,
+        )
+
+    def _let_go(self) -> None:
+        self.selector.close()
+        for stream in (self.process.stdout, self.process.stderr, self.reader):
+            if stream is not None:
+                stream.close()
+        for descriptor in self.ours:
+            os.close(descriptor)
+
+
+def _receive(reader: socket.socket, length: int) -> bytes:
+    data = b""
+    while len(data) < length:
+        more = reader.recv(length - len(data))
+        if not more:
+            break
+        data += more
+    return data
+
+
+def _reported(report: bytes) -> tuple[Layer, ...]:
+    """The layers that the child says it put on, and the two that starting it gave."""
+    try:
+        found = [Layer(**layer) for layer in json.loads(report)] if report else []
+    except (ValueError, TypeError):
+        return ()
+    if not found:
+        return ()
+    ours = [Layer(name, stands=True, detail="given at the start") for name in ("own-session", "own-environment")]
+    return (*found, *ours)
+
+
+def run(command: Command, listener: Listener | None = None) -> Ending:
+    """Run one child to its end in the calling thread.
+
+    Raises what `command.reads` raises when the master cannot be read, after the child is dead, and OSError where
+    the machine cannot start a process. Everything that the child itself does wrong is in the Ending.
+    """
+    running = _Running(command, listener or Listener())
+    running.start()
+    try:
+        running.watch()
+        running.reap()
+    except BaseException:
+        running.kill()
+        running.close()
+        raise
+    return running.close()

@@ -1,0 +1,101 @@
+"""Decides what condition a master's bytes are in, and says it in a sentence for a person. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from evidence.vocabulary import Condition
+from transcode.ending import Ending, How
+from transcode.media import MediaFacts
+from transcode.signature import Seems, Signature
+
+POINTER_DEMUXERS: Final = ("hls", "dash", "concat", "sdp", "rtsp", "vobsub", "imf", "rtp")
+HOSTILE_ENDINGS: Final = {
+    How.OUT_OF_MEMORY: "Opening it asks for more memory than any recording needs",
+    How.CPU_LIMIT: "Opening it asks for more work than any recording needs",
+    How.TIMED_OUT: "Opening it takes longer than any recording takes",
+    How.FILE_LIMIT: "Opening it tries to write a file",
+    How.TOO_MUCH_READ: "Opening it reads on and on without finding an end",
+    How.TOO_MUCH_OUTPUT: "Its labels are larger than any recording's",
+    How.SIGNAL: "Opening it makes the decoder fail",
+}
+TOO_LARGE: Final = ("Picture size", "get_buffer() failed", "Cannot allocate memory", "Size of bitstream", "max_pixels")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What condition, and why, in words for a person."""
+
+    condition: Condition
+    sentence: str
+
+
+def judge(signature: Signature, ending: Ending, facts: MediaFacts | None, *, has_key: bool = False) -> Verdict:
+    """Judge a master by its first bytes, by how its examination ended, and by what that found.
+
+    `has_key`: the device laid an encryption key beside it. `facts` is nothing where the bytes were refused.
+    """
+    if signature.seems is Seems.EMPTY:
+        return Verdict(Condition.EMPTY, "The file is empty: the device wrote a name and no bytes.")
+    if signature.seems is Seems.POINTER:
+        said = f"This is {signature.name}, which names other files, and not a recording. Nothing it names was opened."
+        return Verdict(Condition.HOSTILE, said)
+    if ending.how in HOSTILE_ENDINGS:
+        return Verdict(Condition.HOSTILE, f"{HOSTILE_ENDINGS[ending.how]}; it was stopped. It is kept as it came.")
+    if facts is None:
+        return _refused(signature, ending, has_key=has_key)
+    verdict = _opened(facts, ending)
+    if verdict.condition is Condition.SOUND and signature.ends_early:
+        return Verdict(Condition.DAMAGED, "The file ends early: its header promises more sound than is there.")
+    return verdict
+
+
+def _refused(signature: Signature, ending: Ending, *, has_key: bool) -> Verdict:
+    said = " ".join(ending.messages)
+    refused_as = next((name for name in POINTER_DEMUXERS if f"[{name} @" in said and "not on whitelist" in said), "")
+    if refused_as:
+        sentence = f"FFmpeg takes this for a {refused_as} script, which can name other files. Nothing it names was opened."
+        return Verdict(Condition.HOSTILE, sentence)
+    if has_key:
+        return Verdict(Condition.ENCRYPTED, "The clip is encrypted; the device laid its key beside it. It is not damaged.")
+    if signature.seems is Seems.MEDIA:
+        return Verdict(Condition.DAMAGED, _what_is_missing(signature, said))
+    if signature.seems is Seems.BLANK:
+        return Verdict(Condition.DAMAGED, "The file holds nothing but zeros: the device reserved it and never wrote.")
+    return Verdict(Condition.UNKNOWN, f"This is {signature.name}, not a recording that can be played.")
+
+
+def _what_is_missing(signature: Signature, said: str) -> str:
+    if "moov atom not found" in said:
+        return (
+            "The recording was cut off before the device wrote its index (often a loss of power). "
+            "The pictures may still be in the file; it cannot be played as it is."
+        )
+    return f"It begins like {signature.name}, and cannot be read: {said[-300:] or 'its header makes no sense'}"
+
+
+def _opened(facts: MediaFacts, ending: Ending) -> Verdict:
+    if any(sign in message for message in ending.messages for sign in TOO_LARGE) and not facts.has_media:
+        return Verdict(Condition.HOSTILE, "It claims pictures larger than any camera makes. It is kept as it came.")
+    if not facts.pictures and not facts.sounds:
+        return Verdict(Condition.UNKNOWN, "It opens, and holds neither pictures nor sound.")
+    if not facts.has_media:
+        return Verdict(Condition.DAMAGED, f"It opens, but nothing in it can be decoded{_first_fault(facts)}.")
+    missing = [stream for stream in facts.streams if stream.beyond_end]
+    if missing:
+        share = max(stream.beyond_end / max(stream.indexed, 1) for stream in missing)
+        return Verdict(Condition.DAMAGED, f"The file ends early: {share:.0%} of what its index names is not there.")
+    if any("m3u8" in message for message in ending.messages):
+        said = "It plays, and hides a playlist that names other files. Nothing it names was opened."
+        return Verdict(Condition.DAMAGED, said)
+    if ending.messages:
+        return Verdict(Condition.DAMAGED, f"It opens, with errors: {ending.messages[0]}")
+    if any(stream.fault for stream in (*facts.pictures, *facts.sounds)):
+        return Verdict(Condition.DAMAGED, f"Part of it cannot be decoded{_first_fault(facts)}.")
+    return Verdict(Condition.SOUND, "It opens and decodes without a message.")
+
+
+def _first_fault(facts: MediaFacts) -> str:
+    fault = next((stream.fault for stream in facts.streams if stream.fault), None)
+    return f": {fault}" if fault else ""

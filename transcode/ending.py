@@ -1,0 +1,127 @@
+"""How a child ended: every way has its own word and its own sentence. Pure."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from enum import StrEnum
+
+from transcode.sandbox import Layer
+
+MESSAGE_LINES = 400
+
+
+class How(StrEnum):
+    """How a child ended."""
+
+    CLEAN = "clean"
+    WITH_MESSAGES = "with_messages"
+    EXIT_CODE = "exit_code"
+    SIGNAL = "signal"
+    TIMED_OUT = "timed_out"
+    CPU_LIMIT = "cpu_limit"
+    FILE_LIMIT = "file_limit"
+    OUT_OF_MEMORY = "out_of_memory"
+    TOO_MUCH_OUTPUT = "too_much_output"
+    TOO_MUCH_READ = "too_much_read"
+    NO_WALL = "no_wall"
+    STOPPED = "stopped"
+
+
+SAYS = {
+    How.CLEAN: "ended well",
+    How.WITH_MESSAGES: "ended, with messages",
+    How.EXIT_CODE: "ended with code {code}",
+    How.SIGNAL: "was ended by signal {code}",
+    How.TIMED_OUT: "was stopped after {seconds:.0f} seconds",
+    How.CPU_LIMIT: "used up its {cpu_seconds:.0f} CPU seconds",
+    How.FILE_LIMIT: "wrote more than this master can need",
+    How.OUT_OF_MEMORY: "asked for more memory than is allowed",
+    How.TOO_MUCH_OUTPUT: "said more than anyone asked",
+    How.TOO_MUCH_READ: "asked for more of the master than its budget",
+    How.NO_WALL: "could not be walled in and was not started",
+    How.STOPPED: "was called off",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a child ended and what it used. Times in seconds, memory in bytes.
+
+    `peak_memory` is the kernel's high-water mark of the child (wait4), which begins at what its parent held when
+    it forked: an upper bound.
+    """
+
+    how: How
+    code: int = 0
+    output: bytes = b""
+    messages: tuple[str, ...] = ()
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_memory: int = 0
+    bytes_served: int = 0
+    layers: tuple[Layer, ...] = ()
+
+    @property
+    def usable(self) -> bool:
+        """The child ended by itself and said so with code 0."""
+        return self.how in (How.CLEAN, How.WITH_MESSAGES)
+
+    def in_words(self) -> str:
+        """One sentence for a person, with the child's last words where there are any."""
+        said = SAYS[self.how].format(code=self.code, seconds=self.seconds, cpu_seconds=self.cpu_seconds)
+        last = self.messages[-1] if self.messages and not self.how == How.CLEAN else ""
+        return f"the child {said}" + (f" ({last})" if last else "")
+
+
+def how_it_ended(code: int, messages: tuple[str, ...], *, cpu_left: float, walled: bool) -> How:
+    """What an exit says. `code` is negative for a signal; `cpu_left` is what remained of the CPU limit, in seconds.
+
+    Code 0 is not enough: FFmpeg ends with 0 after a failed allocation, and only its messages tell.
+    """
+    if not walled and code != 0:
+        return How.NO_WALL
+    if code < 0:
+        return _by_signal(-code, cpu_left)
+    if code == 0:
+        return How.WITH_MESSAGES if messages else How.CLEAN
+    if cpu_left < 0.5:
+        return How.CPU_LIMIT
+    said = " ".join(messages[-20:])
+    if "File too large" in said:
+        return How.FILE_LIMIT
+    if "Cannot allocate memory" in said or "MemoryError" in said:
+        return How.OUT_OF_MEMORY
+    return How.EXIT_CODE
+
+
+def _by_signal(number: int, cpu_left: float) -> How:
+    if number == signal.SIGXFSZ:
+        return How.FILE_LIMIT
+    if number == signal.SIGXCPU or (number == signal.SIGKILL and cpu_left < 0.5):
+        return How.CPU_LIMIT
+    return How.SIGNAL
+
+
+class Kept:
+    """The first and the last of a stream, up to a limit: tags can be megabytes, and the end tells most."""
+
+    def __init__(self, limit: int) -> None:
+        self.half, self.head, self.tail, self.total = limit // 2, bytearray(), bytearray(), 0
+
+    def take(self, data: bytes) -> None:
+        self.total += len(data)
+        room = self.half - len(self.head)
+        self.head += data[:room] if room > 0 else b""
+        self.tail += data[room:] if room > 0 else data
+        del self.tail[: -self.half]
+
+    def lines(self) -> tuple[str, ...]:
+        text = (bytes(self.head) + bytes(self.tail)).decode(errors="backslashreplace")
+        found = [printable(line)[:500] for line in text.replace("\r", "\n").split("\n") if line.strip()]
+        return tuple(found[: MESSAGE_LINES // 2] + found[max(MESSAGE_LINES // 2, len(found) - MESSAGE_LINES // 2) :])
+
+
+def printable(line: str) -> str:
+    """The line with every control, bidirectional and invisible character spelt out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line.strip())

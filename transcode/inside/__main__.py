@@ -1,0 +1,30 @@
+"""Starts one task behind the wall: WALL-AS-JSON TASK ARGUMENTS-AS-JSON.
+
+Everything is imported first. Once the wall stands, no further module can be opened.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from transcode import sandbox
+from transcode.inside import opening, probe, remux, survey, tables
+
+TASKS = {"probe": probe.run, "remux": remux.run, "survey": survey.run, "tables": tables.run}
+
+
+def main(arguments: list[str]) -> None:
+    """Wall in, work, answer on standard output."""
+    wall, task, told = sandbox.Wall.from_json(arguments[0]), TASKS[arguments[1]], json.loads(arguments[2])
+    opening.prepare()
+    sandbox.put_on(wall)
+    sys.stdout.write(json.dumps(task(opening.Task(**told))))
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,148 @@
+"""Opens a master with PyAV under the guards of design: containers by list, no protocol but a plain file,
+pictures and streams bounded, tags that are not UTF-8 replaced.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import os
+import pkgutil
+import struct
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+import av
+import av.logging
+from av.container import InputContainer
+
+FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,mpegts,mpeg,mpegvideo,wav,mp3,asf,flv,aac,amr,amrnb,amrwb,"
+    "h264,hevc,m4v,ogg,flac,mxf,w64,caf,gsm"
+)
+"""The demuxers that may open a master. Not one of them follows a name to another file."""
+MAX_PIXELS = 50_000_000
+"""Above the largest camera: 8K is 33 million."""
+MAX_STREAMS = 32
+ONE_READ = 64 * 1024
+BLOCK = 1024 * 1024
+BLOCKS_KEPT = 24
+_ASKED = struct.Struct("<QI")
+_GIVEN = struct.Struct("<i")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What the parent tells a task. `path` names a scratch file; empty, bytes come over `reads_fd`."""
+
+    progress_fd: int
+    reads_fd: int
+    size: int
+    path: str = ""
+    folder: str = ""
+    other: str = ""
+    options: dict[str, object] = field(default_factory=dict)
+
+    def tell(self, microseconds: int) -> None:
+        """Say how far the work is, in FFmpeg's own progress words."""
+        os.write(self.progress_fd, f"out_time_us={microseconds}\nprogress=continue\n".encode())
+
+
+class NotServed(RuntimeError):
+    """The parent stopped serving: the end of this child, and no word about the master."""
+
+
+class ServedFile(io.RawIOBase):
+    """A master read through the parent, range by range. It has no name that FFmpeg could find neighbours by."""
+
+    def __init__(self, descriptor: int, size: int) -> None:
+        super().__init__()
+        self._channel, self._size, self._place = descriptor, size, 0
+        self._blocks: OrderedDict[int, bytes] = OrderedDict()
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Yes: the parent serves any place."""
+        return True
+
+    def tell(self) -> int:
+        """The place of the next read."""
+        return self._place
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Move. Nothing is read."""
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}[whence]
+        self._place = max(0, start + offset)
+        return self._place
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next bytes, to the end of their block at most; none at the end."""
+        if self._place >= self._size or size == 0:
+            return b""
+        number, start = divmod(self._place, BLOCK)
+        block = self._block(number)
+        data = block[start:] if size < 0 else block[start : start + size]
+        self._place += len(data)
+        return data
+
+    def _block(self, number: int) -> bytes:
+        """One block of the master, kept for the next time: demuxers hop between streams."""
+        if number in self._blocks:
+            self._blocks.move_to_end(number)
+            return self._blocks[number]
+        # Plain write and read: the wall refuses the socket calls.
+        os.write(self._channel, _ASKED.pack(number * BLOCK, BLOCK))
+        (given,) = _GIVEN.unpack(self._exactly(_GIVEN.size))
+        block = self._exactly(given)
+        if not block:
+            raise NotServed
+        self._blocks[number] = block
+        if len(self._blocks) > BLOCKS_KEPT:
+            self._blocks.popitem(last=False)
+        return block
+
+    def _exactly(self, length: int) -> bytes:
+        data = bytearray()
+        while len(data) < length:
+            more = os.read(self._channel, length - len(data))
+            if not more:
+                raise NotServed
+            data += more
+        return bytes(data)
+
+
+def prepare() -> None:
+    """Load what Python and FFmpeg load late, and let FFmpeg's errors go to standard error."""
+    for module in pkgutil.walk_packages(av.__path__, "av."):
+        # `datasets` downloads and `__main__` is a program; the rest PyAV loads when it first meets a kind of stream.
+        if module.name not in ("av.datasets", "av.__main__"):
+            importlib.import_module(module.name)
+    av.logging.restore_default_callback()
+    av.logging.set_libav_level(av.logging.ERROR)
+
+
+class Master:
+    """The master that a task works on, however its bytes come."""
+
+    def __init__(self, task: Task) -> None:
+        self.bytes: io.RawIOBase = open(task.path, "rb", buffering=0) if task.path else ServedFile(task.reads_fd, task.size)
+        self._name = f"file:{task.path}" if task.path else None
+
+    def opened(self) -> InputContainer:
+        """As a container. Raises av.FFmpegError where it is refused."""
+        self.bytes.seek(0)
+        return guarded(self._name or self.bytes)
+
+
+def guarded(source: str | io.RawIOBase) -> InputContainer:
+    """Open a container with every guard on. Raises av.FFmpegError where it is refused."""
+    guards = {
+        "format_whitelist": FORMATS,
+        "protocol_whitelist": "file",
+        "max_pixels": str(MAX_PIXELS),
+        "max_streams": str(MAX_STREAMS),
+    }
+    return av.open(source, mode="r", options=guards, metadata_errors="replace", buffer_size=ONE_READ)

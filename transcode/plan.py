@@ -1,0 +1,273 @@
+"""Decides how a master becomes playable, and says why. Pure: facts in, a plan in words and numbers out.
+
+Playable first: what a browser plays is served as it is; what only sits in the wrong container is copied packet by
+packet; only the rest is encoded again, by the one recipe that keeps every frame where it was. What browsers play
+was measured in Chromium 156 (docs/decisions) and narrowed to what others play too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from evidence.vocabulary import Condition, RenditionMethod
+from transcode.media import MediaFacts, StreamFacts
+from transcode.storyboard import Storyboard, storyboard
+
+RECIPE: Final = "playback-1"
+"""Changes when the same master would come out differently."""
+MIB: Final = 1 << 20
+SHORT_SIDE: Final = 720
+FULL_HD_30: Final = 1920 * 1080 * 30
+H264_PROFILES: Final = ("Baseline", "Constrained Baseline", "Main", "High", "Constrained High", "Progressive High")
+EIGHT_BIT_420: Final = ("yuv420p", "yuvj420p")
+LARGEST_H264: Final = 4096 * 2304
+MP4_SOUND: Final = ("aac", "mp3")
+WEBM_PICTURE: Final = ("vp8", "vp9", "av1")
+WEBM_SOUND: Final = ("opus", "vorbis")
+WAV_SOUND: Final = ("pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_alaw", "pcm_mulaw")
+GAP_BOMB_MS: Final = 30 * 60 * 1000
+"""Pictures further apart than this are not filled in between, whatever asks for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the work may use: wall and CPU seconds, bytes of one output file."""
+
+    seconds: float
+    cpu_seconds: int
+    file_size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How one master becomes playable. `reason` is for a person. Stream numbers are the master's.
+
+    `filters` are FFmpeg's, in order. `pictures` is nothing where they are made later, from key frames.
+    """
+
+    method: RenditionMethod
+    reason: str
+    content_type: str
+    file_name: str = ""
+    picture: int | None = None
+    sounds: tuple[int, ...] = ()
+    encode_sound: bool = False
+    fragmented: bool = True
+    filters: tuple[tuple[str, str], ...] = ()
+    sound_filters: tuple[tuple[int, str], ...] = ()
+    waveform_channels: int = 0
+    pictures: Storyboard | None = None
+    limits: Limits
+    recipe: str = RECIPE
+
+    @property
+    def with_ffmpeg(self) -> bool:
+        """The work is FFmpeg's, on a scratch copy; otherwise PyAV copies packets from ranges, or nothing is made."""
+        return self.method is RenditionMethod.TRANSCODE or self.encode_sound
+
+
+@dataclass(frozen=True, slots=True)
+class Unplayable:
+    """Nothing can be made of this master that a person could watch or hear, and why."""
+
+    reason: str
+
+
+def decide(facts: MediaFacts | None, condition: Condition, *, longest_hours: float = 12) -> Plan | Unplayable:
+    """How to make a master playable. A damaged one is encoded again, so that no player stops at the damage."""
+    if facts is None or not facts.has_media:
+        return Unplayable("there is nothing in it that can be decoded")
+    limits = limits_for(facts, longest_hours=longest_hours)
+    if not facts.pictures:
+        return _sound_only(facts, limits)
+    picture = facts.pictures[0]
+    hindrance = _why_not_copied(facts, picture, condition)
+    if hindrance:
+        return transcode(facts, hindrance, limits)
+    sound_fits = all(sound.codec in MP4_SOUND for sound in facts.sounds[:1])
+    if facts.is_mp4 and sound_fits and not (facts.fragmented and picture.reordered):
+        return Plan(
+            method=RenditionMethod.DIRECT,
+            reason=f"{picture.codec} in MP4 plays in a browser as it is; nothing is copied",
+            content_type="video/mp4",
+            limits=limits,
+        )
+    return _copied(facts, picture, limits)
+
+
+def fallback(facts: MediaFacts, because: str, *, longest_hours: float = 12) -> Plan | Unplayable:
+    """What to do when a copy did not succeed: encode."""
+    limits = limits_for(facts, longest_hours=longest_hours)
+    if not facts.pictures:
+        return _encoded_sound(facts, because, limits)
+    return transcode(facts, because, limits)
+
+
+def _why_not_copied(facts: MediaFacts, picture: StreamFacts, condition: Condition) -> str:
+    """Why the pictures cannot be used as they are; empty where they can."""
+    if condition is Condition.DAMAGED:
+        return "the master is damaged: encoded again, so that a player does not stop at the damage"
+    if picture.codec in WEBM_PICTURE and _is_web(facts, picture):
+        return ""
+    if picture.codec != "h264":
+        return f"browsers do not all play {picture.codec}"
+    if picture.profile not in H264_PROFILES or picture.pixel_format not in EIGHT_BIT_420:
+        return f"browsers do not all play H.264 {picture.profile} with {picture.pixel_format} pictures"
+    if picture.width * picture.height > LARGEST_H264:
+        return f"pictures of {picture.width} by {picture.height} are more than browsers play"
+    if not facts.length_ms or not picture.widest_gap_ms:
+        return "its pictures have no times that a player could go by"
+    return _why_not_remuxed(facts, picture)
+
+
+def _why_not_remuxed(facts: MediaFacts, picture: StreamFacts) -> str:
+    if facts.is_mp4:
+        return ""
+    if picture.interlaced:
+        return f"interlaced pictures cannot be copied from {facts.container} field by field"
+    if picture.untimed and picture.reordered:
+        return f"{facts.container} does not say when its reordered pictures are shown"
+    return ""
+
+
+def _is_web(facts: MediaFacts, picture: StreamFacts) -> bool:
+    if picture.pixel_format not in EIGHT_BIT_420:
+        return False
+    return "webm" in facts.container or (facts.is_mp4 and picture.codec == "av1")
+
+
+def _copied(facts: MediaFacts, picture: StreamFacts, limits: Limits) -> Plan:
+    """Packets into a container that browsers play. Reordered pictures go into a plain file with the index first:
+    in fragments Chromium shows each of them two frames off.
+    """
+    if picture.codec in WEBM_PICTURE and all(sound.codec in WEBM_SOUND for sound in facts.sounds[:1]):
+        return Plan(
+            method=RenditionMethod.DIRECT,
+            reason=f"{picture.codec} in WebM plays in a browser as it is; nothing is copied",
+            content_type="video/webm",
+            limits=limits,
+        )
+    foreign = [sound.codec for sound in facts.sounds if sound.codec not in MP4_SOUND]
+    why = "fragments and reordered pictures do not go together" if facts.is_mp4 and not foreign else ""
+    why = why or f"{picture.codec} is fine, {'its sound' if facts.is_mp4 else facts.container} is not"
+    said = f"packets are copied: {why}"
+    return Plan(
+        method=RenditionMethod.REMUX,
+        reason=f"{said}; the sound ({', '.join(map(str, foreign))}) is encoded again" if foreign else said,
+        content_type="video/mp4",
+        file_name="playback.mp4",
+        picture=picture.index,
+        sounds=tuple(sound.index for sound in facts.sounds),
+        encode_sound=bool(foreign),
+        sound_filters=_sound_filters(facts) if foreign else (),
+        fragmented=not picture.reordered,
+        limits=limits,
+    )
+
+
+def transcode(facts: MediaFacts, because: str, limits: Limits) -> Plan:
+    """Encode by the recipe: every frame kept, at its own time."""
+    picture = facts.pictures[0]
+    gap = max((stream.widest_gap_ms or 0) for stream in facts.pictures)
+    return Plan(
+        method=RenditionMethod.TRANSCODE,
+        reason=f"encoded again: {because}",
+        content_type="video/mp4",
+        file_name="playback.mp4",
+        picture=picture.index,
+        sounds=tuple(sound.index for sound in facts.sounds),
+        encode_sound=bool(facts.sounds),
+        filters=_picture_filters(picture),
+        sound_filters=_sound_filters(facts),
+        waveform_channels=_waveform_channels(facts),
+        pictures=storyboard(facts) if facts.length_ms and gap < GAP_BOMB_MS else None,
+        limits=limits,
+    )
+
+
+def _sound_only(facts: MediaFacts, limits: Limits) -> Plan:
+    sound = facts.sounds[0]
+    direct = {
+        "wav": ("audio/wav", WAV_SOUND),
+        "mp3": ("audio/mpeg", ("mp3",)),
+        "flac": ("audio/flac", ("flac",)),
+        "ogg": ("audio/ogg", WEBM_SOUND),
+        "matroska,webm": ("audio/webm", WEBM_SOUND),
+    }
+    content_type, codecs = direct.get(facts.container, ("audio/mp4", MP4_SOUND if facts.is_mp4 else ()))
+    if sound.codec in codecs and sound.channels <= 8 and not (facts.is_mp4 and facts.fragmented):
+        why = f"{sound.codec} sound in {content_type.partition('/')[2]} plays in a browser as it is; nothing is copied"
+        return Plan(method=RenditionMethod.DIRECT, reason=why, content_type=content_type, limits=limits)
+    if all(each.codec == "aac" for each in facts.sounds):
+        return Plan(
+            method=RenditionMethod.REMUX,
+            reason=f"packets are copied: aac sound is fine, {facts.container} is not",
+            content_type="audio/mp4",
+            file_name="playback.m4a",
+            sounds=tuple(each.index for each in facts.sounds),
+            fragmented=False,
+            limits=limits,
+        )
+    return _encoded_sound(facts, f"browsers do not all play {sound.codec} in {facts.container}", limits)
+
+
+def _encoded_sound(facts: MediaFacts, because: str, limits: Limits) -> Plan:
+    return Plan(
+        method=RenditionMethod.TRANSCODE,
+        reason=f"encoded again: {because}",
+        content_type="audio/mp4",
+        file_name="playback.m4a",
+        sounds=tuple(sound.index for sound in facts.sounds),
+        encode_sound=True,
+        sound_filters=_sound_filters(facts),
+        waveform_channels=_waveform_channels(facts),
+        limits=limits,
+    )
+
+
+def _picture_filters(picture: StreamFacts) -> tuple[tuple[str, str], ...]:
+    """Deinterlace frame by frame, bring the short side to 720 or less, make sides even. FFmpeg turns by itself."""
+    filters: list[tuple[str, str]] = []
+    if picture.interlaced:
+        filters.append(("yadif", "mode=send_frame:deint=interlaced"))
+    width, height = picture.shown_size
+    if min(width, height) > SHORT_SIDE:
+        filters.append(("scale", f"-2:{SHORT_SIDE}" if width >= height else f"{SHORT_SIDE}:-2"))
+    elif width % 2 or height % 2:
+        filters.append(("scale", "max(2\\,trunc(iw/2)*2):max(2\\,trunc(ih/2)*2)"))
+    filters.append(("format", "yuv420p"))
+    return tuple(filters)
+
+
+def _sound_filters(facts: MediaFacts) -> tuple[tuple[int, str], ...]:
+    """Four channels keep their order only when they are called quad; more than two others are mixed to two."""
+    told = []
+    for sound in facts.sounds:
+        if sound.channels == 4:
+            told.append((sound.index, "pan=quad|c0=c0|c1=c1|c2=c2|c3=c3"))
+        elif sound.channels > 2:
+            told.append((sound.index, "aformat=channel_layouts=stereo"))
+    return tuple(told)
+
+
+def _waveform_channels(facts: MediaFacts) -> int:
+    return min(facts.sounds[0].channels, 2) if facts.sounds else 0
+
+
+def limits_for(facts: MediaFacts, *, longest_hours: float) -> Limits:
+    """Time and room by what is in the master: 30 s and four times its length at 1080p30, and more with more pixels."""
+    seconds = facts.length_ms / 1000 or min(facts.size / 50_000, 12 * 3600)
+    frames = 0.0
+    load = out = 0.1
+    if facts.pictures:
+        picture = facts.pictures[0]
+        frames = picture.frame_count or seconds * picture.frames_a_second
+        # A gap in time costs no work: what counts is frames, not the length that they are spread over.
+        seconds = min(seconds, max(frames / picture.frames_a_second, 1.0)) if picture.frame_count else seconds
+        load = picture.width * picture.height * picture.frames_a_second / FULL_HD_30
+        out = min(load, 0.5)
+    allowed = min(60 + seconds * (4 * load + 6 * out + 1), longest_hours * 3600)
+    room = 64 * MIB + int(frames * 120_000 + seconds * 64_000) + facts.size // 8
+    copied = 32 * MIB + facts.size + facts.size // 8
+    return Limits(seconds=allowed, cpu_seconds=int(allowed * 4) + 10, file_size=max(room, copied))

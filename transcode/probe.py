@@ -1,0 +1,97 @@
+"""Examines a master: first bytes here, everything else by a child behind the wall."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from transcode import child, sandbox
+from transcode.child import Command, Listener, Ranges
+from transcode.condition import Verdict, judge
+from transcode.ending import Ending, How
+from transcode.errors import JobStopped, ProbeFailed, SandboxRefused
+from transcode.media import MediaFacts
+from transcode.sandbox import Wall
+from transcode.settings import TranscodeSettings
+from transcode.signature import HEAD, Seems, Signature, signature
+
+NEEDED_LAYERS = ("landlock-files", "seccomp")
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What is known of a master after looking at it. `facts` is nothing where the bytes were refused."""
+
+    verdict: Verdict
+    facts: MediaFacts | None
+    signature: Signature
+    ending: Ending
+
+
+class FileRanges:
+    """A file of ours as ranges. The caller closes it."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb")
+        self.size = path.stat().st_size
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Bytes at a place, less than asked at the end only."""
+        self._file.seek(offset)
+        return self._file.read(length)
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._file.close()
+
+
+def examine(
+    source: Ranges,
+    settings: TranscodeSettings,
+    *,
+    has_key: bool = False,
+    stopping: threading.Event | None = None,
+) -> Examination:
+    """Look at a master without downloading it.
+
+    Raises ProbeFailed where the examination itself broke (which says nothing about the master), SandboxRefused,
+    JobStopped, and whatever reading the source raises.
+    """
+    seen = signature(source.read_at(0, min(HEAD, source.size)) if source.size else b"", source.size)
+    if seen.seems in (Seems.EMPTY, Seems.POINTER, Seems.KEY):
+        ending = Ending(how=How.CLEAN)
+        return Examination(judge(seen, ending, None, has_key=has_key), None, seen, ending)
+    insist_on_wall(settings)
+    wall = Wall(cpu_seconds=int(settings.probe_seconds), address_space=settings.child_memory, file_size=0)
+    command = Command(
+        inside="probe", wall=wall, seconds=settings.probe_seconds, reads=source, read_budget=settings.probe_bytes
+    )
+    ending = child.run(command, Listener(stopping=stopping or threading.Event()))
+    facts = _facts(ending)
+    return Examination(judge(seen, ending, facts, has_key=has_key), facts, seen, ending)
+
+
+def insist_on_wall(settings: TranscodeSettings) -> None:
+    """Raise SandboxRefused where the settings demand layers that this host lacks."""
+    missing = tuple(name for name in sandbox.missing(sandbox.layers()) if name in NEEDED_LAYERS)
+    if missing and settings.sandbox == "required":
+        raise SandboxRefused(missing)
+
+
+def _facts(ending: Ending) -> MediaFacts | None:
+    """Believe the child as far as its words can be checked."""
+    if ending.how is How.STOPPED:
+        raise JobStopped("the examination was called off")
+    if ending.how in (How.NO_WALL, How.EXIT_CODE):
+        raise ProbeFailed("examining the master", ending)
+    if not ending.usable:
+        return None
+    try:
+        told = json.loads(ending.output)
+        return None if "refused" in told else MediaFacts(**told, messages=ending.messages)
+    except (ValueError, TypeError, ValidationError) as error:
+        raise ProbeFailed(f"understanding what the examination said ({type(error).__name__})", ending) from error

@@ -1,0 +1,294 @@
+"""The wall around every process that reads media bytes.
+
+A child puts these on itself, from outside in, before it opens anything: its life bound to its parent's, resource
+limits, no new privileges, Landlock (files, TCP, signals) and a seccomp filter (all sockets, tracing, namespaces,
+mounts). Each works without the others, and a layer that the host does not have is named, never passed over.
+
+Run as a program (`python -I -S sandbox.py WALL-AS-JSON PROGRAM ARGUMENT...`) it walls itself in and becomes
+PROGRAM. It therefore uses the standard library alone; the seccomp program is compiled by the parent.
+"""
+
+from __future__ import annotations
+
+import base64
+import ctypes
+import functools
+import json
+import os
+import platform
+import resource
+import signal
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+LANDLOCK_CREATE_RULESET: Final = 444
+LANDLOCK_ADD_RULE: Final = 445
+LANDLOCK_RESTRICT_SELF: Final = 446
+PR_SET_PDEATHSIG: Final = 1
+PR_SET_SECCOMP: Final = 22
+PR_SET_NO_NEW_PRIVS: Final = 38
+
+EXECUTE: Final = 1 << 0
+WRITE_FILE: Final = 1 << 1
+READ_FILE: Final = 1 << 2
+READ_DIR: Final = 1 << 3
+REMOVE_FILE: Final = 1 << 5
+MAKE_REG: Final = 1 << 8
+REFER: Final = 1 << 13
+TRUNCATE: Final = 1 << 14
+IOCTL_DEV: Final = 1 << 15
+RIGHTS_OF_A_FILE: Final = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
+TCP_BIND_AND_CONNECT: Final = 0b11
+ABSTRACT_SOCKETS_AND_SIGNALS: Final = 0b11
+
+# What a decoder never asks for. clone stays open (threads), execve too: the launcher becomes FFmpeg through it,
+# and Landlock already says which programs those may be.
+DENIED_CALLS: Final = (
+    "socket", "socketpair", "connect", "bind", "listen", "accept", "accept4", "sendto", "sendmsg", "sendmmsg",
+    "ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "kcmp",
+    "mount", "umount2", "pivot_root", "chroot", "unshare", "setns", "open_tree", "move_mount", "fsopen", "fsmount",
+    "io_uring_setup", "io_uring_enter", "io_uring_register", "bpf", "perf_event_open", "userfaultfd",
+    "keyctl", "add_key", "request_key", "open_by_handle_at", "name_to_handle_at",
+    "init_module", "finit_module", "delete_module", "kexec_load", "reboot", "swapon", "swapoff",
+    "settimeofday", "clock_settime", "adjtimex", "acct", "quotactl", "personality",
+)  # fmt: skip
+
+SYSTEM_FOLDERS: Final = ("/usr", "/lib", "/lib64", "/bin")
+SYSTEM_FILES: Final = ("/etc/ld.so.cache", "/etc/alternatives")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wall:
+    """What one child may use. Sizes in bytes, times in seconds; a path not named here is closed to it."""
+
+    cpu_seconds: int
+    address_space: int
+    file_size: int
+    open_files: int = 64
+    may_read: tuple[str, ...] = ()
+    may_write: tuple[str, ...] = ()
+    may_run: tuple[str, ...] = ()
+    parent: int = 0
+    report_fd: int = -1
+    seccomp_program: str = ""
+
+    def as_json(self) -> str:
+        """The wall as the child reads it."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Wall:
+        """Read what the parent wrote."""
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in json.loads(text).items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One part of the wall: whether it stands, and in words what it does or why it is missing."""
+
+    name: str
+    stands: bool
+    detail: str
+
+
+class _RulesetAttributes(ctypes.Structure):
+    _fields_ = (("fs", ctypes.c_uint64), ("net", ctypes.c_uint64), ("scoped", ctypes.c_uint64))
+
+
+class _PathBeneath(ctypes.Structure):
+    _pack_ = 1
+    _fields_ = (("allowed", ctypes.c_uint64), ("parent_fd", ctypes.c_int32))
+
+
+class _SeccompProgram(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
+
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _checked(result: int, doing: str) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{doing}: {os.strerror(number)}")
+    return result
+
+
+def landlock_version() -> int:
+    """The Landlock ABI that the running kernel offers; 0 where it has none."""
+    if sys.platform != "linux":
+        return 0
+    version: int = _libc().syscall(LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
+    return max(version, 0)
+
+
+def _rights_known(version: int) -> int:
+    """Every file right that this ABI can refuse (kernel documentation, userspace-api/landlock)."""
+    rights = (1 << 13) - 1
+    for since, right in ((2, REFER), (3, TRUNCATE), (5, IOCTL_DEV)):
+        rights |= right if version >= since else 0
+    return rights
+
+
+def _allow(ruleset: int, path: str, rights: int) -> None:
+    """Open one path. A path that is not there needs no rule: what it names cannot be opened either."""
+    try:
+        handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        allowed = rights if Path(path).is_dir() else rights & RIGHTS_OF_A_FILE
+        rule = _PathBeneath(allowed, handle)
+        _checked(
+            _libc().syscall(LANDLOCK_ADD_RULE, ruleset, 1, ctypes.byref(rule), ctypes.c_uint32(0)), f"Landlock {path}"
+        )
+    finally:
+        os.close(handle)
+
+
+def _rules(wall: Wall, known: int) -> list[tuple[str, int]]:
+    """Each path with the rights it gets, cut down to those the kernel knows."""
+    reading, running = READ_FILE | READ_DIR, READ_FILE | READ_DIR | EXECUTE
+    writing = READ_FILE | READ_DIR | WRITE_FILE | MAKE_REG | REMOVE_FILE | TRUNCATE
+    rules = [(path, running) for path in wall.may_run]
+    rules += [(path, reading) for path in wall.may_read]
+    rules += [(path, writing) for path in wall.may_write]
+    rules.append(("/dev/null", READ_FILE | WRITE_FILE))
+    return [(path, rights & known) for path, rights in rules]
+
+
+def _shut_files_and_network(wall: Wall) -> list[Layer]:
+    version = landlock_version()
+    if version < 1:
+        return [Layer("landlock-files", stands=False, detail="the kernel offers no Landlock"), *_older_than(version)]
+    known = _rights_known(version)
+    attributes = _RulesetAttributes(
+        known, TCP_BIND_AND_CONNECT if version >= 4 else 0, ABSTRACT_SOCKETS_AND_SIGNALS if version >= 6 else 0
+    )
+    size = ctypes.sizeof(attributes) if version >= 6 else 16 if version >= 4 else 8
+    ruleset = _checked(
+        _libc().syscall(LANDLOCK_CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), ctypes.c_uint32(0)),
+        "Landlock ruleset",
+    )
+    for path, rights in _rules(wall, known):
+        _allow(ruleset, path, rights)
+    _checked(_libc().syscall(LANDLOCK_RESTRICT_SELF, ruleset, ctypes.c_uint32(0)), "Landlock restrict")
+    os.close(ruleset)
+    return [Layer("landlock-files", stands=True, detail=f"ABI {version}"), *_older_than(version)]
+
+
+def _older_than(version: int) -> list[Layer]:
+    layers = []
+    for name, since in (("landlock-tcp", 4), ("landlock-scopes", 6)):
+        said = f"ABI {version}" if version >= since else f"needs Landlock ABI {since}, the kernel offers {version}"
+        layers.append(Layer(name, stands=version >= since, detail=said))
+    return layers
+
+
+def _limit_resources(wall: Wall) -> Layer:
+    # FFmpeg catches SIGXCPU and ends as if nothing had happened: the hard limit follows two seconds behind.
+    resource.setrlimit(resource.RLIMIT_CPU, (wall.cpu_seconds, wall.cpu_seconds + 2))
+    resource.setrlimit(resource.RLIMIT_AS, (wall.address_space, wall.address_space))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (wall.file_size, wall.file_size))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wall.open_files, wall.open_files))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    said = f"{wall.cpu_seconds} CPU seconds, {wall.address_space:,} bytes of memory, {wall.file_size:,} a file"
+    return Layer("rlimits", stands=True, detail=said)
+
+
+def _die_with_parent(wall: Wall) -> Layer:
+    _checked(_libc().prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "parent death signal")
+    if wall.parent and os.getppid() != wall.parent:
+        # The parent died between starting us and the call above: nobody is waiting.
+        os.kill(os.getpid(), signal.SIGKILL)
+    return Layer("parent-death", stands=True, detail="ends with the process that started it")
+
+
+def _no_new_privileges() -> Layer:
+    _checked(_libc().prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no new privileges")
+    return Layer("no-new-privileges", stands=True, detail="for good")
+
+
+def _filter_calls(wall: Wall) -> Layer:
+    if not wall.seccomp_program:
+        return Layer("seccomp", stands=False, detail="libseccomp was not found when the parent started")
+    program = base64.b64decode(wall.seccomp_program)
+    kept = ctypes.create_string_buffer(program, len(program))
+    header = _SeccompProgram(len(program) // 8, ctypes.cast(kept, ctypes.c_void_p))
+    _checked(_libc().prctl(PR_SET_SECCOMP, 2, ctypes.byref(header), 0, 0), "seccomp")
+    return Layer("seccomp", stands=True, detail=f"{len(program) // 8} instructions")
+
+
+def put_on(wall: Wall) -> list[Layer]:
+    """Wall this process in and tell the parent, over `report_fd`, which layers stand.
+
+    Raises OSError where a layer that the host has cannot be put on: then nothing may be opened.
+    """
+    if sys.platform != "linux":
+        raise OSError(f"no sandbox is known for {platform.system()}")
+    layers = [_die_with_parent(wall), _limit_resources(wall), _no_new_privileges()]
+    layers += _shut_files_and_network(wall)
+    layers.append(_filter_calls(wall))
+    if wall.report_fd >= 0:
+        os.write(wall.report_fd, json.dumps([asdict(layer) for layer in layers]).encode())
+        os.close(wall.report_fd)
+    return layers
+
+
+@functools.cache
+def seccomp_program() -> str:
+    """The filter, compiled for this machine and encoded for a Wall; empty where libseccomp is missing."""
+    try:
+        import pyseccomp
+    except (ImportError, OSError, RuntimeError):
+        return ""
+    rules = pyseccomp.SyscallFilter(defaction=pyseccomp.ALLOW)
+    for call in DENIED_CALLS:
+        try:
+            number = pyseccomp.resolve_syscall(pyseccomp.Arch.NATIVE, call)
+        except (ValueError, OSError):
+            continue
+        if number >= 0:
+            rules.add_rule(pyseccomp.ERRNO(1), call)
+    with tempfile.TemporaryFile() as kept:
+        rules.export_bpf(kept)
+        kept.seek(0)
+        return base64.b64encode(kept.read()).decode()
+
+
+def layers() -> list[Layer]:
+    """What a child started now would stand behind, for the health page and the log. Starts nothing."""
+    version = landlock_version()
+    linux = sys.platform == "linux"
+    found = [
+        Layer("landlock-files", stands=version >= 1, detail=f"ABI {version}" if version else "not in this kernel"),
+        *_older_than(version),
+        Layer("seccomp", stands=bool(seccomp_program()), detail="libseccomp" if seccomp_program() else "not found"),
+    ]
+    for name in ("rlimits", "no-new-privileges", "parent-death", "own-session", "own-environment"):
+        found.append(Layer(name, stands=linux, detail="Linux" if linux else platform.system()))
+    return found
+
+
+def missing(found: Iterable[Layer]) -> tuple[str, ...]:
+    """The names of the layers that do not stand."""
+    return tuple(layer.name for layer in found if not layer.stands)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Put on the wall of the first argument and become the program that the others name."""
+    wall = Wall.from_json(arguments[0])
+    put_on(wall)
+    for number in (signal.SIGXFSZ, signal.SIGPIPE):
+        # Python ignores both and a program would inherit that: it must die of them instead.
+        signal.signal(number, signal.SIG_DFL)
+    os.execv(arguments[1], list(arguments[1:]))  # noqa: S606 - no shell; Landlock has named the programs
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,55 @@
+"""Settings of the workroom, from `CONTINUITY_TRANSCODE_*` and `CONTINUITY_FFMPEG` in the environment."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from transcode.errors import SettingsRefused
+
+GIB = 1 << 30
+
+
+class TranscodeSettings(BaseSettings):
+    """Where work is done and what a child may use. Sizes in bytes, times in seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="CONTINUITY_TRANSCODE_", extra="ignore", populate_by_name=True)
+
+    ffmpeg: str = Field(
+        default="", validation_alias="CONTINUITY_FFMPEG", description="FFmpeg to run; empty: the one of imageio-ffmpeg"
+    )
+    scratch: Path = Field(
+        default_factory=lambda: Path(tempfile.gettempdir()) / "continuity-scratch",
+        description="Folder to work in; needs room for the largest master that must be re-encoded, twice",
+    )
+    sandbox: Literal["required", "best"] = Field(
+        default="best",
+        description="required: media is not opened on a host without Landlock or seccomp; best: what is missing is said",
+    )
+    child_memory: int = Field(
+        default=3 * GIB // 2, ge=GIB // 2, description="Address space of a probing or copying child, in bytes"
+    )
+    encoder_memory: int = Field(default=3 * GIB, ge=GIB, description="Address space of an encoding child, in bytes")
+    probe_seconds: float = Field(default=20, ge=1, le=600, description="Longest examination of a master, in seconds")
+    probe_bytes: int = Field(
+        default=256 << 20, ge=1 << 20, description="Most bytes of a master that an examination may ask for"
+    )
+    longest_hours: float = Field(default=12, gt=0, description="Longest time that one rendition may take, in hours")
+    check_seconds: float = Field(
+        default=120,
+        ge=0,
+        description="Masters that play as they are and are no longer than this are decoded whole once, to find damage",
+    )
+
+    @classmethod
+    def read(cls) -> TranscodeSettings:
+        """Read and check. Raises SettingsRefused with a sentence that names the setting."""
+        try:
+            return cls()
+        except ValidationError as error:
+            said = "; ".join(f"{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors())
+            raise SettingsRefused(said) from error
