@@ -9,6 +9,7 @@ from ingest.agent import clock
 from ingest.agent.errors import Stopping
 
 SLICE = 256 * 1024  # bytes; small enough that a slow link is used evenly
+OPEN_SLICE = 1 << 20  # bytes; without a limit, only so often as progress is worth showing
 
 
 class TokenBucket:
@@ -32,15 +33,11 @@ class Throttle:
         self._bucket = TokenBucket(rate, at=clock.monotonic()) if rate else None
         self._lock, self._stop = threading.Lock(), stop
 
-    @property
-    def is_open(self) -> bool:
-        """Whether there is no limit, so that a part can be sent in one piece."""
-        return self._bucket is None
-
     def paced(self, body: memoryview) -> Iterator[memoryview]:
         """The body in slices, each given out when its turn has come. Raises Stopping."""
-        for start in range(0, len(body), SLICE):
-            piece = body[start : start + SLICE]
+        step = OPEN_SLICE if self._bucket is None else SLICE
+        for start in range(0, len(body), step):
+            piece = body[start : start + step]
             self._await_turn(len(piece))
             yield piece
 

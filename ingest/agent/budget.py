@@ -9,6 +9,7 @@ from __future__ import annotations
 import mmap
 import threading
 from collections import deque
+from contextlib import suppress
 
 from ingest.agent.errors import Stopping, TooLargeForBuffer
 
@@ -28,7 +29,7 @@ class Loan:
         if self._memory is not None:
             self.view.release()
             memory, self._memory = self._memory, None  # type: ignore[assignment]  # ends the loan
-            self._budget._take_back(memory)
+            self._budget.take_back(memory)
 
 
 class Budget:
@@ -72,16 +73,17 @@ class Budget:
         kept = sum(map(len, self._kept))
         while self._kept and self._lent + kept > self.octets:
             kept -= len(self._kept[0])
-            self._kept.pop(0).close()
+            _close(self._kept.pop(0))
         return mmap.mmap(-1, rounded)
 
-    def _take_back(self, memory: mmap.mmap) -> None:
+    def take_back(self, memory: mmap.mmap) -> None:
+        """Only for Loan.give_back."""
         with self._turn:
             self._lent -= len(memory)
             if len(memory) >= KEEP_FROM and self._lent > 0:
                 self._kept.append(memory)
             else:
-                memory.close()
+                _close(memory)
             if self._lent == 0:
                 self._let_go()
             self._turn.notify_all()
@@ -89,5 +91,11 @@ class Budget:
     def _let_go(self) -> None:
         # Nothing is under way: an idle agent holds no file memory at all.
         for memory in self._kept:
-            memory.close()
+            _close(memory)
         self._kept.clear()
+
+
+def _close(memory: mmap.mmap) -> None:
+    # An error on its way up may still point into it; then it goes when the error does.
+    with suppress(BufferError):
+        memory.close()

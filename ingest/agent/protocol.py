@@ -154,6 +154,11 @@ class Offered:
         stored = {part.number: part for part in parts}
         return cls(Standing.read(answer), part_size, bool(answer.get("single")), stored)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the store has the finished object: then the server names parts without their ETags."""
+        return bool(self.stored) and not any(part.etag for part in self.stored.values())
+
 
 @dataclass(frozen=True, slots=True)
 class PartUrl:

@@ -110,17 +110,17 @@ class Source:
         self.identity = identity_of(os.fstat(handle))
 
     def check_is(self, expected: Identity) -> None:
-        """Raise SourceChanged or SourceGone unless handle and path are both still the expected file."""
+        """Raise SourceChanged unless the handle is still the expected file, unchanged.
+
+        Only the handle counts. A file that was taken away or replaced while it was read stays whole behind its
+        handle until it is closed: its bytes are kept, and what came in its place is another file.
+        """
         try:
-            by_handle, by_path = identity_of(os.fstat(self.handle)), look(self.root, self.name)
+            found = identity_of(os.fstat(self.handle))
         except OSError as error:
             raise _fault(error) from error
-        if by_path is None:
-            raise SourceGone("The file was taken away while it was read.")
-        if by_handle != expected:
-            raise SourceChanged(f"The file changed while it was read: {_difference(expected, by_handle)}.")
-        if by_path.refused or by_path.identity != expected:
-            raise SourceChanged("Another file was put in its place while it was read.")
+        if found != expected:
+            raise SourceChanged(f"The file is not as it was: {_difference(expected, found)}.")
 
     def has_writer(self) -> bool | None:
         """Whether a program on this host has the file open for writing; None where that cannot be known."""
@@ -131,7 +131,9 @@ def _difference(expected: Identity, found: Identity) -> str:
     if found.size != expected.size:
         verb = "grew" if found.size > expected.size else "shrank"
         return f"it {verb} from {expected.size} to {found.size} bytes"
-    return "its time of last writing moved"
+    if found.mtime_ns != expected.mtime_ns:
+        return "it was written to again"
+    return "another file was put in its place"
 
 
 @contextmanager

@@ -34,7 +34,7 @@ class PartStore:
     """The store as the agent sees it: somewhere to PUT."""
 
     def __init__(self, settings: Settings, stop: threading.Event) -> None:
-        self._pool = pool(settings, timeout=120)
+        self._pool = pool(settings, timeout=60)
         self._throttle = Throttle(
             settings.bandwidth_mib_per_second and settings.bandwidth_mib_per_second * (1 << 20), stop
         )
@@ -69,7 +69,7 @@ class PartStore:
             answer = self._pool.request(
                 "PUT",
                 target.url,
-                body=self._pieces(body, sent),
+                body=self._pieces(body, sent),  # type: ignore[arg-type]  # stubs know only bytes; sent as they are
                 # Its length is known: named here, nothing is sent in chunks and nothing is gathered up first.
                 headers={**target.headers, "Content-Length": str(len(body))},
                 redirect=False,
