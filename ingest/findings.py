@@ -52,8 +52,10 @@ class FindingCode(StrEnum):
 
     SERIAL_DISAGREES = "serial-disagrees"
     OFFICER_DISAGREES = "officer-disagrees"
+    OFFICER_ID_DISAGREES = "officer-id-disagrees"
     MODEL_DISAGREES = "model-disagrees"
     TIME_DISAGREES = "time-disagrees"
+    DIGEST_DISAGREES = "digest-disagrees"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,10 @@ class Finding:
 
     code: FindingCode
     sentence: str
+
+    def as_row(self) -> dict[str, str]:
+        """The finding as it is kept beside a recording."""
+        return {"code": self.code.value, "sentence": self.sentence}
 
 
 class FindingList:

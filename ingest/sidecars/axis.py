@@ -13,7 +13,7 @@ from typing import Final
 from evidence.vocabulary import RecordingKind
 from ingest.findings import FindingCode
 from ingest.sidecars.guarded_json import guarded_object
-from ingest.sidecars.kinds import axis_object, folder_and_file
+from ingest.sidecars.kinds import axis_object, folder_and_file, kind_of
 from ingest.sidecars.statement import Position, Sheet, SidecarFacts, TrackMaker
 from ingest.sidecars.words import NOTE_LIMIT, decoded, field_of, number, plain, position
 from ingest.stated import StatedTime, ZoneSource, stated_epoch, stated_iso
@@ -37,6 +37,9 @@ def read_metadata(sheet: Sheet) -> SidecarFacts:
         return _system_entry(sheet, container.lower(), values)
     if inside.lower().startswith("bookmark_"):
         return _bookmark(sheet, values)
+    if inside and kind_of(inside.encode("utf-8", "surrogateescape")):
+        # Of a key or trail it only says which sort of file it is.
+        return sheet.states(make="Axis", describes=RecordingKind.BODY_WORN)
     return _recording_or_clip(sheet, values, whole=not inside)
 
 

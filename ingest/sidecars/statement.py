@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
-from typing import Any
+from typing import Any, ClassVar, Final
+
+from pydantic import ConfigDict
 
 from evidence.vocabulary import RecordingKind
 from ingest.findings import Finding, FindingList
 from ingest.sidecars.kinds import SidecarKind
 from ingest.stated import LONDON, StatedTime
+
+# Names are bytes; in a row of JSON they are base64, whatever they hold.
+_BYTES_AS_BASE64: Final = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +41,8 @@ class Track:
 class ClaimedDigest:
     """A digest that a sidecar claims for a file; `name` as written there, None for the file it lies beside."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = _BYTES_AS_BASE64
+
     algorithm: str
     hex: str
     name: bytes | None = None
@@ -48,6 +55,8 @@ class SidecarFacts:
     `whole_recording`: it speaks of a recording that may have several clips, so its times are not one clip's.
     `complete`: whether the source says that it has handed everything over; None where it does not say.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _BYTES_AS_BASE64
 
     kind: SidecarKind
     name: bytes
