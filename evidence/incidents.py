@@ -76,8 +76,9 @@ def close_incident(session: WriteSession, incident: UUID, *, because: str, by: A
         update(Incident)
         .where(Incident.id == incident, Incident.closed_at.is_(None))
         .values(closed_at=clock.now(), closed_by=person, closed_because=because)
+        .returning(Incident.id)
     )
-    if closed.rowcount == 0:
+    if closed.one_or_none() is None:
         raise AlreadySettled("this incident has been closed already")
     facts = {"kind": row.kind.value}
     ledger.record(

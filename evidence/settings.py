@@ -51,7 +51,7 @@ class EvidenceSettings(BaseSettings):
     def read(cls) -> EvidenceSettings:
         """Read and check. Raises SettingsRefused with a sentence that names the variable."""
         try:
-            return cls(_secrets_dir=secrets_folder())  # type: ignore[call-arg] # the rest comes from the environment
+            return cls(_secrets_dir=secrets_folder())
         except ValidationError as error:
             raise SettingsRefused(in_words(error, prefix="CONTINUITY_")) from error
 

@@ -18,7 +18,7 @@ from evidence.jobs import enqueue
 from evidence.models import Agent, Arrival, ListedFile
 from evidence.notices import tell_wall
 from evidence.register import identity_of, lock_identity, master_with
-from evidence.store import StoredObject
+from evidence.store import SentPart, StoredObject
 from evidence.store.errors import MasterMissing
 from evidence.store.errors import PartsMissing as StorePartsMissing
 from evidence.vocabulary import ArrivalState, ListedState
@@ -45,7 +45,7 @@ UNFINISHED = (ArrivalState.SENDING, ArrivalState.STORED, ArrivalState.VERIFYING)
 
 
 def complete(
-    house: House, agent: Agent, arrival_id: UUID, digests: Digests, *, parts: Sequence[tuple[int, str]], key: ReceiptKey
+    house: House, agent: Agent, arrival_id: UUID, digests: Digests, *, parts: Sequence[SentPart], key: ReceiptKey
 ) -> Answer:
     """All parts are sent: close the upload in the store, and ask for the bytes to be read back.
 
@@ -68,13 +68,13 @@ def complete(
     return answer_for(house, arrival)
 
 
-def _close_upload(house: House, arrival: Arrival, parts: Sequence[tuple[int, str]]) -> StoredObject:
+def _close_upload(house: House, arrival: Arrival, parts: Sequence[SentPart]) -> StoredObject:
     """Write order 1: the object is whole in the store before any row says so."""
     lock = first_lock(house)
     try:
         if arrival.upload_id is None:
             return house.masters.confirm(arrival.key, size=arrival.size, lock=lock)
-        _refuse_gaps(arrival, [number for number, _ in parts])
+        _refuse_gaps(arrival, [part.number for part in parts])
         return house.masters.complete(arrival.key, arrival.upload_id, parts=parts, size=arrival.size, lock=lock)
     except MasterMissing as missing:
         raise PartsMissing([1]) from missing

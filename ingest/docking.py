@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from evidence import clock
 from evidence.custody import ledger
-from evidence.custody.events import Event, EventType
+from evidence.custody.events import Actor, Event, EventType
 from evidence.database import ReadSession, WriteSession
 from evidence.identifiers import new_id
 from evidence.incidents import Trouble, open_incident
@@ -225,7 +225,7 @@ def _close(session: WriteSession, agent: Agent, docking: DockingSession, *, beca
         ),
     )
     for gap in unfinished(session, docking.id):
-        open_gap(session, agent, docking, gap)
+        open_gap(session, agent, docking, gap, by=actor_of(agent))
 
 
 def gap_subject(agent_id: UUID, device_label: str, name_raw: bytes) -> str:
@@ -233,7 +233,7 @@ def gap_subject(agent_id: UUID, device_label: str, name_raw: bytes) -> str:
     return f"{agent_id}:{device_label}:{name_raw.hex()[:2000]}"
 
 
-def open_gap(session: WriteSession, agent: Agent, docking: DockingSession, gap: ListedFile) -> None:
+def open_gap(session: WriteSession, agent: Agent, docking: DockingSession, gap: ListedFile, *, by: Actor) -> None:
     """Open the incident of a file that the device listed and that we do not hold."""
     gap.state = ListedState.GONE
     trouble = Trouble(
@@ -244,4 +244,4 @@ def open_gap(session: WriteSession, agent: Agent, docking: DockingSession, gap: 
         agent_id=agent.id,
         session_id=docking.id,
     )
-    open_incident(session, trouble, by=actor_of(agent))
+    open_incident(session, trouble, by=by)

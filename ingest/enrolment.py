@@ -109,11 +109,13 @@ def grant_token(
     agent = _refuse_stranger(session.get(Agent, agent_id))
     raw = base64.b64decode(nonce, validate=True)
     used = session.execute(
-        delete(AgentChallenge).where(
+        delete(AgentChallenge)
+        .where(
             AgentChallenge.nonce == raw, AgentChallenge.agent_id == agent_id, AgentChallenge.expires_at > clock.now()
         )
+        .returning(AgentChallenge.nonce)
     )
-    if used.rowcount != 1:
+    if used.one_or_none() is None:
         raise AgentRefused("that challenge was not given to this agent, or is out of date")
     try:
         said = SIGNED_WORDS + str(agent_id).encode() + b"\n" + nonce.encode()

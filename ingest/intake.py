@@ -97,6 +97,7 @@ class Intake:
         if arrival.state not in (ArrivalState.STORED, ArrivalState.VERIFYING):
             return
         agent = session.get_one(Agent, arrival.agent_id)
+        beside.lock_device(session, arrival.session_id)
         identity = identity_of(
             verified.sha256, verified.size, device_label=arrival.device_label, name_raw=arrival.name_raw
         )
@@ -122,7 +123,7 @@ class Intake:
         docking = session.get_one(DockingSession, arrival.session_id)
         described = beside.describe_alone(arrival, docking, layouts=self.layouts)
         recording = register_recording(session, master, arrival, described, clock_offset_ms=docking.clock_offset_ms)
-        beside.find_sidecars(session, recording, layouts=self.layouts)
+        beside.find_sidecars(session, recording, arrival, layouts=self.layouts)
         _flag_others(session, arrival, recording)
         recording.probe_job_id = enqueue(session, probe_request(recording.id, priority=arrival.priority))
 

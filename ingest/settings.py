@@ -32,6 +32,6 @@ class IngestSettings(BaseSettings):
     def read(cls) -> IngestSettings:
         """Read and check. Raises SettingsRefused with a sentence that names the variable."""
         try:
-            return cls(_secrets_dir=secrets_folder())  # type: ignore[call-arg] # the rest comes from the environment
+            return cls(_secrets_dir=secrets_folder())
         except ValidationError as error:
             raise SettingsRefused(in_words(error, prefix="CONTINUITY_INGEST_")) from error

@@ -152,6 +152,7 @@ class PartSent(Message):
 
     number: Annotated[int, Field(ge=1, le=10_000)]
     etag: Annotated[str, Field(max_length=200)]
+    sha256: Sha256
 
 
 class Complete(Message):

@@ -15,6 +15,7 @@ from api.dock_protocol import messages
 from evidence import clock
 from evidence.bootstrap import House
 from evidence.models import Agent
+from evidence.store import SentPart
 from evidence.vocabulary import ArrivalState
 from ingest import arrivals, completion, docking, enrolment, offer
 from ingest.arrivals import Answer, Digests
@@ -184,7 +185,7 @@ def part_urls(arrival_id: UUID, said: messages.PartsWanted, agent: AskingAgent, 
 def complete(arrival_id: UUID, said: messages.Complete, agent: AskingAgent, desk: AtDesk) -> dict[str, Any]:
     """Everything is sent."""
     digests = Digests(sha256=said.sha256, sha512=said.sha512, tree=said.tree)
-    parts = [(part.number, part.etag) for part in said.parts]
+    parts = [SentPart(number=part.number, etag=part.etag, sha256=part.sha256) for part in said.parts]
     return _in_json(completion.complete(desk.house, agent, arrival_id, digests, parts=parts, key=desk.key))
 
 

@@ -110,9 +110,9 @@ class Server:
             raise ServerAway(f"The server gave no address for part {missing[0]}.")
         return urls
 
-    def complete(self, arrival_id: str, digests: Digests, etags: Mapping[int, str]) -> Standing:
+    def complete(self, arrival_id: str, digests: Digests, sent: Mapping[int, tuple[str, str]]) -> Standing:
         """Say that everything is sent, and what it must be. Raises PartsMissing, ArrivalGone."""
-        answer = self._call("POST", f"/arrivals/{arrival_id}/complete", completion(digests, etags))
+        answer = self._call("POST", f"/arrivals/{arrival_id}/complete", completion(digests, sent))
         return Standing.read(answer, arrival_id)
 
     def standings(self, arrival_ids: Sequence[str], *, wait: int) -> list[Standing]:

@@ -220,14 +220,14 @@ class Offer:
         }
 
 
-def completion(digests: Digests, etags: Mapping[int, str]) -> Json:
-    """The message that ends an upload."""
+def completion(digests: Digests, sent: Mapping[int, tuple[str, str]]) -> Json:
+    """The message that ends an upload; `sent` has each part's ETag and SHA-256 by its number."""
     return {
         "size": digests.size,
         "sha256": digests.sha256,
         "sha512": digests.sha512,
         "tree": digests.tree,
-        "parts": [{"number": number, "etag": etags[number]} for number in sorted(etags)],
+        "parts": [{"number": number, "etag": etag, "sha256": sha256} for number, (etag, sha256) in sorted(sent.items())],
     }
 
 

@@ -104,7 +104,7 @@ def _carry_whole(source: Source, errand: Errand, means: Means) -> HandedOver:
         errand.on_state(FileState.SENDING)
         wanted = [(1, digests.size, digests.sha256)]
         etag = _put(means, lambda: means.server.part_urls(arrival_id, wanted)[1], loans[0].view, errand.on_sent)
-        standing = means.server.complete(arrival_id, digests, {1: etag})
+        standing = means.server.complete(arrival_id, digests, {1: (etag, digests.sha256)})
         return _handed_over(errand, means, standing, digests)
     finally:
         for loan in loans:
@@ -154,11 +154,11 @@ def _send_in_parts(source: Source, offered: Offered, errand: Errand, means: Mean
     errand.on_state(FileState.SENDING)
     reading = Reading(source, means.budget, on_read=_nothing)
     sending = Sending(errand, means, offered)
-    etags = sending.send_all(reading, offered.part_size)
+    sent = sending.send_all(reading, offered.part_size)
     source.check_is(errand.row.identity)
     digests = reading.digests()
     try:
-        standing = means.server.complete(arrival_id, digests, etags)
+        standing = means.server.complete(arrival_id, digests, sent)
     except PartsMissing as missing:
         means.journal.forget_parts(errand.row.id, missing.missing)
         raise
@@ -173,11 +173,11 @@ class Sending:
         self._held = _held(offered, means.journal.parts(errand.row.id, self._arrival_id))
         self._whole = offered.is_whole
         self._under_way: dict[Future[SentPart], Part] = {}
-        self._etags: dict[int, str] = {}
+        self._sent: dict[int, tuple[str, str]] = {}
         self._failed = threading.Event()
 
-    def send_all(self, reading: Reading, part_size: int) -> dict[int, str]:
-        """Send every part and give back the ETags by number. Whatever goes wrong first is raised, when all is still."""
+    def send_all(self, reading: Reading, part_size: int) -> dict[int, tuple[str, str]]:
+        """Send every part and give back ETag and SHA-256 by number. Whatever goes wrong first is raised, when all is still."""
         try:
             for part in reading.parts(part_size):
                 self._under_way[self._means.senders.submit(self._send, part)] = part
@@ -186,14 +186,14 @@ class Sending:
                 self._collect(timeout=None)
         finally:
             self._let_go()
-        return self._etags
+        return self._sent
 
     def _collect(self, *, timeout: float | None) -> None:
         done, _ = wait(self._under_way, timeout=timeout, return_when=FIRST_COMPLETED)
         for future in done:
             del self._under_way[future]
             part = future.result()
-            self._etags[part.number] = part.etag
+            self._sent[part.number] = (part.etag, part.sha256)
 
     def _let_go(self) -> None:
         """On the way out of a failure: nothing may go on sending from memory that is lent to others by then."""

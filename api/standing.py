@@ -1,0 +1,114 @@
+"""What the command line asks of a system that runs: how it stands, tokens, codes, accounts, the schema."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from evidence.store.probe import probe
+from sqlalchemy import func, select
+
+from api.accounts import NewPerson, create_person
+from api.authentication import make_token as new_token
+from api.errors import BadRequest
+from api.system import Embedded
+from api.trouble import KnownTrouble
+from api.up import running_at
+from evidence import migrations
+from evidence.bootstrap import House, open_house, store_settings
+from evidence.custody.events import Actor
+from evidence.jobs import waiting
+from evidence.models import Incident, Quarantine, Recording
+from evidence.settings import EvidenceSettings
+from evidence.vocabulary import ActorKind, AgentKind, Role
+from ingest.enrolment import offer_enrolment
+
+CODE_HOURS = 24
+Word = TypeVar("Word", bound=StrEnum)
+
+
+def house_at(data: Path) -> House:
+    """The records room: the one that settings name, or the embedded one of this folder. Raises KnownTrouble."""
+    if "CONTINUITY_DATABASE_URL" in os.environ:
+        return open_house(EvidenceSettings.read(), pool_size=2)
+    if not (data / "postgres").exists():
+        raise KnownTrouble(f"There is no system in {data}: start one with `continuity up`, or name it with --data.")
+    embedded = Embedded.of(data)
+    if not embedded.postgres.is_running():
+        raise KnownTrouble(f"The system in {data} does not run: start it with `continuity up --data {data}`.")
+    return embedded.house()
+
+
+def standing(data: Path) -> dict[str, Any]:
+    """What runs, what waits and why."""
+    url = running_at(data)
+    if url is None and "CONTINUITY_DATABASE_URL" not in os.environ:
+        return {"running": False, "data": str(data)}
+    with house_at(data).reading() as session:
+        work = waiting(session)
+        open_now = {
+            "recordings": session.scalar(select(func.count()).select_from(Recording)),
+            "quarantined": session.scalar(select(func.count()).where(Quarantine.closed_at.is_(None))),
+            "incidents": session.scalar(select(func.count()).where(Incident.closed_at.is_(None))),
+        }
+    queues = [
+        {
+            "queue": line.queue,
+            "waiting": line.waiting,
+            "later": line.later,
+            "running": line.running,
+            "failed": line.failed,
+            "oldest_seconds": line.oldest_age,
+        }
+        for line in work.queues
+    ]
+    workers = [{"host": each.host, "pid": each.pid, "running": each.running, "age": each.age} for each in work.workers]
+    return {"running": True, "url": url, "data": str(data), "queues": queues, "workers": workers, **open_now}
+
+
+def make_token(data: Path, *, role: str, label: str, days: int) -> str:
+    """A token for a program. Raises KnownTrouble for a role that does not exist."""
+    with house_at(data).writing() as session:
+        return new_token(session, label=label, role=_word(Role, role), days=days, by=_operator())[0]
+
+
+def make_code(data: Path, *, kind: str, label: str) -> str:
+    """A code that enrols one agent."""
+    with house_at(data).writing() as session:
+        return offer_enrolment(session, kind=_word(AgentKind, kind), label=label, hours=CODE_HOURS, by=_operator())
+
+
+def make_account(data: Path, *, name: str, shown: str, role: str, collar: str | None) -> str:
+    """An account; its generated password."""
+    wanted = NewPerson(sign_in_name=name, display_name=shown, role=_word(Role, role), collar_number=collar)
+    try:
+        with house_at(data).writing() as session:
+            return create_person(session, wanted, by=_operator())[1]
+    except BadRequest as refused:
+        raise KnownTrouble(str(refused)) from refused
+
+
+def migrate() -> dict[str, Any]:
+    """Bring the schema up to date and put the store to the proof."""
+    settings = EvidenceSettings.read()
+    url = settings.database_url.get_secret_value()
+    before, _ = migrations.standing(url)
+    migrations.upgrade(url)
+    probe(store_settings(settings), mode=settings.lock_mode)
+    return {"before": before, "now": migrations.standing(url)[0]}
+
+
+def _operator() -> Actor:
+    """Whoever has this machine's files: known by the account of the operating system, and recorded as such."""
+    account = str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "unknown")
+    return Actor(ActorKind.SYSTEM, "command-line", f"command line (account {account})", "operating-system")
+
+
+def _word(closed: type[Word], text: str) -> Word:
+    try:
+        return closed(text)
+    except ValueError as error:
+        known = ", ".join(each.value for each in closed)
+        raise KnownTrouble(f"{text!r} is not one of {known}") from error

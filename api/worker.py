@@ -1,0 +1,53 @@
+"""A worker process: puts the rooms' jobs together and runs them. The only place that knows them all."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+from evidence.bootstrap import open_house
+from evidence.jobs import Lane
+from evidence.jobs.crew import Pace
+from evidence.jobs.errors import HandlersAbandoned
+from evidence.jobs.periodic import QUEUE as SWEEPS
+from evidence.jobs.worker import run_worker
+from evidence.logs import start_logging
+from evidence.settings import EvidenceSettings
+from ingest import tasks as ingest_tasks
+from ingest.settings import IngestSettings
+from transcode import tasks as transcode_tasks
+from transcode.settings import TranscodeSettings
+
+
+def lanes(settings: TranscodeSettings) -> list[Lane]:
+    """Short work never waits behind long work: verification, urgent copies, and the rest each have their own lane."""
+    return [
+        Lane(("verify",), 2),
+        Lane(("transcode_urgent",), 1),
+        Lane(("transcode", "pictures"), settings.slots),
+        Lane((SWEEPS,), 1),
+    ]
+
+
+def run() -> int:
+    """Run until told to stop. The exit code: 0 drained, 1 some work had to be left to others."""
+    start_logging(process="worker")
+    evidence, ingest, transcode = EvidenceSettings.read(), IngestSettings.read(), TranscodeSettings.read()
+    house = open_house(evidence, pool_size=6)
+    try:
+        run_worker(
+            evidence.database_url.get_secret_value(),
+            [*ingest_tasks.tasks(house, ingest), *transcode_tasks.tasks(house, transcode)],
+            lanes(transcode),
+            periodics=[*ingest_tasks.periodics(house, ingest), *transcode_tasks.periodics(house, transcode)],
+            pace=Pace(),
+            software=f"continuity {version('continuity')}",
+            facts=_facts(transcode),
+        )
+    except HandlersAbandoned:
+        return 1
+    return 0
+
+
+def _facts(settings: TranscodeSettings) -> dict[str, Any]:
+    return transcode_tasks.facts(settings)
