@@ -26,6 +26,7 @@ from evidence.access import Asker
 from evidence.custody import ledger
 from evidence.custody.events import Actor, Event, EventType
 from evidence.database import ReadSession, WriteSession
+from evidence.errors import NotPermitted
 from evidence.identifiers import new_id
 from evidence.models import ApiToken, Person, SignedIn, SignInAttempt
 from evidence.vocabulary import ActorKind, Role
@@ -52,6 +53,12 @@ class Caller:
     def asker(self) -> Asker:
         """The caller as the access table sees them."""
         return Asker(self.role, self.person)
+
+    def in_person(self) -> UUID:
+        """The person's id. Raises NotPermitted for a program: some decisions the law wants a human to take."""
+        if self.person is None:
+            raise NotPermitted("a person decides this, signed in under their own name; a token may not")
+        return self.person
 
 
 class SignInRefused(Exception):

@@ -90,10 +90,3 @@ def may(action: Action) -> Callable[[Caller], Caller]:
         return caller
 
     return let_through
-
-
-def person_only(caller: Asking) -> Caller:
-    """A person and not a program: decisions that the law wants a human to take."""
-    if caller.person is None:
-        raise NotPermitted("a person decides this, signed in under their own name; a token may not")
-    return caller

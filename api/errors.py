@@ -217,5 +217,5 @@ def install(app: FastAPI) -> None:
     async def answer(request: Request, error: Exception) -> Response:
         return answer_for(request, error)
 
-    for kind in (*ANSWERS, HTTPException, RequestValidationError, DBAPIError, Exception):
+    for kind in (*ANSWERS, HTTPException, RequestValidationError, DBAPIError):
         app.add_exception_handler(kind, answer)

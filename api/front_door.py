@@ -55,18 +55,30 @@ class FrontDoor:
         note(state, csp_nonce=nonce, request_id=number)
         structlog.contextvars.bind_contextvars(request=number)
 
+        begun = False
+
         async def guarded(message: Message) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
+                begun = True
                 _set_headers(MutableHeaders(scope=message), scope, nonce=nonce, number=number)
             await send(message)
 
         try:
-            if comes_from_elsewhere(scope):
-                await answer_for(Request(scope, receive), CrossSite())(scope, receive, guarded)
-            else:
-                await self.app(scope, receive, guarded)
+            await self._let_in(scope, receive, guarded)
+        except Exception as error:
+            # Answered here, inside the headers. Half an answer cannot be mended: the connection is broken off,
+            # so that the caller sees too few bytes and not a whole file that is not one.
+            if begun:
+                raise
+            await answer_for(Request(scope, receive), error)(scope, receive, guarded)
         finally:
             structlog.contextvars.unbind_contextvars("request")
+
+    async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if comes_from_elsewhere(scope):
+            raise CrossSite
+        await self.app(scope, receive, send)
 
 
 def note(state: MutableMapping[str, Any] | State, **facts: str) -> None:

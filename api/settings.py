@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError, version
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationError, field_validator
@@ -51,3 +52,11 @@ class WebSettings(BaseSettings):
             return cls()
         except ValidationError as error:
             raise SettingsRefused(in_words(error, prefix="CONTINUITY_WEB_")) from error
+
+
+def software_version() -> str:
+    """The version that is installed; "unpackaged" where the product runs from its source folder."""
+    try:
+        return version("continuity")
+    except PackageNotFoundError:
+        return "unpackaged"
