@@ -157,14 +157,17 @@ class EmbeddedPostgres:
                 self._command(cluster), account=cluster.account, log=self.log, cwd=cluster.data,
                 env=clean_environment(),
             )  # fmt: skip
-            process.wait_until(lambda now=server: self._answers() or not now.is_alive(), within=patience)  # type: ignore[misc]
-            if server.is_alive() and self._answers():
+            if self._comes_up(server, patience):
                 return server
             _end(server, patience=5)
             if ports.is_free(cluster.record["port"]):
                 break
         words = process.last_words(self.log)
         raise DidNotStart("PostgreSQL", because=f"no answer within {patience:.0f} s", log=self.log, last_words=words)
+
+    def _comes_up(self, server: ServerProcess, patience: float) -> bool:
+        process.wait_until(lambda: self._answers() or not server.is_alive(), within=patience)
+        return server.is_alive() and self._answers()
 
     def _answers(self) -> bool:
         """The server takes connections, and it is ours: a stranger on the port does not know the password."""

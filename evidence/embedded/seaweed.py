@@ -114,6 +114,7 @@ class EmbeddedS3:
             reader=self._key(Identity.READER),
             renditions=self._key(Identity.RENDITIONS),
             disposer=self._key(Identity.DISPOSER),
+            local_folder=self.home,
         )
 
     def _key(self, identity: Identity) -> StoreKey:
@@ -194,8 +195,7 @@ class EmbeddedS3:
                 self._command(program), account=account, log=self.log, cwd=self.home / "data",
                 env=_environment(self.home / "data"),
             )  # fmt: skip
-            process.wait_until(lambda now=server: self._answers() or not now.is_alive(), within=patience)  # type: ignore[misc]
-            if server.is_alive() and self._answers():
+            if self._comes_up(server, patience):
                 return server
             self._end(server, patience=5)
             if all(_fits(port) for port in chosen):
@@ -203,6 +203,10 @@ class EmbeddedS3:
         words = process.last_words(self.log)
         because = f"no answer within {patience:.0f} s"
         raise DidNotStart("the S3 server", because=because, log=self.log, last_words=words)
+
+    def _comes_up(self, server: ServerProcess, patience: float) -> bool:
+        process.wait_until(lambda: self._answers() or not server.is_alive(), within=patience)
+        return server.is_alive() and self._answers()
 
     def _answers(self) -> bool:
         """The S3 door is open and the parts behind it are ready."""

@@ -33,6 +33,7 @@ class StoreSettings:
 
     `public_endpoint` is the store's address as docks reach it, named in presigned URLs; empty: `endpoint`.
     `disposer` is needed by the probe alone, to show that the lock holds against one who may delete.
+    `local_folder` is where an embedded store keeps its objects; every other store sees to its own disks.
     """
 
     endpoint: str
@@ -44,6 +45,7 @@ class StoreSettings:
     masters_bucket: str = "masters"
     renditions_bucket: str = "renditions"
     disposer: StoreKey | None = None
+    local_folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,13 @@ class MasterStore(Protocol):
 
     def ranges(self, key: str, *, version_id: str) -> Ranges:
         """Random access. Raises MasterMissing at once."""
+        ...
+
+    def make_durable(self) -> None:
+        """Return when nothing that the store has acknowledged can be lost to a power cut any more.
+
+        To be called before a receipt is committed. Raises StoreAway.
+        """
         ...
 
     def extend_lock(self, key: str, *, version_id: str, lock: Lock) -> StoredObject:

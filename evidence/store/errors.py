@@ -105,5 +105,7 @@ class PromiseBroken(StoreError):
     """The store fails the start-up probe; `promise` is the sentence that it does not keep."""
 
     def __init__(self, promise: str, *, bucket: str, found: str) -> None:
-        super().__init__(f"the store must not be used for masters: bucket {bucket}: {promise}; {found}")
+        super().__init__(
+            f"the store must not be used: bucket {bucket} does not keep the promise that {promise}: {found}"
+        )
         self.promise, self.bucket, self.found = promise, bucket, found

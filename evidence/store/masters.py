@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from evidence.store import Lock, Ranges, SentPart, SignedPut, StoredObject, StoredPart, StoreSettings
+from evidence.store.durability import sync_folder
 from evidence.store.errors import (
     MasterMissing,
     NotAsAgreed,
@@ -35,6 +36,7 @@ class S3MasterStore:
 
     def __init__(self, settings: StoreSettings) -> None:
         self.bucket = settings.masters_bucket
+        self._local_folder = settings.local_folder
         self._ingest = connect(settings.endpoint, key=settings.ingest, region=settings.region)
         self._reader = connect(settings.endpoint, key=settings.reader, region=settings.region)
         outside = settings.public_endpoint or settings.endpoint
@@ -170,6 +172,15 @@ class S3MasterStore:
     def ranges(self, key: str, *, version_id: str) -> Ranges:
         """Random access."""
         return ObjectRanges(self._place(self._reader, key, version_id))
+
+    def make_durable(self) -> None:
+        """Have an embedded store's files written to the disk; another store answers for its own."""
+        if self._local_folder is None:
+            return
+        try:
+            sync_folder(self._local_folder)
+        except OSError as error:
+            raise StoreAway("write to the disk", because=str(error)) from error
 
     def extend_lock(self, key: str, *, version_id: str, lock: Lock) -> StoredObject:
         """Lock at least until then; nothing is ever shortened or loosened."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from evidence.store import CHUNK, Lock, StoredObject
+from evidence.store import CHUNK, Lock, LockMode, StoredObject
 from evidence.store.errors import ObjectMissing, ShortRead, StoreAway
 from evidence.store.s3 import BROKEN_STREAM, speaking
 
@@ -49,14 +49,15 @@ class Place:
 def as_stored(key: str, answer: HeadObjectOutputTypeDef) -> StoredObject:
     """What a HEAD says, in our words."""
     # Either alone is no lock. Without the right to look at locks a store leaves both out.
-    locked = "ObjectLockMode" in answer and "ObjectLockRetainUntilDate" in answer
-    until = answer["ObjectLockRetainUntilDate"].astimezone(UTC) if locked else None
+    mode: LockMode | None = answer.get("ObjectLockMode")
+    until: datetime | None = answer.get("ObjectLockRetainUntilDate")
+    lock = None if mode is None or until is None else Lock(mode, until.astimezone(UTC))
     return StoredObject(
         key=key,
         version_id=answer.get("VersionId", ""),
         size=answer["ContentLength"],
         etag=answer["ETag"],
-        lock=Lock(answer["ObjectLockMode"], until) if until is not None else None,
+        lock=lock,
     )
 
 
