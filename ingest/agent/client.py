@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ingest.agent import clock
 from ingest.agent.digests import Digests
 from ingest.agent.errors import ServerAway
-from ingest.agent.identity import AgentIdentity
 from ingest.agent.protocol import (
     BASE,
     Enrolled,
@@ -29,6 +28,9 @@ from ingest.agent.protocol import (
 )
 from ingest.agent.settings import Kind, Settings
 from ingest.agent.wire import SOFTWARE, Unauthorised, Wire
+
+if TYPE_CHECKING:
+    from ingest.agent.identity import AgentIdentity
 
 Json = Mapping[str, Any]
 

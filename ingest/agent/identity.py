@@ -24,8 +24,10 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from ingest.agent.client import ask_to_enrol
 from ingest.agent.errors import IdentityUnsafe, NotEnrolled
 from ingest.agent.protocol import SIGN_IN_PREFIX, Enrolled
+from ingest.agent.settings import Kind, Settings
 
 KEY_FILE, IDENTITY_FILE = "agent.key", "identity.json"
 
@@ -91,6 +93,26 @@ def _read_key(path: Path) -> Ed25519PrivateKey:
 def public_key_b64(key: Ed25519PrivateKey) -> str:
     """The public half, 32 raw bytes in base64, as enrolment sends it."""
     return base64.b64encode(key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)).decode("ascii")
+
+
+def is_enrolled(state: Path) -> bool:
+    """Whether there is an identity in the state folder; whether it is good, `load` says."""
+    return (state / IDENTITY_FILE).exists()
+
+
+def enrol(settings: Settings, *, code: str, name: str, kind: Kind) -> AgentIdentity:
+    """Make a key if there is none, hand in the one-time code, and keep what the server answers.
+
+    Raises IdentityUnsafe, Refused (the code is unknown or used), ServerAway.
+    """
+    key = device_key(settings.state)
+    enrolled = ask_to_enrol(settings, code=code, name=name, kind=kind, public_key=public_key_b64(key))
+    return keep(settings.state, server=settings.enrolled_server(), name=name, enrolled=enrolled)
+
+
+def enrol_here(server: str, *, state: Path, code: str, name: str, kind: Kind = Kind.WORKSTATION) -> AgentIdentity:
+    """Enrol an agent that lives on the server's own machine."""
+    return enrol(Settings(server=server, state=state), code=code, name=name, kind=kind)
 
 
 def keep(state: Path, *, server: str, name: str, enrolled: Enrolled) -> AgentIdentity:

@@ -227,7 +227,9 @@ def completion(digests: Digests, sent: Mapping[int, tuple[str, str]]) -> Json:
         "sha256": digests.sha256,
         "sha512": digests.sha512,
         "tree": digests.tree,
-        "parts": [{"number": number, "etag": etag, "sha256": sha256} for number, (etag, sha256) in sorted(sent.items())],
+        "parts": [
+            {"number": number, "etag": etag, "sha256": sha256} for number, (etag, sha256) in sorted(sent.items())
+        ],
     }
 
 

@@ -177,7 +177,7 @@ class Sending:
         self._failed = threading.Event()
 
     def send_all(self, reading: Reading, part_size: int) -> dict[int, tuple[str, str]]:
-        """Send every part and give back ETag and SHA-256 by number. Whatever goes wrong first is raised, when all is still."""
+        """Send every part and give back ETag and SHA-256 by number; what goes wrong first is raised, when all is still."""
         try:
             for part in reading.parts(part_size):
                 self._under_way[self._means.senders.submit(self._send, part)] = part
