@@ -109,7 +109,7 @@ class EngineWorker(Worker):
     def __init__(self, *, app: EngineApp, crew: Crew, lane: Lane, report: Report, is_keeper: bool) -> None:
         super().__init__(
             app=app,
-            queues=lane.queues,
+            queues=list(lane.queues),  # a list becomes an array, a tuple would become a row
             name=",".join(lane.queues),
             concurrency=lane.concurrency,
             fetch_job_polling_interval=crew.pace.poll,
