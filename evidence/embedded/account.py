@@ -78,6 +78,23 @@ class Account:
             self.own(*(Path(folder, name) for name in (*inner, *files)))
 
 
+def give_to_owner_of_folder(path: Path) -> None:
+    """Where root works in somebody's folder, leave new files to that somebody, who must go on without root."""
+    if os.geteuid() == 0:
+        folder = path.parent.stat()
+        os.chown(path, folder.st_uid, folder.st_gid)
+
+
+def make_home(home: Path) -> None:
+    """Make the folder of a server. Raises PlaceRefused."""
+    try:
+        for missing in reversed([folder for folder in (home, *home.parents) if not folder.exists()]):
+            missing.mkdir()
+            give_to_owner_of_folder(missing)
+    except OSError as error:
+        raise PlaceRefused(home, because=f"it cannot be made ({error.strerror})") from error
+
+
 def ourselves() -> Account:
     """The account that this process runs as."""
     return Account(os.geteuid(), os.getegid())

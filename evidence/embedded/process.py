@@ -20,8 +20,8 @@ from typing import Any
 
 import psutil
 
-from evidence.embedded.account import Account
-from evidence.embedded.errors import AlreadySupervised
+from evidence.embedded.account import Account, give_to_owner_of_folder
+from evidence.embedded.errors import AlreadySupervised, PlaceRefused
 
 LOG_LIMIT = 16 << 20  # bytes; a longer log is set aside at the next start
 
@@ -70,6 +70,7 @@ def launch(command: Sequence[str], *, account: Account, log: Path, cwd: Path, en
     if log.exists() and log.stat().st_size > LOG_LIMIT:
         log.replace(log.with_suffix(".1.log"))
     with log.open("ab") as words:
+        give_to_owner_of_folder(log)
         child = subprocess.Popen(  # noqa: S603 - our own program, no shell
             command, stdin=subprocess.DEVNULL, stdout=words, stderr=subprocess.STDOUT, cwd=cwd, env=dict(env),
             start_new_session=True, **account.for_popen(),
@@ -126,8 +127,13 @@ class Watch:
         """Become the supervisor. Raises AlreadySupervised."""
         if self._handle is not None:
             return
-        handle = os.open(self._place / "supervisor.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        path = self._place / "supervisor.lock"
         try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except PermissionError as error:
+            raise PlaceRefused(self._place, because="it was made by another account; run as that account") from error
+        try:
+            give_to_owner_of_folder(path)
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(handle)
@@ -142,16 +148,21 @@ class Watch:
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """A small JSON record; empty when there is none yet."""
+    """A small JSON record; empty when there is none yet. Raises PlaceRefused when it is somebody else's."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
+    except PermissionError as error:
+        raise PlaceRefused(path.parent, because="it was made by another account; run as that account") from error
     return dict(record)
 
 
 def write_private(path: Path, text: str, *, account: Account | None = None) -> None:
-    """Write a whole file, readable by its owner only, in one step: a crash leaves the old one or the new."""
+    """Write a whole file, readable by its owner only, in one step: a crash leaves the old one or the new.
+
+    It belongs to the account, or to whom its folder belongs.
+    """
     unfinished = path.with_name(f".{path.name}.new")
     unfinished.unlink(missing_ok=True)
     handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -161,6 +172,8 @@ def write_private(path: Path, text: str, *, account: Account | None = None) -> N
         os.fsync(file.fileno())
     if account is not None:
         account.own(unfinished)
+    else:
+        give_to_owner_of_folder(unfinished)
     unfinished.replace(path)
 
 
