@@ -56,7 +56,6 @@ def up(
     as_json: AsJson = False,
 ) -> None:
     """Run the whole system on this machine: database, store, pages, workers, dock. Ctrl-C stops it."""
-    from api import demo as demonstration
     from api.up import Up, Wanted, stop_on_signals
 
     stop = threading.Event()
@@ -65,6 +64,8 @@ def up(
     with Up(wanted, say=lambda words: err.print(words, style="dim")) as system:
         _announce(system.url, system.docks(), system.sign_ins(), as_json=as_json)
         if demo:
+            from api import demo as demonstration
+
             demonstration.start(system.embedded.data, system.docks()[0], stop)
         system.watch(stop)
         err.print("Stopping", style="dim")

@@ -7,7 +7,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
-from evidence.store.probe import probe
 from sqlalchemy import func, select
 
 from api.accounts import NewPerson, create_person
@@ -22,6 +21,7 @@ from evidence.custody.events import Actor
 from evidence.jobs import waiting
 from evidence.models import Incident, Quarantine, Recording
 from evidence.settings import EvidenceSettings
+from evidence.store.probe import probe
 from evidence.vocabulary import ActorKind, AgentKind, Role
 from ingest.enrolment import offer_enrolment
 

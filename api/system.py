@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evidence.store.probe import probe
-
 from evidence import migrations
 from evidence.bootstrap import House, open_house
 from evidence.embedded import EmbeddedPostgres, EmbeddedS3
 from evidence.settings import EvidenceSettings
 from evidence.store import StoreSettings
+from evidence.store.probe import probe
 from ingest.receipt import ReceiptKey
 
 DATABASE = "continuity"

@@ -22,6 +22,8 @@ from api.children import Child, stop_all
 from api.system import Embedded, read_private, write_private
 from evidence.custody.events import Actor
 from evidence.vocabulary import AgentKind
+from ingest.agent import identity
+from ingest.agent.settings import Kind as AgentSideKind
 from ingest.enrolment import offer_enrolment
 
 Say = Callable[[str], None]
@@ -143,13 +145,11 @@ def agent_environment(url: str, state: Path, docks: Sequence[Path]) -> dict[str,
 
 def enrol(embedded: Embedded, url: str, state: Path, *, kind: AgentKind, name: str) -> None:
     """Enrol an agent of this machine with a code of its own, unless it has its key already."""
-    from ingest.agent import identity
-
     if identity.is_enrolled(state):
         return
     with embedded.house().writing() as session:
         code = offer_enrolment(session, kind=kind, label=name, hours=1, by=UP)
-    identity.enrol_here(url, state=state, code=code, name=name)
+    identity.enrol_here(url, state=state, code=code, name=name, kind=AgentSideKind(kind.value))
 
 
 def stop_on_signals(stop: threading.Event) -> None:
