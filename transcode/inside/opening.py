@@ -16,14 +16,8 @@ import av
 import av.logging
 from av.container import InputContainer
 
-FORMATS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,mpegts,mpeg,mpegvideo,wav,mp3,asf,flv,aac,amr,amrnb,amrwb,"
-    "h264,hevc,m4v,ogg,flac,mxf,w64,caf,gsm"
-)
-"""The demuxers that may open a master. Not one of them follows a name to another file."""
-MAX_PIXELS = 50_000_000
-"""Above the largest camera: 8K is 33 million."""
-MAX_STREAMS = 32
+from transcode.inside.guards import FORMATS, MAX_PIXELS, MAX_STREAMS
+
 ONE_READ = 64 * 1024
 BLOCK = 1024 * 1024
 BLOCKS_KEPT = 24

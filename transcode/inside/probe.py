@@ -12,7 +12,8 @@ import av
 from av.container import InputContainer
 from av.stream import Disposition, Stream
 
-from transcode.inside.opening import MAX_PIXELS, Master, Task
+from transcode.inside.guards import MAX_PIXELS
+from transcode.inside.opening import Master, Task
 
 FIRST_PACKETS = 120
 INDEX_ENTRIES = 4_000_000

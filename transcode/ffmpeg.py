@@ -1,0 +1,186 @@
+"""Runs FFmpeg on a plan: builds the graph, the argument list and the wall, and knows the tool it runs."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import ffmpeg
+import imageio_ffmpeg
+
+from transcode import child, sandbox
+from transcode.child import PROGRESS, Command, Listener
+from transcode.ending import Ending
+from transcode.errors import ChildFailed, SettingsRefused
+from transcode.inside.guards import FORMATS, MAX_PIXELS, MAX_STREAMS
+from transcode.plan import Plan
+from transcode.sandbox import Wall
+from transcode.settings import TranscodeSettings
+from transcode.storyboard import ACROSS, DOWN, POSTER, POSTER_HEIGHT, SHEET
+from transcode.waveform import RATE
+
+FRAGMENTS: Final = "+frag_keyframe+empty_moov+default_base_moof+global_sidx+delay_moov"
+"""delay_moov, because without it the sound's run-in (1,024 samples: 128 ms at 8 kHz) moves every frame but the first."""
+INDEX_FIRST: Final = "+faststart"
+GUARDS: Final = {
+    "format_whitelist": FORMATS,
+    "protocol_whitelist": "file",
+    "max_pixels": MAX_PIXELS,
+    "max_streams": MAX_STREAMS,
+    "threads": 1,
+}
+PICTURE_RECIPE: Final = {
+    "c:v": "libx264",
+    "preset": "veryfast",
+    "crf": 23,
+    "profile:v": "high",
+    "bf": 0,
+    "g": 25,
+    "sc_threshold": 0,
+    # The encoder's own clock would round each time to the frame rate: frames stay where the master has them.
+    "enc_time_base:v": "demux",
+}
+SOUND_RECIPE: Final = {"c:a": "aac", "b:a": "128k"}
+NO_LABELS: Final = {"map_metadata": -1, "map_chapters": -1}
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """The program that makes renditions, as every rendition's row names it."""
+
+    path: str
+    version: str
+    build: str
+
+    def as_facts(self) -> dict[str, str]:
+        """For the row: what and which build, not where it lies."""
+        return {"name": "ffmpeg", "version": self.version, "build": self.build}
+
+
+def tool(settings: TranscodeSettings) -> Tool:
+    """The FFmpeg that the settings name. Raises SettingsRefused where it does not run."""
+    path = settings.ffmpeg or imageio_ffmpeg.get_ffmpeg_exe()
+    found = Path(path).resolve()
+    if not found.is_file():
+        raise SettingsRefused(f"CONTINUITY_FFMPEG: there is no file {path}")
+    return _asked(str(found), found.stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=4)
+def _asked(path: str, _changed: int) -> Tool:
+    wall = Wall(cpu_seconds=10, address_space=2 << 30, file_size=0, may_run=programs(path))
+    ending = child.run(Command(argv=(path, "-hide_banner", "-version"), wall=wall, seconds=20))
+    lines = ending.output.decode(errors="replace").splitlines()
+    if not ending.usable or not lines or not lines[0].startswith("ffmpeg version"):
+        raise SettingsRefused(f"CONTINUITY_FFMPEG: {path} is not an FFmpeg that runs here: {ending.in_words()}")
+    build = next((line for line in lines if line.startswith("configuration:")), "")
+    return Tool(path, lines[0].split()[2], build.removeprefix("configuration:").strip()[:4000])
+
+
+def programs(path: str) -> tuple[str, ...]:
+    """What must be readable and runnable for the program at `path`."""
+    return (path, *sandbox.SYSTEM_FOLDERS, *sandbox.SYSTEM_FILES)
+
+
+def run(plan: Plan, source: Path, folder: Path, settings: TranscodeSettings, listener: Listener) -> tuple[Ending, list[str]]:
+    """Carry out a plan on a scratch file. The ending, and the argument list as the row names it.
+
+    Files go into `folder`, sound samples for the waveform to `listener.output`. Raises nothing for what FFmpeg does.
+    """
+    using = tool(settings)
+    told = arguments(plan, source, folder)
+    wall = Wall(
+        cpu_seconds=plan.limits.cpu_seconds,
+        address_space=settings.encoder_memory,
+        file_size=plan.limits.file_size,
+        may_read=(str(source),),
+        may_write=(str(folder),),
+        may_run=programs(using.path),
+    )
+    ending = child.run(Command(argv=(using.path, *told), wall=wall, seconds=plan.limits.seconds), listener)
+    return ending, _without_places(told, source, folder)
+
+
+def arguments(plan: Plan, source: Path, folder: Path) -> list[str]:
+    """FFmpeg's arguments for a plan, without the program."""
+    # Its own plain name and the protocol spelt out: nothing in a name can be read as an option or a protocol.
+    master = ffmpeg.input(f"file:{source}", **GUARDS)
+    outputs = _outputs(plan, master, f"file:{folder}/")
+    whole = outputs[0] if len(outputs) == 1 else ffmpeg.merge_outputs(*outputs)
+    whole = whole.global_args("-hide_banner", "-nostdin", "-loglevel", "error", "-y")
+    return list(whole.global_args("-progress", f"pipe:{PROGRESS}").compile(cmd="ffmpeg"))[1:]
+
+
+def _outputs(plan: Plan, master: Any, folder: str) -> list[Any]:
+    """The playback file, and in the same decode the pictures and the samples that the plan asks for."""
+    pictures, more = _pictures(plan, master, folder)
+    sounds, samples = _sounds(plan, master)
+    options: dict[str, Any] = {**NO_LABELS, "movflags": FRAGMENTS if plan.fragmented else INDEX_FIRST}
+    if pictures and plan.filters:
+        options |= {**PICTURE_RECIPE, "fps_mode": "passthrough"}
+    elif pictures:
+        options |= {"c:v": "copy"}
+    if sounds:
+        options |= SOUND_RECIPE
+    playback = ffmpeg.output(*pictures, *sounds, folder + plan.file_name, format="mp4", **options)
+    return [playback, *more, *samples]
+
+
+def _pictures(plan: Plan, master: Any, folder: str) -> tuple[list[Any], list[Any]]:
+    if plan.picture is None:
+        return [], []
+    stream = master[str(plan.picture)]
+    if not plan.filters:
+        return [stream], []
+    for name, told in plan.filters:
+        stream = _filtered(stream, name, told)
+    if plan.pictures is None:
+        return [stream], []
+    board = plan.pictures
+    parts = stream.filter_multi_output("split", 3)
+    sheet = parts[1].filter("fps", f"1/{board.interval}", eof_action="pass").filter("scale", board.width, board.height)
+    sheet = sheet.filter("setsar", 1).filter("tile", f"{ACROSS}x{DOWN}")
+    poster = parts[2].filter("scale", board.poster_width, POSTER_HEIGHT).filter("setsar", 1).filter("thumbnail", 50)
+    return [parts[0]], [
+        ffmpeg.output(sheet, folder + SHEET, format="image2", **{"q:v": 5, "fps_mode": "passthrough"}),
+        ffmpeg.output(poster, folder + POSTER, format="image2", **{"q:v": 3, "frames:v": 1, "update": 1}),
+    ]
+
+
+def _sounds(plan: Plan, master: Any) -> tuple[list[Any], list[Any]]:
+    """Each sound track, and the first one's samples on standard output where a waveform is wanted."""
+    special = dict(plan.sound_filters)
+    streams = []
+    for index in plan.sounds:
+        stream = master[str(index)]
+        streams.append(_filtered(stream, *special[index].split("=", 1)) if index in special else stream)
+    if not streams or not plan.waveform_channels:
+        return streams, []
+    parts = streams[0].filter_multi_output("asplit", 2)
+    streams[0] = parts[0]
+    # The protocol list guards inputs; standard output is ours.
+    samples = ffmpeg.output(parts[1], "pipe:1", format="s16le", ac=plan.waveform_channels, ar=RATE)
+    return streams, [samples]
+
+
+def _filtered(stream: Any, name: str, told: str) -> Any:
+    """A filter with its arguments as FFmpeg's own documentation writes them."""
+    named = [each.split("=", 1) for each in told.split(":")]
+    if all(len(each) == 2 for each in named) and name not in ("pan",):
+        return stream.filter(name, **{key: value for key, value in named})
+    return stream.filter(name, *([told] if name == "pan" else told.split(":")))
+
+
+def _without_places(told: Sequence[str], source: Path, folder: Path) -> list[str]:
+    """The argument list for the row: the same work, without the names of scratch files."""
+    return [each.replace(str(source), "MASTER").replace(str(folder), "OUTPUT") for each in told]
+
+
+def check(ending: Ending, doing: str) -> Ending:
+    """The ending itself, where it is usable. Raises ChildFailed."""
+    if not ending.usable:
+        raise ChildFailed(doing, ending)
+    return ending
