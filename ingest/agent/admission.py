@@ -7,6 +7,7 @@ read through for nothing.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -49,10 +50,11 @@ def whose_turn(
 ) -> Turn:
     """Choose who starts now. `away` is the reason why server or store do not answer, if they do not."""
     places = (1 if away else cap) - len(under_way)
-    queue = sorted(candidates, key=lambda one: (-one.priority, one.mtime_ns, one.name, one.key))
-    chosen = queue[: max(places, 0)]
-    if len(chosen) < len(queue) and not away:
-        chosen += _live_extra(queue[len(chosen)], chosen, under_way)
+    places = max(places, 0)
+    first = heapq.nsmallest(places + 1, candidates, key=lambda one: (-one.priority, one.mtime_ns, one.name, one.key))
+    chosen = first[:places]
+    if len(first) > places and not away:
+        chosen += _live_extra(first[-1], chosen, under_way)
     reason = away or f"Waits its turn: {cap} files are sent at once, live custody first, then the oldest."
     return Turn(tuple(one.key for one in chosen), reason)
 

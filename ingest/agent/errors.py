@@ -19,6 +19,7 @@ AgentError
 └── SourceError              about one file on the device
     ├── NotAFile             a link, pipe, device or folder: listed, never opened  refused
     ├── TooLargeForBuffer    its parts do not fit the memory set aside             waits for a setting
+    ├── SourceBusy           a program on this host writes to it                   wait
     ├── SourceChanged        grew, shrank or was replaced while it was read        wait, then read again
     ├── SourceGone           no longer there                                       gone
     └── SourceUnreadable     the device or the system will not give the bytes      try again
@@ -145,6 +146,10 @@ class TooLargeForBuffer(SourceError):
             f"raise CONTINUITY_AGENT_BUFFER_MIB to {part >> 20} or more and start the agent again."
         )
         self.part, self.budget = part, budget
+
+
+class SourceBusy(SourceError):
+    """A program on this host has the file open for writing."""
 
 
 class SourceChanged(SourceError):

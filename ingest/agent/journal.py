@@ -31,7 +31,7 @@ from ingest.agent.journal_rows import (
     list_sightings,
 )
 from ingest.agent.protocol import FileState, SignedReceipt
-from ingest.agent.sighting import Sighting
+from ingest.agent.sighting import Identity, Sighting
 
 
 class Journal:
@@ -241,6 +241,21 @@ class Journal:
         """Note that the server knows of a withdrawal."""
         with self._transaction() as db:
             db.execute("DELETE FROM withdrawals WHERE arrival_id=?", (arrival_id,))
+
+    def receipted_in(self, session_id: str) -> dict[bytes, tuple[Identity, Digests, KeptReceipt]]:
+        """Files of a session that have their receipts, by name: after a restart they need not be asked about."""
+        statement = (
+            "SELECT name,size,mtime_ns,dev,ino,sha256,sha512,tree,receipt_id,recording_id,body,signature,key_id"
+            " FROM files JOIN receipts ON file_id=id WHERE session_id=? AND state='receipted' AND sha256 NOTNULL"
+        )
+        return {
+            row[0]: (
+                Identity(*row[1:5]),
+                Digests(row[1], *row[5:8]),
+                KeptReceipt(row[8], row[9], SignedReceipt(*row[10:13])),
+            )
+            for row in self._rows(statement, session_id)
+        }
 
     def keep_receipts(self, receipts: Iterable[tuple[int, KeptReceipt]]) -> None:
         """Keep verified receipts; from here on, and not before, their sources may be let go."""

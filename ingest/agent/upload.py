@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ingest.agent.budget import Budget
 from ingest.agent.client import Server
 from ingest.agent.digests import Digests
-from ingest.agent.errors import ArrivalGone, PartsMissing, ReceiptRefused, SourceChanged, StoreAway
+from ingest.agent.errors import ArrivalGone, PartsMissing, ReceiptRefused, SourceBusy, SourceChanged, StoreAway
 from ingest.agent.identity import AgentIdentity
 from ingest.agent.journal import Journal
 from ingest.agent.journal_rows import FileRow, SentPart
@@ -78,8 +78,10 @@ def carry(errand: Errand, means: Means) -> HandedOver:
     Raises SourceError, Away, Refused and its kinds, ReceiptRefused, JournalAway, Stopping; each may be tried again.
     """
     with opened(errand.root, errand.row.name) as source:
-        source.check_is(errand.row.identity)
+        if source.has_writer():
+            raise SourceBusy("Another program on this host is still writing it.")
         try:
+            source.check_is(errand.row.identity)
             if errand.row.identity.size <= SMALLEST_PART:
                 return _carry_whole(source, errand, means)
             return _carry_in_parts(source, errand, means)
@@ -177,7 +179,7 @@ class Sending:
         self._failed = threading.Event()
 
     def send_all(self, reading: Reading, part_size: int) -> dict[int, tuple[str, str]]:
-        """Send every part and give back ETag and SHA-256 by number; what goes wrong first is raised, when all is still."""
+        """Send every part; ETag and SHA-256 by number. What goes wrong first is raised, once all is still."""
         try:
             for part in reading.parts(part_size):
                 self._under_way[self._means.senders.submit(self._send, part)] = part

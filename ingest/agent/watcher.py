@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from watchdog.events import (
@@ -30,13 +31,23 @@ OF_INTEREST: list[type[FileSystemEvent]] = [
 ]  # fmt: skip
 
 
+class _Handler(FileSystemEventHandler):
+    """Passes every event on."""
+
+    def __init__(self, take: Callable[[FileSystemEvent], None]) -> None:
+        self._take = take
+
+    def on_any_event(self, event: FileSystemEvent) -> None:  # type: ignore[explicit-override]  # typing has it from 3.12
+        """Called by the observer's thread."""
+        self._take(event)
+
+
 class Watcher:
     """Watches dock folders; `noticed` gives the paths where something happened since it was last asked."""
 
     def __init__(self, wake: threading.Event) -> None:
         self._wake, self._lock = wake, threading.Lock()
-        self._handler = FileSystemEventHandler()
-        self._handler.on_any_event = self._take  # type: ignore[method-assign]  # one method of it is all we need
+        self._handler = _Handler(self._take)
         self._paths: set[bytes] = set()
         self._observer = Observer()
         self._watched: set[Path] = set()
