@@ -19,7 +19,8 @@ JOBS ?= 2
 
 CODE := api evidence ingest retention transcode hatch_build.py
 QUICK := not slow and not faults and not bench
-PYTEST := $(PY) -m pytest
+# Test files in different folders may share a name.
+PYTEST := $(PY) -m pytest --import-mode=importlib
 
 .PHONY: help
 help: ## Say what can be made
