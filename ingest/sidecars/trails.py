@@ -1,7 +1,6 @@
 """Open formats for where a camera was: GPX and NMEA. Pure.
 
-Read here rather than by a library because the common ones parse XML with entities, or stop at the first bad
-sentence; a trail that a stranger wrote must do neither.
+A trail that a stranger wrote is read as far as it is good: a bad point or sentence costs a finding, not the rest.
 """
 
 from __future__ import annotations
