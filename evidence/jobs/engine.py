@@ -42,6 +42,7 @@ LET_GO = """
 UPDATE procrastinate_jobs SET worker_id = NULL
 WHERE id = %(id)s AND status = 'doing' AND worker_id = %(owner)s AND attempts = %(attempt)s"""
 
+FAREWELL = 2.0  # seconds; a worker that cannot say that it ends is noticed by its heartbeat all the same
 STAY_TO_THE_END = {"beat", "aborts", "progress"}
 
 
@@ -246,7 +247,8 @@ class EngineWorker(Worker):
         finally:
             await utils.cancel_and_capture_errors(last)
         try:
-            await super()._shutdown(side_tasks=[])
+            async with asyncio.timeout(FAREWELL):
+                await super()._shutdown(side_tasks=[])
         except AWAY as error:
             log.warning("the database does not know yet that worker %s has ended: %r", self.worker_id, error)
 

@@ -22,7 +22,7 @@ from evidence.database import psycopg_url
 from evidence.errors import DatabaseAway
 from evidence.jobs import schema, upkeep
 from evidence.jobs.crew import Crew, Pace
-from evidence.jobs.engine import AWAY, EngineApp, EngineWorker, for_ever
+from evidence.jobs.engine import AWAY, FAREWELL, EngineApp, EngineWorker, for_ever
 from evidence.jobs.errors import EngineVersionDiffers, HandlersAbandoned, LanesRefused
 from evidence.jobs.periodic import QUEUE as SWEEPS
 from evidence.jobs.periodic import Periodic
@@ -126,7 +126,8 @@ async def _work(app: EngineApp, crew: Crew, lanes: Sequence[Lane], report: Repor
     finally:
         reporting.cancel()
         with suppress(*AWAY):
-            await report.withdraw(app.pool)
+            async with asyncio.timeout(FAREWELL):
+                await report.withdraw(app.pool)
 
 
 async def _any_change(crew: Crew) -> None:
@@ -193,7 +194,7 @@ def _connector(conninfo: str, lanes: Sequence[Lane]) -> PsycopgConnector:
         configure=configure,
         min_size=1,
         max_size=min(MOST_CONNECTIONS, 2 + sum(lane.concurrency for lane in lanes)),
-        timeout=10,
+        timeout=5,
         # Attempts to connect again double their pause up to this: a higher limit would sleep past the recovery.
         reconnect_timeout=8,
     )

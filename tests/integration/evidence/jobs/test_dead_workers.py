@@ -125,3 +125,19 @@ def test_a_cancelled_job_of_a_dead_worker_is_not_run_again(yard: Yard) -> None:
     yard.worker()
     eventually("it is stopped", lambda: yard.status(job).state is JobState.STOPPED)
     assert len(yard.said("began", job)) == 1
+
+
+def test_a_worker_that_starts_believes_nobody_dead_at_first(yard: Yard) -> None:
+    """After an outage every heartbeat is old, also that of a worker which is just about to beat again."""
+    first = yard.worker()
+    job, began = running(yard, seconds=7)
+    first.send_signal(signal.SIGSTOP)
+    age = "SELECT 1 FROM procrastinate_workers WHERE last_heartbeat < now() - make_interval(secs => %s)"
+    eventually("its heartbeat is past the stall limit", lambda: yard.rows(age, BRISK["stall"]))
+    second = yard.start()
+    eventually("a second worker has begun", lambda: len(yard.rows("SELECT 1 FROM procrastinate_workers")) == 2)
+    first.send_signal(signal.SIGCONT)
+    eventually("it succeeds", lambda: yard.status(job).state is JobState.SUCCEEDED)
+    assert [line["pid"] for line in yard.said("began", job)] == [began["pid"]]
+    assert yard.failures(job) == []
+    assert second.poll() is None

@@ -13,7 +13,6 @@ from evidence.jobs.errors import EngineVersionDiffers
 from evidence.jobs.upkeep import age_waiting, clear_finished
 from tests.integration.evidence.jobs.yard import Yard
 
-
 LEFT_OVER = """
 SELECT proname FROM pg_proc WHERE starts_with(proname, 'procrastinate_')
 UNION ALL SELECT typname FROM pg_type WHERE starts_with(typname, 'procrastinate_')"""

@@ -65,30 +65,39 @@ class Yard:
             worker.wait()
         self.engine.dispose()
 
-    def worker(
+    def worker(self, **order: Any) -> subprocess.Popen[bytes]:
+        """Start a worker process and wait until the database knows each of its lanes."""
+        before = len(self.reports())
+        process = self.start(**order)
+
+        def is_known() -> bool:
+            assert process.poll() is None, f"the worker ended: {self.log_of(process)}"
+            return len(self.reports()) > before
+
+        eventually("the worker reports itself", is_known)
+        return process
+
+    def start(
         self,
         *,
         lanes: Sequence[dict[str, Any]] = TEST_LANE,
         prefix: Sequence[str] = (),
+        url: str | None = None,
         sweep: bool = False,
         **pace: Any,
     ) -> subprocess.Popen[bytes]:
-        """Start a worker process and wait until the database knows each of its lanes."""
-        before = len(self.reports())
-        log = self.folder / f"worker-{len(self.workers)}.log"
+        """Start a worker process. `prefix` is a command that runs it, `url` how it reaches the database."""
         orders = {
-            "url": self.url, "book": str(self.book), "log": str(log), "lanes": list(lanes), "sweep": sweep,
+            "url": url or self.url,
+            "book": str(self.book),
+            "log": str(self._log(len(self.workers))),
+            "lanes": list(lanes),
+            "sweep": sweep,
             "pace": {**BRISK, **pace},
-        }  # fmt: skip
+        }
         command = [*prefix, sys.executable, "-m", "tests.integration.evidence.jobs.worker_program", json.dumps(orders)]
         process = subprocess.Popen(command, cwd=ROOT)
         self.workers.append(process)
-
-        def is_known() -> bool:
-            assert process.poll() is None, f"the worker ended: {log.read_text()}"
-            return len(self.reports()) > before
-
-        eventually("the worker reports itself", is_known)
         return process
 
     def reports(self) -> list[dict[str, Any]]:
@@ -129,18 +138,10 @@ class Yard:
         return [line for line in lines if line["what"] == what and job in (None, line["job"])]
 
     def log_of(self, worker: subprocess.Popen[bytes]) -> str:
-        return (self.folder / f"worker-{self.workers.index(worker)}.log").read_text()
+        return self._log(self.workers.index(worker)).read_text()
 
-    def owner_of(self, line: dict[str, Any]) -> subprocess.Popen[bytes]:
-        """The worker process that wrote a line."""
-        return next(worker for worker in self.workers if line["pid"] in (worker.pid, _child_of(worker.pid)))
-
-
-def _child_of(pid: int) -> int | None:
-    """The only child of a process: the worker itself, where `ip netns exec` or the like runs it."""
-    listed = Path(f"/proc/{pid}/task/{pid}/children")
-    found = listed.read_text().split() if listed.exists() else []
-    return int(found[0]) if found else None
+    def _log(self, number: int) -> Path:
+        return self.folder / f"worker-{number}.log"
 
 
 @contextmanager
