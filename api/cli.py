@@ -194,7 +194,10 @@ def account_create(
 
 def main() -> None:
     """Run the command line. What is known to go wrong is said in a sentence, without a stack."""
+    from api.known_settings import refuse_unknown
+
     try:
+        refuse_unknown()
         app()
     except (EvidenceError, KnownTrouble) as trouble:
         _fail(str(trouble), code=1)
