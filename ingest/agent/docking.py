@@ -15,7 +15,7 @@ from pathlib import Path
 from ingest.agent import names
 from ingest.agent.errors import SourceGone, SourceUnreadable
 from ingest.agent.settings import Dock, Kind
-from ingest.agent.sighting import SIGNED, Sighting, has_writer, look, opened, unreadable
+from ingest.agent.sighting import SIGNED, Sighting, has_writer, look, opened, path_of, unreadable
 from ingest.agent.sweep import list_device
 
 
@@ -41,6 +41,8 @@ class Examination:
     complete: bool = True
     whole: bool = False
     """Whether everything was listed, so that what was not seen is gone."""
+    folders: bool = False
+    """Whether a folder was met where a file was looked for: then the device wants listing."""
 
 
 def places_in(dock: Dock) -> list[Place]:
@@ -125,15 +127,16 @@ def examine(place: Place, expected: tuple[int, int], *, wanted: Iterable[bytes] 
         raise SourceGone("The device was unplugged and another put in its place.")
     if wanted is None:
         return list_place(place)
-    found, missing, written_to = [], [], {}
+    found, missing, written_to, folders = [], [], {}, False
     for name in wanted:
         sighting = look(place.root, name)
         if sighting is None:
             missing.append(name)
+            folders = folders or os.path.isdir(path_of(place.root, name))  # noqa: PTH112 - raw bytes
             continue
         found.append(sighting)
         written_to[name] = None if sighting.refused else _is_written_to(place.root, name)
-    return Examination(tuple(found), tuple(missing), written_to)
+    return Examination(tuple(found), tuple(missing), written_to, folders=folders)
 
 
 def list_place(place: Place) -> Examination:

@@ -1,4 +1,4 @@
-"""Small things that the server is still to be told: withdrawals, releases, closings. The journal keeps them till then."""
+"""Small things the server is still to be told, kept in the journal: withdrawals, releases, closings."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ AgentError
 ├── StateInUse               another agent works with this state folder            stop one of them
 ├── JournalAway              the journal cannot be written                         nothing is copied until it can
 ├── AgentRevoked             the server no longer lets this agent in               a person decides
+├── AgentFault               a fault of the agent's own                            logged whole; tried again
 ├── Stopping                 the agent was told to stop                            taken up again at next start
 ├── Refused                  the server refused one request, with its reason       a person, or try again later
 │   ├── ArrivalGone          the server no longer knows the arrival                offer again
@@ -75,6 +76,13 @@ class JournalAway(AgentError):
     """The journal cannot be read or written, so nothing may be copied."""
 
     exit_code = 5
+
+
+class AgentFault(AgentError):
+    """A fault of the agent's own, which nobody foresaw."""
+
+    def __init__(self, fault: BaseException) -> None:
+        super().__init__(f"An unexpected fault of the agent ({type(fault).__name__}: {fault}).")
 
 
 class Stopping(AgentError):

@@ -120,10 +120,10 @@ class Journal:
         """Write down a docking session with everything the device says it holds, before anything is read."""
         with self._transaction() as db:
             values = (
-                session.id, session.root, session.label, session.bay, session.kind, session.dev, session.ino,
-                session.opened_at, session.clock_offset_ms, session.clock_round_trip_ms,
+                session.id, session.root, session.deep, session.label, session.bay, session.kind,
+                session.dev, session.ino, session.opened_at, session.clock_offset_ms, session.clock_round_trip_ms,
             )  # fmt: skip
-            db.execute("INSERT INTO sessions VALUES (?,?,?,?,?,?,?,?,?,?,NULL,NULL,NULL)", values)
+            db.execute("INSERT INTO sessions VALUES (?,?,?,?,?,?,?,?,?,?,?,NULL,NULL,NULL)", values)
             list_sightings(db, session.id, listing)
 
     def list_more(self, session_id: str, sightings: Iterable[Sighting]) -> None:
@@ -150,10 +150,11 @@ class Journal:
 
     def open_sessions(self) -> list[SessionRow]:
         """Sessions that were open when the agent last ran."""
-        columns = "id,root,label,bay,kind,dev,ino,opened_at,clock_offset_ms,clock_round_trip_ms"
+        columns = "id,root,deep,label,bay,kind,dev,ino,opened_at,clock_offset_ms,clock_round_trip_ms"
         names = columns.split(",")
         found = self._rows(f"SELECT {columns} FROM sessions WHERE closed_at IS NULL ORDER BY opened_at")  # noqa: S608
-        return [SessionRow(**dict(zip(names, row, strict=True))) for row in found]
+        rows = [dict(zip(names, row, strict=True)) for row in found]
+        return [SessionRow(**{**row, "deep": bool(row["deep"])}) for row in rows]
 
     def untold_closings(self) -> list[tuple[str, str]]:
         """Closed sessions the server has not been told of: (session id, why)."""

@@ -16,8 +16,8 @@ JOURNAL_FILE = "journal.sqlite3"
 VERSION = 1
 SCHEMA = """
 CREATE TABLE sessions (
-    id TEXT PRIMARY KEY, root BLOB NOT NULL, label TEXT NOT NULL, bay TEXT NOT NULL, kind TEXT NOT NULL,
-    dev INTEGER NOT NULL, ino INTEGER NOT NULL, opened_at TEXT NOT NULL,
+    id TEXT PRIMARY KEY, root BLOB NOT NULL, deep INTEGER NOT NULL, label TEXT NOT NULL,
+    bay TEXT NOT NULL, kind TEXT NOT NULL, dev INTEGER NOT NULL, ino INTEGER NOT NULL, opened_at TEXT NOT NULL,
     clock_offset_ms INTEGER, clock_round_trip_ms INTEGER, closed_at TEXT, closed_because TEXT, close_told_at TEXT);
 CREATE TABLE listings (
     session_id TEXT NOT NULL REFERENCES sessions, name BLOB NOT NULL, size INTEGER NOT NULL,
@@ -53,6 +53,7 @@ class SessionRow:
 
     id: str
     root: bytes
+    deep: bool
     label: str
     bay: str
     kind: str

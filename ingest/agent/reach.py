@@ -23,8 +23,10 @@ class Reach:
     def failed(self, error: Away) -> None:
         """Something did not answer; the pause before the next attempt grows."""
         with self._lock:
-            self._failures += 1
             self.away = error.reason
+            if clock.monotonic() < self.try_at:
+                return  # several threads found out the same
+            self._failures += 1
             self.away_since = self.away_since or clock.now_as_text()
             self.try_at = clock.monotonic() + patience.pause_after(self._failures)
 

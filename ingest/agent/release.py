@@ -110,7 +110,7 @@ def _make_durable(folder: bytes) -> None:
 
 
 def recover(journal: Journal, root_of: dict[str, bytes]) -> None:
-    """After a crash: a release that was intended either happened or did not; the device, where it is there, says which."""
+    """After a crash: an intended release happened or did not; the device, where it is there, says which."""
     for row, _ in journal.releases(done=False):
         root = root_of.get(row.session_id)
         if root is None:

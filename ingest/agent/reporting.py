@@ -123,6 +123,10 @@ class Reporter:
         self._wake.set()
         self._thread.join(seconds)
 
+    def is_alive(self) -> bool:
+        """Whether the thread still runs."""
+        return self._thread.is_alive()
+
     def open(self, session: SessionRow) -> Telling:
         """A place to say what is to be told of a session."""
         with self._lock:

@@ -82,14 +82,14 @@ def is_reparse_point(facts: os.stat_result) -> bool:
 
 
 def look(root: bytes, name: bytes) -> Sighting | None:
-    """Look at one path below a device's folder; None where nothing is there. Raises SourceUnreadable."""
+    """Look at one path below a device's folder; None where no file is there. Raises SourceUnreadable."""
     try:
         facts = os.lstat(path_of(root, name))
     except OSError as error:
         if error.errno in GONE:
             return None
         raise _fault(error) from error
-    return sighting_of(name, facts)
+    return None if stat.S_ISDIR(facts.st_mode) and not is_reparse_point(facts) else sighting_of(name, facts)
 
 
 def sighting_of(name: bytes, facts: os.stat_result) -> Sighting:

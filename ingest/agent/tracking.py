@@ -41,9 +41,15 @@ class Tracked:
     failures: int = 0
     listed: int = NOT_YET
     bytes_sent: int = 0
+    most_sent: int = 0
     row: FileRow | None = None
     digests: Digests | None = None
     receipt: KeptReceipt | None = None
+    let_go_tried: bool = False
+
+    def as_sighting(self) -> Sighting:
+        """The file as it was last seen."""
+        return Sighting(self.name, self.identity, self.refused)
 
     @property
     def identity(self) -> Identity:
@@ -132,6 +138,12 @@ class Device:
         file.quiet = Quiet(file.identity, now, file.quiet.changes + 1)
         self.look_for.add(file.name)
 
+    def hint(self, name: bytes) -> None:
+        """Something happened to a file. One that is settling is looked at in good time; any other is looked at now."""
+        file = self.files.get(name)
+        if file is None or (file.settled and file.state not in UNDER_WAY):
+            self.look_for.add(name)
+
     # --- settling
 
     def unsettled(self, now: float) -> list[Tracked]:
@@ -189,11 +201,16 @@ class Device:
         """A ready file as admission sees it."""
         return Candidate(key, self.priority, file.identity.mtime_ns, file.name)
 
-    def leave(self) -> list[Tracked]:
-        """The device is gone: what was not taken is gone with it. Gives back those files."""
+    @property
+    def awaits_receipts(self) -> bool:
+        """Whether a file is with the server that has no receipt yet."""
+        return any(file.state is FileState.CHECKING for file in self.files.values())
+
+    def leave(self, because: str) -> list[Tracked]:
+        """The device is gone: what was not taken is gone with it, for this reason. Gives back those files."""
         lost = [one for one in self.files.values() if one.state not in ENDED and one.state is not FileState.CHECKING]
         for file in lost:
-            self.put(file, FileState.GONE, "The device was unplugged before this was taken; dock it again.")
+            self.put(file, FileState.GONE, because)
         return lost
 
 

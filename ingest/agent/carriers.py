@@ -1,0 +1,231 @@
+"""Files under way: who begins, what became of those that were carried, whose receipt has come, what is let go.
+
+Write order: a receipt is in the journal before the file counts as receipted, and the source goes last.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from ingest.agent.admission import whose_turn
+from ingest.agent.aftermath import after
+from ingest.agent.awaiting import Awaited, Awaiting, Heard
+from ingest.agent.devices import Devices
+from ingest.agent.errors import AgentError, AgentRevoked, ArrivalFailed, ArrivalGone, Away, JournalAway, ReceiptRefused
+from ingest.agent.journal_rows import FileRow, KeptReceipt
+from ingest.agent.pools import result_of, send_off
+from ingest.agent.protocol import ArrivalState, FileState, Standing
+from ingest.agent.reach import Reach
+from ingest.agent.receipts import Expected, verify
+from ingest.agent.release import let_go
+from ingest.agent.settings import Release, Settings
+from ingest.agent.tracking import Device, Tracked
+from ingest.agent.upload import Errand, HandedOver, Means, carry
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A file that was taken to the server."""
+
+    row: FileRow
+    handed_over: HandedOver
+
+
+class Carriers:
+    """Everything between a settled file and its receipt."""
+
+    def __init__(self, settings: Settings, means: Means, devices: Devices, awaiting: Awaiting, reach: Reach) -> None:
+        self._settings, self._means, self._devices = settings, means, devices
+        self._awaiting, self._reach = awaiting, reach
+        # One place beyond the cap is live custody's; a release takes a place of its own.
+        self._pool = ThreadPoolExecutor(settings.concurrent_files + 1, "carrier")
+        self._under_way: dict[Future[Carried], tuple[Device, Tracked]] = {}
+        self._letting_go: dict[Future[None], tuple[Device, Tracked]] = {}
+
+    @property
+    def are_busy(self) -> bool:
+        """Whether a file is under way or being let go."""
+        return bool(self._under_way or self._letting_go)
+
+    def stop(self) -> None:
+        """Begin nothing more; wait for what is under way, which ends at the stop sign."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    # --- whose turn
+
+    def admit(self, now: float, wake: threading.Event) -> None:
+        """Let those begin whose turn it is; the others wait, with a reason."""
+        files = [(device, file) for device in self._devices for file in device.ready(now, self._devices.told(device))]
+        away = self._reach.away
+        candidates = [device.candidate(file, number) for number, (device, file) in enumerate(files)]
+        under_way = [device.priority for device, _ in self._under_way.values()]
+        turn = whose_turn(candidates, under_way, cap=self._settings.concurrent_files, away=away)
+        for number in turn.chosen if not away or now >= self._reach.try_at else ():
+            self._begin(*files[number], wake)
+        for device, file in files:
+            if file.state is FileState.WAITING and (away or not file.failures):
+                device.put(file, FileState.WAITING, turn.reason)
+
+    def _begin(self, device: Device, file: Tracked, wake: threading.Event) -> None:
+        file.bytes_sent = 0
+        device.put(file, FileState.READING)
+        self._under_way[send_off(self._pool, wake, self._carry, device, file)] = (device, file)
+
+    def _carry(self, device: Device, file: Tracked) -> Carried:
+        """In a carrier's thread: write the file into the journal and take it to the server."""
+        row = self._means.journal.claim(device.session.id, device.place.label, file.as_sighting())
+
+        def on_state(state: FileState) -> None:
+            device.put(file, state)
+
+        def on_sent(octets: int) -> None:
+            file.bytes_sent += octets
+            device.dirty.add(file.name)
+
+        root = device.place.root
+        errand = Errand(root=root, row=row, priority=device.priority, on_state=on_state, on_sent=on_sent)
+        return Carried(row, carry(errand, self._means))
+
+    # --- what became of them
+
+    def collect(self, now: float) -> None:
+        """Look at what the carriers have finished."""
+        received = []
+        for future in [one for one in self._under_way if one.done()]:
+            device, file = self._under_way.pop(future)
+            try:
+                carried = result_of(future)
+            except AgentError as error:
+                self._settle_trouble(device, file, error, now)
+                continue
+            self._reach.answered()
+            awaited = Awaited(
+                device=device.key,
+                row=carried.row,
+                arrival_id=carried.handed_over.standing.arrival_id,
+                digests=carried.handed_over.digests,
+            )
+            file.failures = 0
+            if carried.handed_over.standing.state is ArrivalState.RECEIPTED:
+                received.append(Heard(awaited, carried.handed_over.standing))
+            else:
+                device.put(file, FileState.CHECKING)
+                self._awaiting.add(awaited)
+        self._receive(received, now)
+
+    def _settle_trouble(self, device: Device, file: Tracked, error: AgentError, now: float) -> None:
+        """A file could not be carried: it waits, is gone or refused, with the reason."""
+        if isinstance(error, Away):
+            self._reach.failed(error)
+        if isinstance(error, AgentRevoked):
+            self._reach.refuse(error)
+        outcome = after(error, file.failures)
+        file.failures += outcome.counts
+        file.not_before = now + outcome.pause
+        if outcome.incident:
+            self._means.journal.open_incident(
+                outcome.incident, outcome.reason, session_id=device.session.id, name=file.name
+            )
+        if outcome.counts:
+            log.warning("a file waits", extra={"file": file.name, "reason": outcome.reason, "failures": file.failures})
+        if device.key not in self._devices.docked:
+            return
+        if outcome.settle_anew:
+            device.restart(file, now)
+        if outcome.look_at_device:
+            device.next_sweep = 0.0
+        device.put(file, outcome.state, outcome.reason)
+
+    # --- receipts
+
+    def hear(self, now: float) -> None:
+        """Look at what the server said of arrivals that it was checking."""
+        heard: list[Heard] = []
+        while not self._awaiting.heard.empty() and len(heard) < 500:
+            heard.append(self._awaiting.heard.get())
+        self._receive(heard, now)
+
+    def _receive(self, heard: Sequence[Heard], now: float) -> None:
+        """Check receipts, keep them, and only then count their files as receipted."""
+        kept: list[tuple[Heard, KeptReceipt]] = []
+        for one in heard:
+            try:
+                kept.append((one, self._checked(one)))
+            except AgentError as error:
+                if found := self._find(one.awaited):
+                    self._settle_trouble(*found, error, now)
+        try:
+            self._means.journal.keep_receipts([(one.awaited.row.id, receipt) for one, receipt in kept])
+        except JournalAway:
+            for one, _ in kept:
+                self._awaiting.add(one.awaited)
+            raise
+        for one, receipt in kept:
+            if found := self._find(one.awaited):
+                self._mark_receipted(*found, one.awaited, receipt)
+
+    def _checked(self, heard: Heard) -> KeptReceipt:
+        """The receipt, if it speaks of these bytes. Raises ReceiptRefused, ArrivalGone, ArrivalFailed."""
+        standing, awaited = heard.standing, heard.awaited
+        if standing is None:
+            raise ArrivalGone("the arrival is no longer known", status=404, kind="arrival-gone")
+        if standing.state is not ArrivalState.RECEIPTED:
+            raise ArrivalFailed(_words_of(standing), status=409, kind="arrival-failed")
+        if standing.receipt is None:
+            raise ReceiptRefused("The server says there is a receipt and does not show it.")
+        expected = Expected(
+            agent_id=self._means.identity.agent_id,
+            arrival_id=awaited.arrival_id,
+            name=awaited.row.name,
+            digests=awaited.digests,
+        )
+        return verify(standing.receipt, expected, self._means.identity.receipt_keys)
+
+    def _find(self, awaited: Awaited) -> tuple[Device, Tracked] | None:
+        """The file an arrival was made of, where it is still known and still the same."""
+        device = self._devices.known(awaited.device)
+        file = device.files.get(awaited.row.name) if device else None
+        if device is None or file is None or file.identity != awaited.row.identity:
+            return None
+        return device, file
+
+    def _mark_receipted(self, device: Device, file: Tracked, awaited: Awaited, receipt: KeptReceipt) -> None:
+        file.digests, file.receipt, file.bytes_sent = awaited.digests, receipt, file.identity.size
+        device.put(file, FileState.RECEIPTED)
+
+    # --- letting go
+
+    def let_go(self, wake: threading.Event, lookers: Executor) -> None:
+        """Where the policy says so, let receipted sources go."""
+        if self._settings.release is Release.KEEP:
+            return
+        for device in self._devices:
+            for file in device.files.values():
+                if file.state is FileState.RECEIPTED and not file.let_go_tried:
+                    file.let_go_tried = True
+                    future = send_off(lookers, wake, self._release, device, file)
+                    self._letting_go[future] = (device, file)
+        for future in [one for one in self._letting_go if one.done()]:
+            device, file = self._letting_go.pop(future)
+            self._note_release(device, file, future)
+
+    def _release(self, device: Device, file: Tracked) -> None:
+        row = self._means.journal.claim(device.session.id, device.place.label, file.as_sighting())
+        let_go(device.place.root, row, self._settings, self._means.journal)
+
+    def _note_release(self, device: Device, file: Tracked, future: Future[None]) -> None:
+        try:
+            result_of(future)
+        except AgentError as error:
+            self._means.journal.open_incident("not-let-go", error.reason, session_id=device.session.id, name=file.name)
+            log.warning("a source was not let go", extra={"file": file.name, "reason": error.reason})
+
+
+def _words_of(standing: Standing) -> str:
+    return standing.reason or f"the arrival is {standing.state.value}"

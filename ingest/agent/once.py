@@ -1,0 +1,212 @@
+"""Files and folders handed in by name: the same path as a dock, until each has its receipt or a reason why not."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ingest.agent import clock, identity
+from ingest.agent.agent import Agent
+from ingest.agent.docking import Place, gathered, place_of_path
+from ingest.agent.errors import SourceError
+from ingest.agent.holding import holding
+from ingest.agent.journal import Journal
+from ingest.agent.names import as_b64, as_text
+from ingest.agent.protocol import FileState
+from ingest.agent.reception import key_of
+from ingest.agent.settings import Settings, changed
+from ingest.agent.status import StatusFile
+from ingest.agent.tracking import ENDED, Device, Tracked
+
+MOST_FAILURES = 5  # after so many of a file's own, its reason is the answer
+LAST_WORDS = 10.0  # seconds to tell the server that everything handed in is done with
+DONE = "Everything that was handed in has been dealt with."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileResult:
+    """What became of one file. `state` is `receipted`, `refused`, `gone`, or where it stood when waiting ended."""
+
+    path: str
+    name: str
+    name_b64: str
+    size: int
+    sha256: str | None
+    recording_id: str | None
+    state: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A file stands elsewhere, or more of it has been sent."""
+
+    path: str
+    name: str
+    name_b64: str
+    state: str
+    bytes_sent: int
+    bytes_total: int
+    reason: str | None
+
+
+OnEvent = Callable[[Event], None]
+
+
+def ingest_once(
+    paths: Sequence[str | bytes | os.PathLike[str]],
+    settings: Settings,
+    on_event: OnEvent = lambda _: None,
+    *,
+    stop: threading.Event | None = None,
+) -> list[FileResult]:
+    """Take files and folders in, and come back when each file has a receipt, a refusal or a reason.
+
+    `on_event` is called from this thread. With server or store away it waits `settings.patience_seconds` with nothing
+    moving. Interrupted, by `stop` or outright, it may be called again and goes on where it was.
+    Raises NotEnrolled, IdentityUnsafe, StateInUse, JournalAway, AgentRevoked.
+    """
+    with holding(settings.state):
+        me = identity.load(settings.state)
+        told = changed(settings, server=settings.server or me.server)
+        journal = Journal(told.state)
+        try:
+            return _Once(paths, told, me, journal, on_event, stop or threading.Event()).run()
+        finally:
+            journal.close()
+
+
+class _Once:
+    """One run over what was handed in."""
+
+    def __init__(
+        self,
+        paths: Sequence[str | bytes | os.PathLike[str]],
+        settings: Settings,
+        me: identity.AgentIdentity,
+        journal: Journal,
+        on_event: OnEvent,
+        stop: threading.Event,
+    ) -> None:
+        self._on_event, self._patience = on_event, settings.patience_seconds
+        self._absent: list[FileResult] = []
+        self._places = self._find([os.fsencode(path) for path in paths], me.name)
+        self._seen: dict[tuple[bytes, bool], Device] = {}
+        self._results: list[FileResult] | None = None
+        self._status = StatusFile(settings.state)
+        self._outer_stop = stop
+        self._agent = Agent(
+            settings,
+            me,
+            journal,
+            find_places=lambda: self._places,
+            stop=threading.Event(),
+            wake=threading.Event(),
+            listener=self,
+        )
+
+    def _find(self, paths: Sequence[bytes], bay: str) -> list[Place]:
+        found = []
+        for path in dict.fromkeys(paths):
+            try:
+                found.append(place_of_path(path, bay))
+            except SourceError as error:
+                self._absent.append(_not_there(path, error.reason))
+        return gathered(found)
+
+    def run(self) -> list[FileResult]:
+        """Until everything has ended; then tell the server, and give back the results."""
+        if self._places:
+            self._agent.run(until=self._is_over)
+        return [*self._absent, *(self._results if self._results is not None else self._collect())]
+
+    # --- what the agent tells
+
+    def changed(self, device: Device, file: Tracked) -> None:
+        """Hand an event on."""
+        path, name, name_b64 = _called(device, file)
+        self._on_event(
+            Event(
+                path=path,
+                name=name,
+                name_b64=name_b64,
+                state=file.state.value,
+                bytes_sent=min(max(0, file.bytes_sent), file.identity.size),
+                bytes_total=file.identity.size,
+                reason=file.reason,
+            )
+        )
+
+    def rounded(self, agent: Agent) -> None:
+        """Keep in mind every device that was there, also one that was taken away."""
+        for device in agent.devices:
+            self._seen[key_of(device.place)] = device
+        self._status.write(agent, {})
+
+    # --- when is it over
+
+    def _is_over(self) -> bool:
+        if self._outer_stop.is_set():
+            return True
+        waited_out = clock.monotonic() - self._agent.moved_at > self._patience
+        if not (waited_out or self._is_finished()):
+            return False
+        self._results = self._collect()
+        self._agent.close_all(DONE, seconds=LAST_WORDS)
+        return True
+
+    def _is_finished(self) -> bool:
+        faults = self._agent.reception.faults
+        if any(key not in self._seen and key not in faults for key in map(key_of, self._places)):
+            return False
+        if self._agent.carriers.are_busy:
+            return False
+        return all(_has_ended(file) for device in self._seen.values() for file in device.files.values())
+
+    def _collect(self) -> list[FileResult]:
+        results = [
+            _result_of(device, device.files[name]) for device in self._seen.values() for name in sorted(device.files)
+        ]
+        unseen = [place for place in self._places if key_of(place) not in self._seen]
+        for place in unseen:
+            reason = self._agent.reception.faults.get(key_of(place), "The agent was stopped before it was looked at.")
+            results.append(_not_there(place.root, reason))
+        return results
+
+
+def _has_ended(file: Tracked) -> bool:
+    return file.state in ENDED or (file.failures >= MOST_FAILURES and file.state is FileState.WAITING)
+
+
+def _called(device: Device, file: Tracked) -> tuple[str, str, str]:
+    path = as_text(os.path.join(device.place.root, file.name))  # noqa: PTH118 - Path cannot hold raw bytes
+    return path, as_text(file.name), as_b64(file.name)
+
+
+def _result_of(device: Device, file: Tracked) -> FileResult:
+    path, name, name_b64 = _called(device, file)
+    return FileResult(
+        path=path,
+        name=name,
+        name_b64=name_b64,
+        size=file.identity.size,
+        sha256=file.digests.sha256 if file.digests else None,
+        recording_id=file.receipt.recording_id if file.receipt else None,
+        state=file.state.value,
+        reason=file.reason,
+    )
+
+
+def _not_there(path: bytes, reason: str) -> FileResult:
+    return FileResult(
+        path=as_text(path),
+        name=as_text(os.path.basename(path) or path),  # noqa: PTH119 - Path cannot hold raw bytes
+        name_b64=as_b64(os.path.basename(path) or path),  # noqa: PTH119
+        size=0,
+        sha256=None,
+        recording_id=None,
+        state=FileState.GONE.value,
+        reason=reason,
+    )
