@@ -135,8 +135,8 @@ class _Running:
         if not self.command.inside:
             told = [argument.replace(PROGRESS, str(progress)) for argument in self.command.argv]
             return [*python, "-S", str(Path(sandbox.__file__).resolve()), wall.as_json(), *told]
-        size = self.command.reads.size if self.command.reads is not None else 0
-        task = {**self.command.task, "progress_fd": progress, "reads_fd": reads, "size": size}
+        size = {"size": self.command.reads.size} if self.command.reads is not None else {}
+        task = {**self.command.task, "progress_fd": progress, "reads_fd": reads, **size}
         door = Path(__file__).resolve().parent / "inside" / "__main__.py"
         return [*python, str(door), wall.as_json(), self.command.inside, json.dumps(task)]
 

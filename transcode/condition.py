@@ -20,6 +20,7 @@ HOSTILE_ENDINGS: Final = {
     How.TOO_MUCH_OUTPUT: "Its labels are larger than any recording's",
     How.SIGNAL: "Opening it makes the decoder fail",
 }
+ENCRYPTED: Final = "The clip is encrypted; the device laid its key beside it. It is not damaged."
 TOO_LARGE: Final = ("Picture size", "get_buffer() failed", "Cannot allocate memory", "Size of bitstream", "max_pixels")
 
 
@@ -41,6 +42,8 @@ def judge(signature: Signature, ending: Ending, facts: MediaFacts | None, *, has
     if signature.seems is Seems.POINTER:
         said = f"This is {signature.name}, which names other files, and not a recording. Nothing it names was opened."
         return Verdict(Condition.HOSTILE, said)
+    if has_key and signature.seems is Seems.UNKNOWN:
+        return Verdict(Condition.ENCRYPTED, ENCRYPTED)
     if ending.how in HOSTILE_ENDINGS:
         return Verdict(Condition.HOSTILE, f"{HOSTILE_ENDINGS[ending.how]}; it was stopped. It is kept as it came.")
     if facts is None:
@@ -53,12 +56,14 @@ def judge(signature: Signature, ending: Ending, facts: MediaFacts | None, *, has
 
 def _refused(signature: Signature, ending: Ending, *, has_key: bool) -> Verdict:
     said = " ".join(ending.messages)
-    refused_as = next((name for name in POINTER_DEMUXERS if f"[{name} @" in said and "not on whitelist" in said), "")
+    refused_as = next((name for name in POINTER_DEMUXERS if f"[{name}]" in said and "not on whitelist" in said), "")
     if refused_as:
-        sentence = f"FFmpeg takes this for a {refused_as} script, which can name other files. Nothing it names was opened."
+        sentence = (
+            f"FFmpeg takes this for a {refused_as} script, which can name other files. Nothing it names was opened."
+        )
         return Verdict(Condition.HOSTILE, sentence)
     if has_key:
-        return Verdict(Condition.ENCRYPTED, "The clip is encrypted; the device laid its key beside it. It is not damaged.")
+        return Verdict(Condition.ENCRYPTED, ENCRYPTED)
     if signature.seems is Seems.MEDIA:
         return Verdict(Condition.DAMAGED, _what_is_missing(signature, said))
     if signature.seems is Seems.BLANK:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,6 +10,8 @@ from enum import StrEnum
 from transcode.sandbox import Layer
 
 MESSAGE_LINES = 400
+ADDRESS = re.compile(r" @ 0x[0-9a-f]+")
+"""Where in its memory FFmpeg keeps what it speaks of: noise, and different every time."""
 
 
 class How(StrEnum):
@@ -118,7 +121,9 @@ class Kept:
 
     def lines(self) -> tuple[str, ...]:
         text = (bytes(self.head) + bytes(self.tail)).decode(errors="backslashreplace")
-        found = [printable(line)[:500] for line in text.replace("\r", "\n").split("\n") if line.strip()]
+        found = [
+            printable(ADDRESS.sub("", line))[:500] for line in text.replace("\r", "\n").split("\n") if line.strip()
+        ]
         return tuple(found[: MESSAGE_LINES // 2] + found[max(MESSAGE_LINES // 2, len(found) - MESSAGE_LINES // 2) :])
 
 

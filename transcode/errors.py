@@ -4,10 +4,9 @@
 ├── MasterChanged        the fetched bytes are not the master's        stop, call someone
 ├── ScratchFull          no room to work in                            try again
 ├── ChildFailed          a limited child did not end as it should      record, a person may retry
-│   ├── ProbeFailed      the examination itself broke                  try again
+│   ├── ChildBroke       the child broke, which is not the master's    try again
 │   └── RenderFailed     no rendition came of it                       record
-├── OutputUntrue         the rendition is not true to its master       record
-└── JobStopped           the work was called off                       nothing is recorded as failed
+└── OutputUntrue         the rendition is not true to its master       record
 """
 
 from __future__ import annotations
@@ -62,8 +61,8 @@ class ChildFailed(TranscodeError):
         self.doing, self.ending = doing, ending
 
 
-class ProbeFailed(ChildFailed):
-    """The examination broke, which says nothing about the master."""
+class ChildBroke(ChildFailed):
+    """The child itself broke or talked nonsense, which says nothing about the master."""
 
     try_again = True
 
@@ -78,7 +77,3 @@ class OutputUntrue(TranscodeError):
     def __init__(self, findings: tuple[str, ...]) -> None:
         super().__init__("; ".join(findings))
         self.findings = findings
-
-
-class JobStopped(TranscodeError):
-    """The work was called off: cancelled, or its lease was lost."""

@@ -11,10 +11,11 @@ from typing import Any, Final
 import ffmpeg
 import imageio_ffmpeg
 
+from evidence.jobs import JobStopped
 from transcode import child, sandbox
 from transcode.child import PROGRESS, Command, Listener
-from transcode.ending import Ending
-from transcode.errors import ChildFailed, SettingsRefused
+from transcode.ending import Ending, How
+from transcode.errors import ChildBroke, RenderFailed, SettingsRefused
 from transcode.inside.guards import FORMATS, MAX_PIXELS, MAX_STREAMS
 from transcode.plan import Plan
 from transcode.sandbox import Wall
@@ -85,7 +86,9 @@ def programs(path: str) -> tuple[str, ...]:
     return (path, *sandbox.SYSTEM_FOLDERS, *sandbox.SYSTEM_FILES)
 
 
-def run(plan: Plan, source: Path, folder: Path, settings: TranscodeSettings, listener: Listener) -> tuple[Ending, list[str]]:
+def run(
+    plan: Plan, source: Path, folder: Path, settings: TranscodeSettings, listener: Listener
+) -> tuple[Ending, list[str]]:
     """Carry out a plan on a scratch file. The ending, and the argument list as the row names it.
 
     Files go into `folder`, sound samples for the waveform to `listener.output`. Raises nothing for what FFmpeg does.
@@ -152,11 +155,12 @@ def _pictures(plan: Plan, master: Any, folder: str) -> tuple[list[Any], list[Any
 
 def _sounds(plan: Plan, master: Any) -> tuple[list[Any], list[Any]]:
     """Each sound track, and the first one's samples on standard output where a waveform is wanted."""
-    special = dict(plan.sound_filters)
     streams = []
     for index in plan.sounds:
         stream = master[str(index)]
-        streams.append(_filtered(stream, *special[index].split("=", 1)) if index in special else stream)
+        for told in (words for number, words in plan.sound_filters if number == index):
+            stream = _filtered(stream, *told.split("=", 1))
+        streams.append(stream)
     if not streams or not plan.waveform_channels:
         return streams, []
     parts = streams[0].filter_multi_output("asplit", 2)
@@ -179,8 +183,11 @@ def _without_places(told: Sequence[str], source: Path, folder: Path) -> list[str
     return [each.replace(str(source), "MASTER").replace(str(folder), "OUTPUT") for each in told]
 
 
-def check(ending: Ending, doing: str) -> Ending:
-    """The ending itself, where it is usable. Raises ChildFailed."""
+def must_be_usable(ending: Ending, doing: str) -> None:
+    """Raise RenderFailed where FFmpeg did not end by itself and well, ChildBroke where it never began, JobStopped."""
+    if ending.how is How.STOPPED:
+        raise JobStopped(f"called off while {doing}")
+    if ending.how is How.NO_WALL:
+        raise ChildBroke(doing, ending)
     if not ending.usable:
-        raise ChildFailed(doing, ending)
-    return ending
+        raise RenderFailed(doing, ending)

@@ -84,6 +84,11 @@ class StreamFacts(Facts):
         return FRAMES_FOR_STREAMS_WITHOUT_A_RATE
 
     @property
+    def timeless(self) -> bool:
+        """Coded sound whose packets all claim the same moment: what the index says of its times is worth nothing."""
+        return self.kind == "audio" and self.indexed > 10 and self.widest_gap_ms == 0 and "pcm" not in (self.codec or "")
+
+    @property
     def frame_count(self) -> int:
         """Frames by the index, else by the header; 0 where neither says."""
         return min(self.indexed or self.frames, MOST_FRAMES)

@@ -26,6 +26,7 @@ MP4_SOUND: Final = ("aac", "mp3")
 WEBM_PICTURE: Final = ("vp8", "vp9", "av1")
 WEBM_SOUND: Final = ("opus", "vorbis")
 WAV_SOUND: Final = ("pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_alaw", "pcm_mulaw")
+LARGEST_FILE: Final = 256 << 30
 GAP_BOMB_MS: Final = 30 * 60 * 1000
 """Pictures further apart than this are not filled in between, whatever asks for it."""
 
@@ -85,7 +86,7 @@ def decide(facts: MediaFacts | None, condition: Condition, *, longest_hours: flo
     hindrance = _why_not_copied(facts, picture, condition)
     if hindrance:
         return transcode(facts, hindrance, limits)
-    sound_fits = all(sound.codec in MP4_SOUND for sound in facts.sounds[:1])
+    sound_fits = all(sound.codec in MP4_SOUND and not sound.timeless for sound in facts.sounds[:1])
     if facts.is_mp4 and sound_fits and not (facts.fragmented and picture.reordered):
         return Plan(
             method=RenditionMethod.DIRECT,
@@ -99,9 +100,7 @@ def decide(facts: MediaFacts | None, condition: Condition, *, longest_hours: flo
 def fallback(facts: MediaFacts, because: str, *, longest_hours: float = 12) -> Plan | Unplayable:
     """What to do when a copy did not succeed: encode."""
     limits = limits_for(facts, longest_hours=longest_hours)
-    if not facts.pictures:
-        return _encoded_sound(facts, because, limits)
-    return transcode(facts, because, limits)
+    return transcode(facts, because, limits) if facts.pictures else _encoded_sound(facts, because, limits)
 
 
 def _why_not_copied(facts: MediaFacts, picture: StreamFacts, condition: Condition) -> str:
@@ -148,7 +147,7 @@ def _copied(facts: MediaFacts, picture: StreamFacts, limits: Limits) -> Plan:
             content_type="video/webm",
             limits=limits,
         )
-    foreign = [sound.codec for sound in facts.sounds if sound.codec not in MP4_SOUND]
+    foreign = [sound.codec for sound in facts.sounds if sound.codec not in MP4_SOUND or sound.timeless]
     why = "fragments and reordered pictures do not go together" if facts.is_mp4 and not foreign else ""
     why = why or f"{picture.codec} is fine, {'its sound' if facts.is_mp4 else facts.container} is not"
     said = f"packets are copied: {why}"
@@ -242,7 +241,7 @@ def _picture_filters(picture: StreamFacts) -> tuple[tuple[str, str], ...]:
 
 def _sound_filters(facts: MediaFacts) -> tuple[tuple[int, str], ...]:
     """Four channels keep their order only when they are called quad; more than two others are mixed to two."""
-    told = []
+    told = [(sound.index, "asetpts=N/SR/TB") for sound in facts.sounds if sound.timeless]
     for sound in facts.sounds:
         if sound.channels == 4:
             told.append((sound.index, "pan=quad|c0=c0|c1=c1|c2=c2|c3=c3"))
@@ -262,7 +261,8 @@ def limits_for(facts: MediaFacts, *, longest_hours: float) -> Limits:
     load = out = 0.1
     if facts.pictures:
         picture = facts.pictures[0]
-        frames = picture.frame_count or seconds * picture.frames_a_second
+        # A frame is some bytes at least: a header that claims more frames than that is not believed.
+        frames = min(picture.frame_count or seconds * picture.frames_a_second, facts.size / 8)
         # A gap in time costs no work: what counts is frames, not the length that they are spread over.
         seconds = min(seconds, max(frames / picture.frames_a_second, 1.0)) if picture.frame_count else seconds
         load = picture.width * picture.height * picture.frames_a_second / FULL_HD_30
@@ -270,4 +270,4 @@ def limits_for(facts: MediaFacts, *, longest_hours: float) -> Limits:
     allowed = min(60 + seconds * (4 * load + 6 * out + 1), longest_hours * 3600)
     room = 64 * MIB + int(frames * 120_000 + seconds * 64_000) + facts.size // 8
     copied = 32 * MIB + facts.size + facts.size // 8
-    return Limits(seconds=allowed, cpu_seconds=int(allowed * 4) + 10, file_size=max(room, copied))
+    return Limits(seconds=allowed, cpu_seconds=int(allowed * 4) + 10, file_size=min(max(room, copied), LARGEST_FILE))

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import ValidationError
 
+from evidence.jobs import JobStopped
 from transcode import child, sandbox
 from transcode.child import Command, Listener, Ranges
 from transcode.condition import Verdict, judge
 from transcode.ending import Ending, How
-from transcode.errors import JobStopped, ProbeFailed, SandboxRefused
+from transcode.errors import ChildBroke, SandboxRefused
 from transcode.media import MediaFacts
 from transcode.sandbox import Wall
 from transcode.settings import TranscodeSettings
@@ -32,23 +32,6 @@ class Examination:
     ending: Ending
 
 
-class FileRanges:
-    """A file of ours as ranges. The caller closes it."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("rb")
-        self.size = path.stat().st_size
-
-    def read_at(self, offset: int, length: int) -> bytes:
-        """Bytes at a place, less than asked at the end only."""
-        self._file.seek(offset)
-        return self._file.read(length)
-
-    def close(self) -> None:
-        """Let the file go."""
-        self._file.close()
-
-
 def examine(
     source: Ranges,
     settings: TranscodeSettings,
@@ -58,7 +41,7 @@ def examine(
 ) -> Examination:
     """Look at a master without downloading it.
 
-    Raises ProbeFailed where the examination itself broke (which says nothing about the master), SandboxRefused,
+    Raises ChildBroke where the examination itself broke (which says nothing about the master), SandboxRefused,
     JobStopped, and whatever reading the source raises.
     """
     seen = signature(source.read_at(0, min(HEAD, source.size)) if source.size else b"", source.size)
@@ -87,11 +70,11 @@ def _facts(ending: Ending) -> MediaFacts | None:
     if ending.how is How.STOPPED:
         raise JobStopped("the examination was called off")
     if ending.how in (How.NO_WALL, How.EXIT_CODE):
-        raise ProbeFailed("examining the master", ending)
+        raise ChildBroke("examining the master", ending)
     if not ending.usable:
         return None
     try:
         told = json.loads(ending.output)
         return None if "refused" in told else MediaFacts(**told, messages=ending.messages)
     except (ValueError, TypeError, ValidationError) as error:
-        raise ProbeFailed(f"understanding what the examination said ({type(error).__name__})", ending) from error
+        raise ChildBroke(f"understanding what the examination said ({type(error).__name__})", ending) from error

@@ -83,7 +83,9 @@ class Wall:
     @classmethod
     def from_json(cls, text: str) -> Wall:
         """Read what the parent wrote."""
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in json.loads(text).items()})
+        return cls(
+            **{key: tuple(value) if isinstance(value, list) else value for key, value in json.loads(text).items()}
+        )
 
 
 @dataclass(frozen=True, slots=True)

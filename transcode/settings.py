@@ -26,6 +26,7 @@ class TranscodeSettings(BaseSettings):
         default_factory=lambda: Path(tempfile.gettempdir()) / "continuity-scratch",
         description="Folder to work in; needs room for the largest master that must be re-encoded, twice",
     )
+    slots: int = Field(default=1, ge=1, le=64, description="Renditions made at once; each fills about two cores")
     sandbox: Literal["required", "best"] = Field(
         default="best",
         description="required: media is not opened on a host without Landlock or seccomp; best: what is missing is said",

@@ -21,10 +21,17 @@ class Waveform:
         self.channels = channels
         self._window = RATE // A_SECOND * channels
         self._waiting = bytearray()
+        self.taken = 0
         self.peaks: list[list[int]] = [[] for _ in range(channels)]
+
+    @property
+    def length_ms(self) -> int:
+        """How much sound has come in, in milliseconds."""
+        return self.taken * 1000 // (2 * self.channels * RATE)
 
     def take(self, data: bytes) -> None:
         """Take the next bytes, whole samples or not."""
+        self.taken += len(data)
         self._waiting += data
         size = self._window * 2
         whole = len(self._waiting) // size * size
@@ -38,10 +45,10 @@ class Waveform:
             samples.byteswap()
         for start in range(0, len(samples), self._window):
             for channel, peaks in enumerate(self.peaks):
-                if len(peaks) < 2 * MOST_SECONDS * A_SECOND:
-                    part = samples[start + channel : start + self._window : self.channels]
+                part = samples[start + channel : start + self._window : self.channels]
+                if part and len(peaks) < 2 * MOST_SECONDS * A_SECOND:
                     # Eight bits are as high as a screen draws.
-                    peaks += (min(part) >> 8, max(part) >> 8) if part else ()
+                    peaks.extend((min(part) >> 8, max(part) >> 8))
 
     def as_json(self) -> str:
         """What the player reads: `peaks[channel]` is quietest, loudest, quietest, loudest … from -128 to 127."""

@@ -27,7 +27,10 @@ _GIVEN = struct.Struct("<i")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What the parent tells a task. `path` names a scratch file; empty, bytes come over `reads_fd`."""
+    """What the parent tells a task. `path` names a scratch file; empty, bytes come over `reads_fd`.
+
+    Files are made in `folder`, a copy at `other`.
+    """
 
     progress_fd: int
     reads_fd: int
@@ -122,7 +125,9 @@ class Master:
     """The master that a task works on, however its bytes come."""
 
     def __init__(self, task: Task) -> None:
-        self.bytes: io.RawIOBase = open(task.path, "rb", buffering=0) if task.path else ServedFile(task.reads_fd, task.size)
+        self.bytes: io.RawIOBase = (
+            open(task.path, "rb", buffering=0) if task.path else ServedFile(task.reads_fd, task.size)
+        )
         self._name = f"file:{task.path}" if task.path else None
 
     def opened(self) -> InputContainer:

@@ -28,7 +28,9 @@ class Fingerprints:
 
     def told(self) -> dict[str, dict[str, Any]]:
         """By stream: digest (hex) and number of packets."""
-        return {str(key): {"sha256": self._running[key].hexdigest(), "packets": self.counts[key]} for key in self.counts}
+        return {
+            str(key): {"sha256": self._running[key].hexdigest(), "packets": self.counts[key]} for key in self.counts
+        }
 
 
 def length_size(codec: str, extradata: bytes | None) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,11 @@ from av.stream import Discard
 from transcode.inside.guards import MAX_PIXELS
 from transcode.inside.opening import Master, Task
 from transcode.inside.packets import is_whole, length_size
-from transcode.inside.tables import steps
 from transcode.storyboard import ACROSS, DOWN, POSTER, POSTER_HEIGHT, SHEET
+from transcode.timing import FRAMES, frame_table
 from transcode.waveform import FILE as WAVEFORM
 from transcode.waveform import RATE, Waveform
 
-FRAMES = "frames.json"
 TELL_EVERY = 500
 TURNS = {-90: "clock", 90: "cclock", 270: "clock", -270: "cclock"}
 CONTRAST = 150
@@ -117,7 +115,7 @@ class Survey:
         if self.waveform is not None and self.sound_frames:
             (folder / WAVEFORM).write_text(self.waveform.as_json(), encoding="utf-8")
         if self.ticks:
-            (folder / FRAMES).write_text(self._table(), encoding="utf-8")
+            (folder / FRAMES).write_text(frame_table(self.ticks, self.timescale), encoding="utf-8")
         starts = self.pictures.finish() if self.pictures is not None else []
         return {
             "frames": len(self.ticks),
@@ -126,11 +124,6 @@ class Survey:
             "sound_frames": self.sound_frames,
             "starts": starts,
         }
-
-    def _table(self) -> str:
-        ticks = sorted(self.ticks)
-        table = {"version": 1, "timescale": self.timescale, "first": ticks[0], "steps": steps(ticks)}
-        return json.dumps({**table, "frames": len(ticks)}, separators=(",", ":"))
 
 
 class Pictures:
@@ -204,9 +197,7 @@ class Pictures:
 
 def _graph(frame: Any, *filters: tuple[str, str]) -> Any:
     graph = av.filter.Graph()
-    last = graph.add_buffer(
-        width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 25)
-    )
+    last = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 25))
     for name, told in (*filters, ("buffersink", "")):
         following = graph.add(name, told)
         last.link_to(following)
@@ -221,7 +212,9 @@ def _turned(frame: Any, size: tuple[int, int], turn: int) -> Any:
     width, height = reversed(size) if lying else size
     small = frame.reformat(width=width, height=height, format="yuvj420p")
     small.pts, small.time_base = 0, Fraction(1, 25)
-    filters = (("hflip", ""), ("vflip", "")) if turn % 360 == 180 else (("transpose", TURNS[turn]),) if turn in TURNS else ()
+    filters = (
+        (("hflip", ""), ("vflip", "")) if turn % 360 == 180 else (("transpose", TURNS[turn]),) if turn in TURNS else ()
+    )
     if not filters:
         return small
     graph = _graph(small, *filters)

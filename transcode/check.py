@@ -1,0 +1,134 @@
+"""Holds a rendition against its master: pictures, times, sound, length. Pure.
+
+What does not agree on a sound master is a failure and nothing is kept. On a damaged master a shorter copy is what
+can be had, and what is missing is said.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from evidence.vocabulary import Condition, RenditionMethod
+from transcode.errors import OutputUntrue
+from transcode.media import MediaFacts
+from transcode.plan import Plan
+from transcode.said import ReadingSaid
+from transcode.timing import Agreement, agreement
+
+LEAST_TOLERANCE_MS: Final = 500
+
+
+@dataclass(slots=True)
+class Checked:
+    """What was compared. `findings` forbid the rendition, `remarks` are shown with it."""
+
+    agreement: Agreement
+    packets_proven: bool = False
+    findings: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+    def as_facts(self) -> dict[str, object]:
+        """For the rendition's row."""
+        return {
+            "frames": self.agreement.copy_frames,
+            "master_frames": self.agreement.master_frames,
+            "frames_exact": self.agreement.exact,
+            "worst_us": self.agreement.worst_us,
+            "packets_proven": self.packets_proven,
+            "remarks": list(self.remarks),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """Everything that is held against each other. `decoded_ms`: what the decoder made of the first sound track."""
+
+    plan: Plan
+    facts: MediaFacts
+    condition: Condition
+    master: ReadingSaid
+    copy: ReadingSaid
+    output: MediaFacts | None
+    decoded_ms: int = 0
+
+
+def check(compared: Compared, *, complaints: bool = False) -> Checked:
+    """Compare. Raises OutputUntrue with every finding.
+
+    `complaints`: FFmpeg had some about the master, which then counts as damaged.
+    """
+    times = agreement(compared.master.times_us, compared.copy.times_us, start=compared.master.start_us)
+    checked = Checked(times)
+    damaged = complaints or compared.condition is not Condition.SOUND
+    _check_output(compared, checked)
+    _check_pictures(compared, checked, damaged=damaged)
+    _check_sounds(compared, checked, damaged=damaged)
+    if compared.plan.method is RenditionMethod.REMUX:
+        _check_packets(compared, checked)
+    if checked.findings:
+        raise OutputUntrue(tuple(checked.findings))
+    return checked
+
+
+def _check_output(compared: Compared, checked: Checked) -> None:
+    output, plan = compared.output, compared.plan
+    if output is None or not output.has_media:
+        checked.findings.append("the copy itself cannot be opened and decoded")
+        return
+    if output.messages:
+        checked.findings.append(f"the copy decodes with errors: {output.messages[0]}")
+    if bool(output.pictures) != (plan.picture is not None):
+        checked.findings.append("of copy and master only one has pictures")
+
+
+def _check_pictures(compared: Compared, checked: Checked, *, damaged: bool) -> None:
+    if compared.plan.picture is None:
+        return
+    times = checked.agreement
+    expected = times.master_frames
+    if not expected:
+        checked.remarks.append("the master gives its pictures no times; they are shown at the decoder's rate")
+        return
+    picture = compared.facts.picture
+    if picture is not None and picture.interlaced and times.copy_frames <= expected * 0.6:
+        expected = (expected + 1) // 2  # two fields of the master are one picture of the copy
+    missing = expected - times.copy_frames
+    if missing and (damaged or abs(missing) <= max(2, expected // 100)):
+        checked.remarks.append(f"{times.copy_frames} of the master's {expected} pictures could be decoded")
+    elif missing:
+        checked.findings.append(f"the copy has {times.copy_frames} pictures, the master {expected}")
+    if times.strangers:
+        told = f"{times.strangers} pictures are shown at other times than the master says"
+        checked.remarks.append(f"{told}, {times.worst_us / 1000:.0f} ms at most" if times.worst_us else told)
+
+
+def _check_sounds(compared: Compared, checked: Checked, *, damaged: bool) -> None:
+    """Each sound track ends when the master's packets do, or when its decoded samples say, whichever is later."""
+    start = compared.master.start_us
+    mine = [max(0, ends - start) // 1000 for ends in compared.master.sound_us]
+    if mine and compared.decoded_ms:
+        mine[0] = max(mine[0], compared.decoded_ms)
+    for number, (expected, ends) in enumerate(zip(mine, compared.copy.sound_us, strict=False)):
+        if abs(ends // 1000 - expected) > max(LEAST_TOLERANCE_MS, expected // 100):
+            said = f"sound track {number + 1} ends at {ends / 1_000_000:.1f} s, the master's at {expected / 1000:.1f} s"
+            (checked.remarks if damaged else checked.findings).append(said)
+    if len(mine) != len(compared.copy.sound_us):
+        checked.findings.append(f"the copy has {len(compared.copy.sound_us)} sound tracks of {len(mine)}")
+
+
+def _check_packets(compared: Compared, checked: Checked) -> None:
+    """Proof that nothing was encoded again: the same packets in the same order, whatever the container adds."""
+    copied = ([compared.plan.picture] if compared.plan.picture is not None else []) + (
+        [] if compared.plan.encode_sound else list(compared.plan.sounds)
+    )
+    differing = [place for place in range(len(copied)) if not _same_packets(compared, place)]
+    if differing or not copied:
+        checked.findings.append(f"packets of stream {', '.join(map(str, differing))} are not the master's")
+    else:
+        checked.packets_proven = True
+
+
+def _same_packets(compared: Compared, place: int) -> bool:
+    mine, theirs = compared.master.packets.get(place), compared.copy.packets.get(place)
+    return mine is not None and mine == theirs and mine.packets > 0

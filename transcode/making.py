@@ -1,0 +1,265 @@
+"""Makes the files of one rendition in a scratch folder and holds them against the master. Knows no database."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from threading import Event
+from typing import Any, Final, TypeVar
+
+from evidence.jobs import JobStopped
+from evidence.vocabulary import Condition
+from transcode import child, ffmpeg
+from transcode.check import Checked, Compared, check
+from transcode.child import Command, Listener, Ranges
+from transcode.ending import Ending, How
+from transcode.errors import MasterChanged
+from transcode.media import MediaFacts
+from transcode.plan import Plan
+from transcode.probe import examine
+from transcode.progress import ProgressReader
+from transcode.ranges import FileRanges, ReadAhead
+from transcode.said import ReadingSaid, Saying, understood
+from transcode.sandbox import Wall
+from transcode.settings import TranscodeSettings
+from transcode.storyboard import CUES, POSTER, SHEET, cues
+from transcode.timing import FRAMES, frame_table
+from transcode.waveform import FILE as WAVEFORM
+from transcode.waveform import Waveform
+
+MASTER: Final = "master.bin"
+SaidT = TypeVar("SaidT", bound=Saying)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A master as the store gives it: in ranges for copying, as a stream for everything else."""
+
+    ranges: Ranges
+    stream: Callable[[], Iterator[bytes]]
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One rendition to be made. `report` hears the phase and how far it is, from 0 to 1."""
+
+    plan: Plan
+    facts: MediaFacts
+    condition: Condition
+    source: Source
+    folder: Path
+    settings: TranscodeSettings
+    stopping: Event = field(default_factory=Event)
+    report: Callable[[str, float | None], None] = lambda _phase, _fraction: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """Files that are true to their master, in the scratch folder, and how they came to be."""
+
+    playback: Path
+    checked: Checked
+    argv: list[str]
+    tool: dict[str, str]
+    poster: Path | None = None
+    storyboard: Path | None = None
+    sheets: tuple[Path, ...] = ()
+    waveform: Path | None = None
+    frames: Path | None = None
+    used: dict[str, int] = field(default_factory=dict)
+    messages: tuple[str, ...] = ()
+
+
+def make(work: Work) -> Made:
+    """Fetch, run, check. Every step may be repeated.
+
+    Raises RenderFailed and OutputUntrue where no true copy came of it, MasterChanged, ChildBroke, JobStopped,
+    and what the store raises.
+    """
+    return _encoded(work) if work.plan.with_ffmpeg else _copied(work)
+
+
+def fetch(work: Work) -> Path:
+    """The master as a file of our own name. Raises MasterChanged where the bytes are not the master's."""
+    digest, done = hashlib.sha256(), 0
+    path = work.folder / MASTER
+    with path.open("wb") as file:
+        for piece in work.source.stream():
+            if work.stopping.is_set():
+                raise JobStopped("called off while the master was fetched")
+            digest.update(piece)
+            file.write(piece)
+            done += len(piece)
+            work.report("fetching the master", done / work.source.size if work.source.size else None)
+    if digest.hexdigest() != work.source.sha256:
+        raise MasterChanged(expected=work.source.sha256, found=digest.hexdigest())
+    return path
+
+
+def _copied(work: Work) -> Made:
+    """PyAV copies packets straight from the store's ranges."""
+    flags = ffmpeg.FRAGMENTS if work.plan.fragmented else ffmpeg.INDEX_FIRST
+    told = {"streams": _streams(work.plan), "movflags": flags}
+    playback = work.folder / work.plan.file_name
+    master = ask(
+        work,
+        ReadingSaid,
+        task="remux",
+        phase="copying packets",
+        other=playback,
+        options=told,
+        write=work.plan.limits.file_size,
+    )
+    checked = _check(work, master, playback, complaints=False)
+    argv = ["remux", f"streams={','.join(map(str, told['streams']))}", f"movflags={flags}"]
+    return Made(
+        playback=playback,
+        checked=checked,
+        argv=argv,
+        tool={"name": "pyav", "version": version("av"), "build": "the wheel's own libraries"},
+        frames=_frames(work, playback),
+    )
+
+
+def _encoded(work: Work) -> Made:
+    """FFmpeg works on a scratch copy, and makes pictures and waveform in the same decode."""
+    path, plan = fetch(work), work.plan
+    output = work.folder / "output"
+    output.mkdir()
+    waveform = Waveform(plan.waveform_channels) if plan.waveform_channels else None
+    listener = Listener(
+        stopping=work.stopping,
+        progress=_progress(work, "encoding" if plan.filters else "copying pictures, encoding sound"),
+        output=waveform.take if waveform else None,
+    )
+    ending, argv = ffmpeg.run(plan, path, output, work.settings, listener)
+    ffmpeg.must_be_usable(ending, "making the playback copy")
+    playback = output / plan.file_name
+    streams = _streams(plan)
+    master = ask(work, ReadingSaid, task="tables", phase="checking", path=path, options={"streams": streams})
+    decoded_ms = waveform.length_ms if waveform else 0
+    checked = _check(work, master, playback, complaints=bool(ending.messages), decoded_ms=decoded_ms)
+    if waveform:
+        (output / WAVEFORM).write_text(waveform.as_json(), encoding="utf-8")
+    sheets = tuple(sorted(output.glob(SHEET.replace("%03d", "*"))))
+    return Made(
+        playback=playback,
+        checked=checked,
+        argv=argv,
+        tool=ffmpeg.tool(work.settings).as_facts(),
+        poster=_there(output / POSTER),
+        storyboard=_cues(plan, output) if sheets else None,
+        sheets=sheets,
+        waveform=_there(output / WAVEFORM),
+        frames=_frames(work, playback),
+        used=used(ending),
+        messages=ending.messages[:20],
+    )
+
+
+def _streams(plan: Plan) -> list[int]:
+    return [*([plan.picture] if plan.picture is not None else []), *plan.sounds]
+
+
+def used(ending: Ending) -> dict[str, int]:
+    """What a child used, for the row: milliseconds and bytes."""
+    return {
+        "wall_ms": round(ending.seconds * 1000),
+        "cpu_ms": round(ending.cpu_seconds * 1000),
+        "peak_memory": ending.peak_memory,
+    }
+
+
+def _there(path: Path) -> Path | None:
+    return path if path.is_file() and path.stat().st_size else None
+
+
+def _cues(plan: Plan, output: Path) -> Path | None:
+    board = plan.pictures
+    if board is None:
+        return None
+    starts = [round(number * board.interval, 3) for number in range(board.count)]
+    path = output / CUES
+    end = board.count * board.interval
+    path.write_text(cues(starts, end=end, width=board.width, height=board.height), encoding="utf-8")
+    return path
+
+
+def _frames(work: Work, playback: Path) -> Path | None:
+    """The copy's own table, because the copy is what the player steps through."""
+    if work.plan.picture is None:
+        return None
+    said = ask(work, ReadingSaid, task="tables", phase="reading frame times", path=playback, options={"streams": [0]})
+    if not said.ticks:
+        return None
+    path = work.folder / FRAMES
+    path.write_text(frame_table(said.ticks, said.timescale), encoding="utf-8")
+    return path
+
+
+def _check(work: Work, master: ReadingSaid, playback: Path, *, complaints: bool, decoded_ms: int = 0) -> Checked:
+    copy = ask(work, ReadingSaid, task="tables", phase="checking", path=playback)
+    with FileRanges(playback) as ranges:
+        output = examine(ranges, work.settings, stopping=work.stopping).facts
+    compared = Compared(
+        plan=work.plan,
+        facts=work.facts,
+        condition=work.condition,
+        master=master,
+        copy=copy,
+        output=output,
+        decoded_ms=decoded_ms,
+    )
+    return check(compared, complaints=complaints)
+
+
+def ask(  # noqa: PLR0913 - one child, said in full
+    work: Work,
+    kind: type[SaidT],
+    *,
+    task: str,
+    phase: str,
+    path: Path | None = None,
+    other: Path | None = None,
+    options: dict[str, Any] | None = None,
+    write: int = 0,
+) -> SaidT:
+    """Let a child read the master (or the file at `path`) through, and believe its answer as far as it checks."""
+    limits, settings = work.plan.limits, work.settings
+    told = {"path": str(path or ""), "other": str(other or ""), "folder": str(work.folder), "options": options or {}}
+    wall = Wall(
+        cpu_seconds=limits.cpu_seconds,
+        address_space=settings.child_memory,
+        file_size=write,
+        may_read=(str(path),) if path else (),
+        may_write=(str(work.folder),) if write else (),
+    )
+    command = Command(
+        inside=task,
+        task={**told, "size": path.stat().st_size if path else work.source.size},
+        wall=wall,
+        seconds=limits.seconds,
+        reads=None if path else ReadAhead(work.source.ranges),
+        # A demuxer that hops between far-apart tracks reads some pieces twice.
+        read_budget=4 * work.source.size + (64 << 20),
+        output_limit=256 << 20,
+    )
+    ending = child.run(command, Listener(stopping=work.stopping, progress=_progress(work, phase)))
+    if ending.how is How.STOPPED:
+        raise JobStopped(f"called off while {phase}")
+    return understood(ending, kind, phase)
+
+
+def _progress(work: Work, phase: str) -> Callable[[str], None]:
+    reader = ProgressReader(work.facts.length_ms)
+
+    def take(line: str) -> None:
+        if reader.take(line):
+            work.report(phase, reader.fraction)
+
+    return take

@@ -1,0 +1,70 @@
+"""When frames are shown, and whether a copy shows them when its master does. Pure."""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+SAME_US: Final = 1000
+"""Two times are the same moment when no more than this lies between: Matroska counts in milliseconds."""
+FRAMES: Final = "frames.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How a copy's frames lie against its master's. `strangers` are shown when the master shows none."""
+
+    master_frames: int
+    copy_frames: int
+    strangers: int = 0
+    worst_us: int = 0
+
+    @property
+    def exact(self) -> bool:
+        """Frame n of the copy is frame n of the master, at the same time."""
+        return self.master_frames == self.copy_frames and not self.strangers
+
+
+def agreement(master: Sequence[int], copy: Sequence[int], *, start: int) -> Agreement:
+    """Compare times in microseconds. The copy begins at zero, the master at `start` or with its first frame:
+    which of the two fits better is what the copy was made by.
+    """
+    if not master or not copy:
+        return Agreement(len(master), len(copy), strangers=0)
+    mine, theirs = sorted(master), sorted(copy)
+    strangers, worst = min(_compare(mine, theirs, shift) for shift in {start, mine[0] - theirs[0], 0})
+    if strangers and len(mine) == len(theirs):
+        worst = max(abs((a - mine[0]) - (b - theirs[0])) for a, b in zip(mine, theirs, strict=True))
+    return Agreement(len(mine), len(theirs), strangers, worst)
+
+
+def _compare(master: Sequence[int], copy: Sequence[int], shift: int) -> tuple[int, int]:
+    strangers = worst = 0
+    for moment in copy:
+        place = bisect_left(master, moment + shift)
+        off = min(abs(master[each] - moment - shift) for each in (place - 1, place) if 0 <= each < len(master))
+        strangers += off > SAME_US
+        worst = max(worst, off) if off <= SAME_US else worst
+    return strangers, worst
+
+
+def steps(ticks: Sequence[int]) -> list[list[int]]:
+    """Differences between neighbours as [difference, how often in a row]: an even recording is one line."""
+    told: list[list[int]] = []
+    for earlier, later in pairwise(ticks):
+        if told and told[-1][0] == later - earlier:
+            told[-1][1] += 1
+        else:
+            told.append([later - earlier, 1])
+    return told
+
+
+def frame_table(ticks: Sequence[int], timescale: int) -> str:
+    """What the player steps by, as JSON: frame n is shown at (first + the first n steps) / timescale seconds."""
+    shown = sorted(ticks)
+    table = {"version": 1, "timescale": timescale, "frames": len(shown), "first": shown[0], "steps": steps(shown)}
+    return json.dumps(table, separators=(",", ":"))
