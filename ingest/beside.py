@@ -5,14 +5,11 @@ A name that many cameras use is no link: two files belong together only where on
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict
 from sqlalchemy import and_, func, select, text
 
 from evidence.database import ReadSession, WriteSession
@@ -31,6 +28,8 @@ from ingest.sidecars import (
     SidecarFacts,
     SidecarKind,
     SidecarMapping,
+    as_row,
+    from_row,
     kind_of,
     mappings_from_toml,
     read,
@@ -38,14 +37,6 @@ from ingest.sidecars import (
 
 LARGEST_READ = BODY_LIMIT + 1
 MOST_BESIDE = 5000
-
-
-class _Kept(BaseModel):
-    """What a sidecar stated, as it is kept in its row. Bytes travel as base64: names need not be UTF-8."""
-
-    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
-
-    facts: SidecarFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +85,7 @@ def take_sidecar(
     """Keep a sidecar, read it where it is small enough, and put it beside the recordings that it speaks of."""
     content = body if body is not None else bytes(LARGEST_READ)
     facts = read(kind, arrival.name_raw, content, layouts.mappings, force_zone=layouts.zone)
-    sidecar = register_sidecar(session, master, arrival, kind=kind.value, facts=_to_row(facts))
+    sidecar = register_sidecar(session, master, arrival, kind=kind.value, facts=as_row(facts))
     names = Listing(_listed_beside(session, arrival)).recordings_of(arrival.name_raw)
     for recording in _recordings_named(session, arrival, names):
         _put_beside(session, sidecar, recording)
@@ -124,7 +115,7 @@ def _describe_again(session: WriteSession, recording: Recording, arrival: Arriva
     docking = session.get_one(DockingSession, arrival.session_id)
     listing = Listing([recording.name_raw, *_listed_beside(session, arrival)])
     beside = [
-        _from_row(each.facts)
+        from_row(each.facts)
         for each in _sidecars_of_device(session, arrival)
         if recording.name_raw in listing.recordings_of(each.name_raw)
     ]
@@ -217,11 +208,3 @@ def _sidecars_of_device(session: ReadSession, arrival: Arrival) -> list[Sidecar]
         .limit(MOST_BESIDE)
     )
     return list(session.scalars(wanted).unique())
-
-
-def _to_row(facts: SidecarFacts) -> dict[str, Any]:
-    return dict(_Kept(facts=facts).model_dump(mode="json")["facts"])
-
-
-def _from_row(kept: dict[str, Any]) -> SidecarFacts:
-    return _Kept.model_validate_json(json.dumps({"facts": kept})).facts
