@@ -80,9 +80,6 @@ def ingest(
     """Take files in by the same path as a dock, and wait for their receipts. Exit 0: every file has one."""
     from api.take_in import take_in
 
-    missing = [path for path in paths if not path.exists() and not path.is_symlink()]
-    if missing:
-        _fail(f"There is no file or folder {missing[0]}", code=2)
     results = take_in(
         paths, data, show=not as_json and err.is_terminal, say=lambda words: err.print(words, style="dim")
     )
