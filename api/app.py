@@ -16,6 +16,7 @@ from api.front_door import FrontDoor
 from api.pages import routes as pages
 from api.pages.docks import look_of
 from api.pages.rendering import error_page
+from api.playback import Views
 from api.settings import WebSettings, software_version
 from api.wall_feed import WallFeed
 from evidence.bootstrap import House, open_house
@@ -47,6 +48,7 @@ def create_app(
     )
     app.state.desk = desk
     app.state.error_page = error_page
+    app.state.views = Views()
     errors.install(app)
     assets.install(app)
     pages.install(app)

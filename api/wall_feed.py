@@ -7,7 +7,7 @@ goes to all of them. Lost notices do no harm: it is looked up every few seconds 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -52,7 +52,7 @@ class WallFeed:
             for queue in queues:
                 _hand_over(queue, "")
 
-    async def watch(self, key: str) -> AsyncIterator[str]:
+    async def watch(self, key: str) -> AsyncGenerator[str, None]:
         """Each look as it is made, the first at once. Ends when the feed stops."""
         queue: asyncio.Queue[str] = asyncio.Queue(maxsize=1)
         self._watchers.setdefault(key, set()).add(queue)

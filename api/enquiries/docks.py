@@ -18,8 +18,8 @@ from sqlalchemy import Row, func, select
 from api.wording import count, how_long
 from evidence import clock
 from evidence.database import ReadSession
-from evidence.models import Agent, Arrival, DockingSession, Incident, ListedFile
-from evidence.vocabulary import AgentKind, ArrivalState, ListedState
+from evidence.models import Agent, DockingSession, Incident, ListedFile
+from evidence.vocabulary import AgentKind, ListedState
 
 # A bay that nothing has stood in for this long is no longer on the wall.
 REMEMBERED = timedelta(days=30)
@@ -123,12 +123,13 @@ def _with_files(facts: BayFacts) -> Stand:
     if facts.receipted == facts.files:
         return Stand(look=Look.SAFE, word="Safe to remove", detail=f"All {count(facts.files, 'file')} stored")
     stuck = facts.by_state.get(ListedState.REFUSED, 0) + facts.by_state.get(ListedState.GONE, 0)
+    because = f": {facts.trouble}" if facts.trouble else ""
     if stuck and facts.receipted + stuck == facts.files:
         return Stand(
             look=Look.STOP,
             word="Do not remove",
-            detail=f"{done}. {count(stuck, 'file')} could not be taken in. {facts.trouble or ''}".strip(),
-            advice="Tell a supervisor: see the incident below for each file.",
+            detail=f"{done}. {count(stuck, 'file')} could not be taken in{because}.",
+            advice="Tell a supervisor. The incidents on this page say what to do about each file.",
         )
     moving = [ListedState.READING, ListedState.SENDING, ListedState.SETTLING]
     if any(facts.by_state.get(state) for state in moving):
@@ -310,11 +311,3 @@ def _incident_counts(session: ReadSession) -> dict[UUID, int]:
         .group_by(Incident.agent_id)
     )
     return {agent: number for agent, number in rows if agent is not None}
-
-
-def unfinished_arrivals(session: ReadSession) -> dict[ArrivalState, int]:
-    """Files on their way, by how far they are."""
-    rows = session.execute(
-        select(Arrival.state, func.count()).where(Arrival.finished_at.is_(None)).group_by(Arrival.state)
-    )
-    return dict(rows.tuples().all())

@@ -16,8 +16,8 @@ from evidence.access import Action, Asker, visible_to
 from evidence.database import ReadSession
 from evidence.errors import NotFound
 from evidence.identifiers import SHA256_SHAPE, recording_reference
-from evidence.models import Master, Person, Quarantine, Recording, Rendition
-from evidence.vocabulary import Condition, Playability, RecordingKind, RenditionKind, RenditionState
+from evidence.models import Incident, Master, Person, Quarantine, Recording, Rendition
+from evidence.vocabulary import Condition, IncidentKind, Playability, RecordingKind, RenditionKind, RenditionState
 
 REFERENCE = re.compile(r"[Rr]?0*(\d{1,12})")
 
@@ -59,6 +59,7 @@ class RecordingLine:
     playability: Playability
     playability_reason: str | None
     in_quarantine: bool
+    fixity_failed: bool
     has_poster: bool
     may_watch: bool
 
@@ -101,6 +102,11 @@ def _lines(asker: Asker) -> Select[*tuple[Any, ...]]:
         Rendition.kind == RenditionKind.POSTER,
         Rendition.state == RenditionState.READY,
     )
+    broken = exists().where(
+        Incident.recording_id == Recording.id,
+        Incident.kind == IncidentKind.FIXITY_FAILED,
+        Incident.closed_at.is_(None),
+    )
     return (
         select(
             Recording,
@@ -110,6 +116,7 @@ def _lines(asker: Asker) -> Select[*tuple[Any, ...]]:
             officer.collar_number,
             quarantined.label("in_quarantine"),
             poster.label("has_poster"),
+            broken.label("fixity_failed"),
             visible_to(asker, Recording.officer_id, Action.WATCH).label("may_watch"),
         )
         .join(Master, Master.id == Recording.id)
@@ -167,6 +174,7 @@ def _line(row: Row[*tuple[Any, ...]]) -> RecordingLine:
         playability=recording.playability,
         playability_reason=recording.playability_reason,
         in_quarantine=row.in_quarantine,
+        fixity_failed=row.fixity_failed,
         has_poster=row.has_poster,
         may_watch=row.may_watch,
     )

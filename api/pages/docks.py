@@ -78,11 +78,7 @@ def become_display(request: Request, desk: AtDesk, caller: ManagingDocks) -> Res
 
 @router.get("/incidents")
 def incident_list(
-    request: Request,
-    desk: AtDesk,
-    caller: AtDocks,
-    after: str | None = None,
-    closed: bool = False,  # noqa: FBT001, FBT002
+    request: Request, desk: AtDesk, caller: AtDocks, *, after: str | None = None, closed: bool = False
 ) -> Response:
     """Incidents, newest first."""
     with desk.house.reading() as session:

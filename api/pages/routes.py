@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from api.pages import account, docks, sign_in
+from api.pages import about, account, agents, docks, people, quarantine, recording, recordings, sign_in, status, tokens
+
+SCREENS = (about, sign_in, account, docks, recordings, recording, quarantine, status, people, agents, tokens)
 
 
 def install(app: FastAPI) -> None:
     """Serve every page."""
-    for screen in (sign_in, account, docks):
+    for screen in SCREENS:
         app.include_router(screen.router)

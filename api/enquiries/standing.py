@@ -1,0 +1,186 @@
+"""How the system stands: what waits, how long it will take and why, who works, and what is away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.wording import count, how_long
+from evidence import clock
+from evidence.bootstrap import House
+from evidence.database import ReadSession
+from evidence.errors import EvidenceError
+from evidence.jobs import QueueLine, SweepLine, WorkerLine, waiting
+from evidence.jobs.rows import JobFailure
+from evidence.models import Arrival, Rendition
+from evidence.store.errors import ObjectMissing, StoreError
+from evidence.store.keys import master_key
+from evidence.vocabulary import ArrivalState, RenditionState
+
+RECENT = timedelta(minutes=15)
+# A worker says that it lives every few seconds; one that was silent this long is taken for dead.
+SILENT = 60.0
+
+NAMES: Mapping[str, str] = {
+    "verify": "Reading back and examining",
+    "pictures": "Still pictures and storyboards",
+    "transcode": "Copies for playing",
+    "transcode_urgent": "Urgent copies for playing",
+    "sweep": "Housekeeping",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueStanding:
+    """One queue with the reason why things wait in it."""
+
+    queue: str
+    name: str
+    waiting: int
+    later: int
+    running: int
+    failed: int
+    oldest: timedelta | None
+    ready_in: timedelta | None
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedJob:
+    """A job that stands failed until a person acts."""
+
+    job_id: int
+    task: str
+    subject: str
+    attempts: int
+    detail: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Everything on the status page."""
+
+    queues: tuple[QueueStanding, ...]
+    workers: tuple[WorkerLine, ...]
+    sweeps: tuple[SweepLine, ...]
+    failed: tuple[FailedJob, ...]
+    arrivals: Mapping[ArrivalState, int]
+    missing_layers: tuple[str, ...]
+
+    @property
+    def live_workers(self) -> tuple[WorkerLine, ...]:
+        """Workers that were heard from just now."""
+        return tuple(each for each in self.workers if each.age < SILENT)
+
+
+def standing(session: ReadSession) -> Standing:
+    """Look everything up at one moment."""
+    work = waiting(session)
+    live = [each for each in work.workers if each.age < SILENT]
+    pace = _pace(session)
+    return Standing(
+        queues=tuple(_queue(line, live, pace.get(line.queue, 0)) for line in work.queues),
+        workers=work.workers,
+        sweeps=work.sweeps,
+        failed=_failed(session),
+        arrivals=_arrivals(session),
+        missing_layers=tuple(sorted({layer for each in live for layer in each.facts.get("missing", ())})),
+    )
+
+
+def _queue(line: QueueLine, live: Sequence[WorkerLine], done_recently: int) -> QueueStanding:
+    takers = [each for each in live if not each.draining and _takes(each, line.queue)]
+    ready_in = None
+    if line.waiting and takers and done_recently:
+        ready_in = RECENT * (line.waiting / done_recently)
+    return QueueStanding(
+        queue=line.queue,
+        name=NAMES.get(line.queue, line.queue),
+        waiting=line.waiting,
+        later=line.later,
+        running=line.running,
+        failed=line.failed,
+        oldest=timedelta(seconds=line.oldest_age) if line.oldest_age is not None else None,
+        ready_in=ready_in,
+        because=why_waiting(line, takers=len(takers)),
+    )
+
+
+def why_waiting(line: QueueLine, *, takers: int) -> str:
+    """The reason why things wait in a queue, in words; empty when nothing does."""
+    said = []
+    if line.waiting and takers == 0:
+        said.append("No worker takes this queue: start one.")
+    elif line.waiting:
+        said.append(f"{count(takers, 'worker')} at work on {count(line.running, 'job')}; the rest wait their turn.")
+    if line.later:
+        said.append(f"{count(line.later, 'job')} found something away and will try again by themselves.")
+    if line.failed:
+        said.append(f"{count(line.failed, 'job')} failed and wait for a person.")
+    if line.oldest_age is not None and line.oldest_age > 3600:
+        said.append(f"The oldest has waited {how_long(timedelta(seconds=line.oldest_age))}.")
+    return " ".join(said)
+
+
+def _takes(worker: WorkerLine, queue: str) -> bool:
+    return any(queue in lane.get("queues", ()) for lane in worker.lanes)
+
+
+def _pace(session: ReadSession) -> dict[str, int]:
+    """How many pieces of work each queue finished lately, told by the rows that the work is for."""
+    since = clock.now() - RECENT
+    verified = session.scalar(select(func.count()).where(Arrival.finished_at > since)) or 0
+    made = session.scalar(
+        select(func.count()).where(Rendition.made_at > since, Rendition.state == RenditionState.READY)
+    )
+    return {"verify": verified, "transcode": made or 0, "pictures": made or 0, "transcode_urgent": made or 0}
+
+
+def _failed(session: ReadSession) -> tuple[FailedJob, ...]:
+    rows = session.scalars(
+        select(JobFailure)
+        .where(JobFailure.final, JobFailure.acted_at.is_(None))
+        .order_by(JobFailure.at.desc())
+        .limit(50)
+    )
+    return tuple(
+        FailedJob(
+            job_id=row.job_id, task=row.task, subject=row.subject, attempts=row.attempt, detail=row.detail, at=row.at
+        )
+        for row in rows
+    )
+
+
+def _arrivals(session: ReadSession) -> dict[ArrivalState, int]:
+    rows = session.execute(
+        select(Arrival.state, func.count()).where(Arrival.finished_at.is_(None)).group_by(Arrival.state)
+    )
+    return dict(rows.tuples().all())
+
+
+def store_fault(house: House) -> str | None:
+    """Why the store does not answer; None when it does. It is asked for a master that cannot be there."""
+    nobody: UUID = uuid4()
+    try:
+        house.masters.head(master_key(nobody))
+    except ObjectMissing:
+        return None
+    except StoreError as error:
+        return str(error)
+    return None
+
+
+def database_fault(house: House) -> str | None:
+    """Why the database does not answer; None when it does."""
+    try:
+        with house.reading() as session:
+            session.execute(select(1))
+    except (SQLAlchemyError, EvidenceError) as error:
+        return type(error).__name__
+    return None

@@ -1,0 +1,54 @@
+"""How states of a recording are shown: a look, and the words beside it. Never by colour alone. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from evidence.vocabulary import Condition, Playability, RecordingKind, RenditionKind, RenditionMethod, RenditionState
+
+KINDS: Final[Mapping[RecordingKind, str]] = {
+    RecordingKind.BODY_WORN: "Body-worn video",
+    RecordingKind.INTERVIEW: "Interview",
+    RecordingKind.OTHER: "Other",
+}
+
+CONDITIONS: Final[Mapping[Condition, tuple[str, str]]] = {
+    Condition.UNEXAMINED: ("busy", "Not examined yet"),
+    Condition.SOUND: ("good", "Intact"),
+    Condition.DAMAGED: ("bad", "Damaged"),
+    Condition.EMPTY: ("bad", "Empty"),
+    Condition.UNKNOWN: ("warn", "Unknown format"),
+    Condition.HOSTILE: ("bad", "Hostile"),
+    Condition.ENCRYPTED: ("warn", "Encrypted"),
+}
+
+PLAYABILITIES: Final[Mapping[Playability, tuple[str, str]]] = {
+    Playability.WAITING: ("busy", "Waiting to be prepared"),
+    Playability.PREPARING: ("busy", "Being prepared"),
+    Playability.PLAYABLE: ("good", "Plays"),
+    Playability.UNPLAYABLE: ("warn", "Cannot be played"),
+    Playability.FAILED: ("bad", "Preparation failed"),
+}
+
+RENDITION_KINDS: Final[Mapping[RenditionKind, str]] = {
+    RenditionKind.PLAYBACK: "Copy for playing",
+    RenditionKind.POSTER: "Still picture",
+    RenditionKind.STORYBOARD: "Storyboard",
+    RenditionKind.WAVEFORM: "Drawing of the sound",
+    RenditionKind.FRAMES: "Table of frames",
+}
+
+RENDITION_METHODS: Final[Mapping[RenditionMethod, str]] = {
+    RenditionMethod.DIRECT: "The master itself; nothing is copied",
+    RenditionMethod.REMUX: "Packets copied unchanged into another container",
+    RenditionMethod.TRANSCODE: "Encoded anew for playing",
+    RenditionMethod.PICTURES: "Made from the pictures and sound",
+}
+
+RENDITION_STATES: Final[Mapping[RenditionState, tuple[str, str]]] = {
+    RenditionState.WANTED: ("busy", "Waiting"),
+    RenditionState.MAKING: ("busy", "Being made"),
+    RenditionState.READY: ("good", "Ready"),
+    RenditionState.FAILED: ("bad", "Failed"),
+}

@@ -1,0 +1,55 @@
+"""How the system is: what waits and why, who works, what is away, and work that failed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import acts
+from api.authentication import Caller
+from api.dependencies import AtDesk, may
+from api.enquiries import standing
+from api.pages.rendering import go_to, page
+from evidence.access import Action, Reach, decide, reach
+
+router = APIRouter(include_in_schema=False)
+
+Looking = Annotated[Caller, Depends(may(Action.SEE_STATUS))]
+Retrying = Annotated[Caller, Depends(may(Action.RETRY_JOB))]
+Cancelling = Annotated[Caller, Depends(may(Action.CANCEL_JOB))]
+
+
+@router.get("/status")
+def status(request: Request, desk: AtDesk, caller: Looking) -> Response:
+    """Everything on one page."""
+    store_fault = standing.store_fault(desk.house)
+    with desk.house.reading() as session:
+        found = standing.standing(session)
+    values = {
+        "found": found,
+        "store_fault": store_fault,
+        "settings": desk.house.settings,
+        # Officers ask again on the page of their own recording; here it is anybody's work.
+        "may_retry": reach(caller.asker, Action.RETRY_JOB) is Reach.ALL,
+        "may_cancel": decide(caller.asker, Action.CANCEL_JOB).allow,
+    }
+    return page(request, "status.html", values, caller=caller)
+
+
+@router.post("/jobs/{job_id}/retry")
+def retry(desk: AtDesk, caller: Retrying, job_id: int) -> Response:
+    """Send one failed job round again."""
+    with desk.house.writing() as session:
+        acts.retry_job(session, job_id, asker=caller.asker, by=caller.actor)
+    return go_to("/status", note=f"Job {job_id} is tried again.")
+
+
+@router.post("/jobs/{job_id}/cancel")
+def cancel(desk: AtDesk, caller: Cancelling, job_id: int) -> Response:
+    """Stop one job."""
+    with desk.house.writing() as session:
+        acts.cancel_job(session, job_id, by=caller.actor)
+    return go_to("/status", note=f"Job {job_id} is stopped.")
