@@ -17,19 +17,20 @@ from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import psycopg
-from procrastinate import App, PsycopgConnector, exceptions, job_context, jobs, manager, utils
+from procrastinate import exceptions, job_context, jobs, utils
 from procrastinate.worker import Worker
 from psycopg.rows import dict_row
 from typing_extensions import override
 
 from evidence.jobs import storing
+from evidence.jobs.app import EngineApp
 from evidence.jobs.attempt import Attempt
 from evidence.jobs.crew import Crew
 from evidence.jobs.outcomes import Ending, StopReason
 from evidence.jobs.port import HeldJob, Lane, RunningJob, TaskSpec
 from evidence.jobs.reporting import Report, write_progress
 from evidence.jobs.rescue import ONLY_THE_DECLARED, declare_dead_neighbours, forget_reports, rescue_one
-from evidence.jobs.storing import Done, Pool
+from evidence.jobs.storing import Done
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,6 @@ AWAY = (exceptions.ConnectorException, psycopg.Error, TimeoutError, OSError)
 
 BEAT = "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = %(worker)s RETURNING id"
 OURS = "SELECT id, attempts, worker_id FROM procrastinate_jobs WHERE worker_id = ANY(%(workers)s) AND status = 'doing'"
-RETIRE = "UPDATE procrastinate_workers SET last_heartbeat = '-infinity' WHERE id = %(worker_id)s"
 LET_GO = """
 UPDATE procrastinate_jobs SET worker_id = NULL
 WHERE id = %(id)s AND status = 'doing' AND worker_id = %(owner)s AND attempts = %(attempt)s"""
@@ -57,51 +57,6 @@ async def for_ever(name: str, make: Callable[[], Awaitable[None]]) -> None:
             log.warning("%s: %r", name, error)
         pause = 0.5 if time.monotonic() - began > 30 else min(pause * 2, 5)
         await asyncio.sleep(pause)
-
-
-class EngineManager(manager.JobManager):
-    """Leaves worker rows alone; `upkeep` clears them when no job names them any more."""
-
-    @override
-    async def prune_stalled_workers(self, seconds_since_heartbeat: float) -> list[int]:
-        """Prune none. After an outage *every* heartbeat is old, and a worker that starts just then would cut
-        all the living ones off from the jobs that they run."""
-        return []
-
-    @override
-    async def unregister_worker(self, worker_id: int) -> None:
-        """Mark the worker as gone. Deleting its row would rewrite every job that it ever ended."""
-        await self.connector.execute_query_async(RETIRE, worker_id=worker_id)
-
-
-class EngineApp(App):
-    """The tasks of one worker process, and the pool of connections that its lanes share."""
-
-    def __init__(self, connector: PsycopgConnector, crew: Crew) -> None:
-        super().__init__(connector=connector)
-        self.job_manager = EngineManager(connector)
-        for spec in crew.specs.values():
-            task = self.task(name=spec.name, queue=spec.queue, priority=spec.priority, pass_context=True)(_runs(spec))
-            if spec.name in crew.sweeps:
-                # One round at a time, and one waiting at most: a sweep looks at the state, not at the tick.
-                self.periodic_registry.register_task(
-                    task,
-                    cron=crew.sweeps[spec.name],
-                    periodic_id="",
-                    configure_kwargs={"lock": spec.name, "queueing_lock": spec.name},
-                )
-
-    @property
-    def pool(self) -> Pool:
-        """The open pool."""
-        return cast(Pool, cast(PsycopgConnector, self.connector).pool)
-
-
-def _runs(spec: TaskSpec) -> Callable[..., Awaitable[None]]:
-    async def run(context: job_context.JobContext, /, **args: Any) -> None:
-        await cast(EngineWorker, context.additional_context["worker"]).attempt(context.job, spec)
-
-    return run
 
 
 class EngineWorker(Worker):
@@ -158,7 +113,7 @@ class EngineWorker(Worker):
         job_result: job_context.JobResult | None,
     ) -> None:
         lease = lease_of(job)
-        attempt, ending = self._endings.pop(lease.id, (None, Ending(error=exceptions.TaskNotFound())))
+        attempt, ending = self._endings.pop(lease.id, (None, _never_began(job)))
         done = Done(
             lease=lease,
             task=job.task_name,
@@ -356,6 +311,10 @@ class EngineWorker(Worker):
         while True:
             await asyncio.sleep(self._pace.progress)
             await write_progress(self._engine.pool, list(self._attempts.values()))
+
+
+def _never_began(job: jobs.Job) -> Ending:
+    return Ending(error=exceptions.TaskNotFound(f"the worker that fetched it knows no task {job.task_name!r}"))
 
 
 def lease_of(job: jobs.Job) -> HeldJob:

@@ -20,16 +20,24 @@ WITH live AS (
     max(priority) FILTER (WHERE status = 'todo') AS most_urgent
   FROM procrastinate_jobs WHERE status IN ('todo', 'doing') GROUP BY queue_name),
 running AS (SELECT queue_name, count(*) AS running FROM procrastinate_jobs WHERE status = 'doing' GROUP BY 1),
+-- The last of the engine's notes, not all: they have no index by time.
+lately AS (
+  SELECT j.queue_name, count(*) AS done, greatest(1, extract(epoch FROM now() - min(e.at))) / 60.0 AS minutes
+  FROM (SELECT job_id, type, at FROM procrastinate_events ORDER BY id DESC LIMIT 5000) AS e
+  JOIN procrastinate_jobs j ON j.id = e.job_id
+  WHERE e.type = 'succeeded' AND e.at > now() - interval '10 minutes' GROUP BY 1),
 open AS (
   SELECT queue AS queue_name, count(DISTINCT job_id) AS failed
   FROM job_failure WHERE final AND acted_at IS NULL GROUP BY 1)
 SELECT coalesce(l.queue_name, o.queue_name) AS queue, coalesce(l.waiting, 0) AS waiting, coalesce(l.later, 0) AS later,
   coalesce(r.running, 0) AS running, coalesce(o.failed, 0) AS failed, l.most_urgent,
+  coalesce(y.done / y.minutes, 0)::float AS per_minute,
   extract(epoch FROM now() - (
     SELECT greatest(e.at, j.scheduled_at) FROM procrastinate_jobs j
     JOIN procrastinate_events e ON e.job_id = j.id AND e.type = 'deferred'
     WHERE j.id = l.oldest ORDER BY e.id LIMIT 1))::float AS oldest_age
-FROM live l LEFT JOIN running r USING (queue_name) FULL JOIN open o USING (queue_name)
+FROM live l LEFT JOIN running r USING (queue_name) LEFT JOIN lately y USING (queue_name)
+  FULL JOIN open o USING (queue_name)
 ORDER BY 1
 """)
 
@@ -49,7 +57,10 @@ FROM periodic_run ORDER BY name
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueLine:
-    """One queue. `later` are jobs that wait for a time; `oldest_age` in seconds is that of a job ready to run."""
+    """One queue. `later` are jobs that wait for a time; `oldest_age` in seconds is that of a job ready to run.
+
+    `per_minute` is how many succeeded in each of the last ten minutes, as far as the latest notes reach.
+    """
 
     queue: str
     waiting: int
@@ -57,7 +68,13 @@ class QueueLine:
     running: int
     failed: int
     most_urgent: int | None
+    per_minute: float
     oldest_age: float | None
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds until what waits is done, at the pace of the last minutes; None while nothing gets done."""
+        return self.waiting / self.per_minute * 60 if self.per_minute > 0 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,19 +10,22 @@ import asyncio
 import logging
 import signal
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from procrastinate import PsycopgConnector
+from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from evidence.database import psycopg_url
 from evidence.errors import DatabaseAway
 from evidence.jobs import schema, upkeep
+from evidence.jobs.app import EngineApp
 from evidence.jobs.crew import Crew, Pace
-from evidence.jobs.engine import AWAY, FAREWELL, EngineApp, EngineWorker, for_ever
+from evidence.jobs.engine import AWAY, FAREWELL, EngineWorker, for_ever
 from evidence.jobs.errors import EngineVersionDiffers, HandlersAbandoned, LanesRefused
 from evidence.jobs.periodic import QUEUE as SWEEPS
 from evidence.jobs.periodic import Periodic
@@ -189,7 +192,7 @@ def _connector(conninfo: str, lanes: Sequence[Lane]) -> PsycopgConnector:
         await connection.set_autocommit(True)
 
     return PsycopgConnector(
-        pool_factory=AsyncConnectionPool,
+        pool_factory=_pool,
         conninfo=conninfo,
         configure=configure,
         min_size=1,
@@ -198,6 +201,23 @@ def _connector(conninfo: str, lanes: Sequence[Lane]) -> PsycopgConnector:
         # Attempts to connect again double their pause up to this: a higher limit would sleep past the recovery.
         reconnect_timeout=8,
     )
+
+
+class _Link(psycopg.AsyncConnection[TupleRow]):
+    """A connection that knows when it was last taken from the pool."""
+
+    taken_at = 0.0
+
+
+def _pool(**arguments: Any) -> AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]:
+    async def check(link: psycopg.AsyncConnection[TupleRow]) -> None:
+        link = cast(_Link, link)
+        # Asked once a second, not before every statement: that would double the way to the server and back.
+        if time.monotonic() - link.taken_at > 1:
+            await AsyncConnectionPool.check_connection(link)
+        link.taken_at = time.monotonic()
+
+    return AsyncConnectionPool(**{**arguments, "connection_class": _Link, "check": check})
 
 
 def _obey_signals(crew: Crew) -> None:

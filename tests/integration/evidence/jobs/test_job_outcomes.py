@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 
 import pytest
+from psycopg_pool import AsyncConnectionPool
 from sqlalchemy.orm import Session
 
 from evidence.jobs import (
@@ -23,7 +25,9 @@ from evidence.jobs import (
     waiting,
 )
 from evidence.jobs.errors import EngineVersionDiffers, LanesRefused
+from evidence.jobs.outcomes import Ending
 from evidence.jobs.port import Lane
+from evidence.jobs.storing import Done, store, was_stored
 from evidence.jobs.worker import run_worker
 from tests.integration.evidence.jobs.yard import Yard, eventually, working
 
@@ -62,6 +66,16 @@ def test_a_new_job_is_taken_up_at_once(yard: Yard) -> None:
             eventually("it is taken up", lambda n=n: len(taken) > n, within=5)
             waits.append(taken[-1] - began)
     assert sorted(waits)[15] < 0.5, waits
+
+
+def test_no_notice_is_forgotten_in_a_burst(yard: Yard) -> None:
+    """A notice that arrives during the last fetch must lead to another: the poll is a minute away here."""
+    done: list[int] = []
+    with working(yard.url, task(lambda job: done.append(job.held.id)), poll=60.0):
+        eventually("the lane listens", lambda: yard.rows("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'LISTEN%%'"))
+        for _ in range(150):
+            yard.enqueue("job")
+        eventually("all are done", lambda: len(done) == 150, within=20)
 
 
 def test_what_was_away_is_tried_again_with_pauses(yard: Yard) -> None:
@@ -139,7 +153,9 @@ def test_a_task_that_nobody_knows_fails_visibly(yard: Yard) -> None:
     with working(yard.url, task(lambda _: None)):
         [job] = yard.enqueue("elsewhere")
         eventually("it fails", lambda: yard.status(job).state is JobState.FAILED)
-    assert yard.failures(job)[0]["reason"] == "unknown_task"
+    [row] = yard.failures(job)
+    assert row["reason"] == "unknown_task"
+    assert "knows no task 'test.elsewhere'" in row["detail"]
 
 
 def test_a_job_that_cannot_wait_beside_its_twin_fails_visibly(yard: Yard) -> None:
@@ -235,6 +251,27 @@ def test_the_fence_knows_whose_attempt_it_is(yard: Yard, session: Session) -> No
         held(session, mine)
 
 
+def test_an_outcome_whose_acknowledgement_was_lost_is_found_stored(yard: Yard) -> None:
+    """The connection breaks between the commit and its answer; the second try finds the lease gone by our own doing."""
+    [job] = yard.enqueue("job")
+    worker = yard.rows("INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id")[0]["id"]
+    yard.sql("UPDATE procrastinate_jobs SET status = 'doing', worker_id = %s WHERE id = %s", worker, job)
+    done = Done(
+        lease=HeldJob(job, worker, 0), task="test.job", queue="test", args={}, spec=None, ending=Ending(error=None)
+    )
+
+    async def store_twice() -> list[object]:
+        async with AsyncConnectionPool(yard.url, min_size=1, open=False, kwargs={"autocommit": True}) as pool:
+            before = await was_stored(pool, done)
+            first, second = await store(pool, done), await store(pool, done)
+            return [before, first, second, await was_stored(pool, done)]
+
+    before, first, second, after = asyncio.run(store_twice())
+    assert (before, second, after) == (False, None, True)
+    assert first is not None
+    assert yard.status(job).state is JobState.SUCCEEDED
+
+
 def test_an_outcome_that_is_not_ours_to_give_is_refused_and_recorded(yard: Yard) -> None:
     go_on = threading.Event()
 
@@ -289,6 +326,18 @@ def test_the_summary_counts_what_waits(yard: Yard, session: Session) -> None:
     assert (lines["test"].waiting, lines["test"].later, lines["test"].running) == (2, 1, 0)
     assert 89 < (lines["test"].oldest_age or 0) < 120
     assert lines["other"].waiting == 2
+    assert lines["test"].eta is None
+
+
+def test_the_summary_knows_how_long_it_will_take(yard: Yard, session: Session) -> None:
+    with working(yard.url, task(lambda _: None)):
+        jobs = yard.enqueue("job", count=10)
+        eventually("all are done", lambda: all(yard.status(job).state is JobState.SUCCEEDED for job in jobs))
+    yard.sql("UPDATE procrastinate_events SET at = at - interval '1 minute' WHERE job_id = %s", jobs[0])
+    yard.enqueue("job", count=20)
+    [line] = waiting(session).queues
+    assert 8 < line.per_minute <= 10
+    assert 120 <= (line.eta or 0) < 150
 
 
 def test_lanes_that_do_not_fit_are_refused(yard: Yard) -> None:
