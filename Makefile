@@ -80,7 +80,7 @@ format: $(READY) ## Set the code's layout right
 
 .PHONY: lock
 lock: ## Choose the newest versions and write requirements/*.txt (needs uv)
-	for each in agent server dev node; do \
+	for each in agent server dev node build; do \
 	  uv pip compile --upgrade --python-version 3.11 --universal --generate-hashes --no-header --no-annotate \
 	    --quiet requirements/$$each.in --output-file requirements/$$each.txt; done
 

@@ -1,0 +1,125 @@
+"""Makes the secrets of an installation once, each into the folder of those who need it. Nothing is overwritten.
+
+    python ops/compose/make_secrets.py /secrets
+
+`docker compose run --rm secrets` runs it; each folder below is a volume of its own, mounted only where named:
+store (SeaweedFS), database (PostgreSQL), product (api, worker, migrate), keeper (the job that makes the buckets).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from evidence.embedded.certificates import make_certificates
+from evidence.embedded.identities import Credentials, Identity, identities_file
+from ingest.receipt import ReceiptKey
+
+# The account that the image runs as. PostgreSQL and SeaweedFS read their folders as whoever they start as.
+PRODUCT_UID = 10001
+FILER = Path(__file__).with_name("filer.toml")
+MASTERS, RENDITIONS = "masters", "renditions"
+PARTS = ("master", "volume", "filer", "s3", "client", "admin", "worker")
+TOKENS = ("jwt.signing", "jwt.signing.read", "jwt.filer_signing", "jwt.filer_signing.read")
+
+
+def make(root: Path) -> bool:
+    """Make everything; False where it had been made before. Write order: the mark of completion goes last."""
+    done = root / "product" / "complete"
+    if done.exists():
+        return False
+    passwords = {role: secrets.token_urlsafe(32) for role in ("postgres", "continuity", "filer")}
+    keys = {who: Credentials(f"continuity-{who}", secrets.token_urlsafe(32)) for who in Identity}
+    database(root / "database", passwords)
+    store(root / "store", keys, filer_password=passwords["filer"])
+    product(root / "product", keys, password=passwords["continuity"])
+    keeper(root / "keeper", keys)
+    done.touch()
+    return True
+
+
+def database(folder: Path, passwords: Mapping[str, str]) -> None:
+    """The superuser's password, and the roles and databases that PostgreSQL makes at its first start."""
+    roles = [
+        f"CREATE ROLE {role} LOGIN PASSWORD '{passwords[role]}';\nCREATE DATABASE {role} OWNER {role};"
+        for role in ("continuity", "filer")
+    ]
+    write(folder / "password", passwords["postgres"], mode=0o444)
+    write(folder / "10-databases.sql", "\n".join(roles) + "\n", mode=0o444)
+
+
+def store(folder: Path, keys: Mapping[Identity, Credentials], *, filer_password: str) -> None:
+    """What SeaweedFS reads: who may speak to it, how its parts know each other, where the filer keeps names."""
+    made = make_certificates()
+    pair = 'cert = "/etc/seaweedfs/server.pem"\nkey = "/etc/seaweedfs/server.key"'
+    lines = [f'[{name}]\nkey = "{secrets.token_hex(32)}"' for name in TOKENS]
+    lines += ['[grpc]\nca = "/etc/seaweedfs/authority.pem"', *(f"[grpc.{part}]\n{pair}" for part in PARTS)]
+    lines.append(f'[s3.sse]\nkek = "{secrets.token_hex(32)}"')
+    texts = {
+        "authority.pem": made.authority,
+        "server.pem": made.certificate,
+        "server.key": made.key,
+        "s3.json": identities_file(keys, masters=MASTERS, renditions=RENDITIONS),
+        "security.toml": "\n".join(lines) + "\n",
+        "filer.toml": FILER.read_text("utf-8").replace("@PASSWORD@", filer_password),
+    }
+    for name, text in texts.items():
+        write(folder / name, text, mode=0o444)
+
+
+def product(folder: Path, keys: Mapping[Identity, Credentials], *, password: str) -> None:
+    """What the product's own processes are told: a file for each secret setting, and the key of receipts."""
+    url = f"postgresql://continuity:{password}@postgres:5432/continuity"
+    write(folder / "CONTINUITY_DATABASE_URL", url, mode=0o400)
+    for who in (Identity.INGEST, Identity.READER, Identity.RENDITIONS):
+        named = f"CONTINUITY_S3_{who.name}"
+        write(folder / f"{named}_KEY", keys[who].access_key, mode=0o400)
+        write(folder / f"{named}_SECRET", keys[who].secret_key, mode=0o400)
+    (folder / "receipt-key.pem").unlink(missing_ok=True)
+    ReceiptKey.make(folder / "receipt-key.pem")
+    for path in folder.iterdir():
+        give(path)
+
+
+def keeper(folder: Path, keys: Mapping[Identity, Credentials]) -> None:
+    """The store's administrator, for the one job that makes the buckets; the product runs without it."""
+    write(folder / "admin-key", keys[Identity.ADMIN].access_key, mode=0o400)
+    write(folder / "admin-secret", keys[Identity.ADMIN].secret_key, mode=0o400)
+    write(folder / "disposer-key", keys[Identity.DISPOSER].access_key, mode=0o400)
+    write(folder / "disposer-secret", keys[Identity.DISPOSER].secret_key, mode=0o400)
+    for path in folder.iterdir():
+        give(path)
+
+
+def write(path: Path, text: str, *, mode: int) -> None:
+    """Write one file with its rights from the first moment. A half-made set from a killed run is replaced."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def give(path: Path) -> None:
+    """Let the product's account have a file, where we may."""
+    if os.geteuid() == 0:
+        os.chown(path, PRODUCT_UID, PRODUCT_UID)
+
+
+def main() -> int:
+    """Make them and say so."""
+    if len(sys.argv) != 2:
+        sys.stderr.write("say where, such as: make_secrets.py /secrets\n")
+        return 2
+    fresh = make(Path(sys.argv[1]))
+    sys.stdout.write(
+        "Secrets made. Back up the volumes.\n" if fresh else "The secrets are there; nothing is changed.\n"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
