@@ -116,9 +116,10 @@ class Cluster:
         when its number is another process's by now: PostgreSQL would believe that process a server.
         """
         left = process.find_in("postgres", cwd=self.data)
-        for patience, number in ((5, signal.SIGQUIT), (5, signal.SIGKILL)):
+        for patience, number in ((2, signal.SIGQUIT), (2, signal.SIGKILL), (5, None)):
+            process.wait_until(lambda: not any(each.is_alive() for each in left), within=patience)
             for each in left:
-                if not each.has_ended(within=patience / max(1, len(left))):
+                if number is not None:
                     each.send(number)
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 

@@ -65,7 +65,7 @@ class EmbeddedPostgres:
         May be called again after the server died: it comes back on its old port where that is still free,
         so look at `url` again. Raises EmbeddedError.
         """
-        if self._server is not None and self._server.is_alive():
+        if self._server is not None and self._comes_up(self._server, patience):
             return
         try:
             make_home(self.home)

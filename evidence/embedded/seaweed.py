@@ -59,7 +59,7 @@ class EmbeddedS3:
         May be called again after the server died: it comes back on its old ports where those are still
         free, so look at `endpoint` again. Raises EmbeddedError.
         """
-        if self._server is not None and self._server.is_alive():
+        if self._server is not None and self._comes_up(self._server, patience):
             return
         if "," in os.fspath(self.home):
             raise PlaceRefused(self.home, because="the S3 server takes a comma for the end of a folder's name")
