@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -30,6 +30,8 @@ from transcode.sandbox import Layer, Wall
 LARGEST_RANGE = 4 * 1024 * 1024
 PROGRESS = "{progress}"
 """Stands in a command for the number of the descriptor that takes progress lines."""
+PATIENCE = 10.0
+"""Seconds that a child has to finish a request, or to take an answer."""
 MESSAGE_LIMIT = 256 * 1024
 _ASKED = struct.Struct("<QI")
 _GIVEN = struct.Struct("<i")
@@ -94,6 +96,8 @@ class _Running:
         reads_child = -1
         if self.command.reads is not None:
             self.reader, other = socket.socketpair()
+            # Half a request, or bytes that nobody takes: no child makes this process wait for it.
+            self.reader.settimeout(PATIENCE)
             reads_child = other.detach()
             theirs.append(reads_child)
         try:
@@ -103,7 +107,7 @@ class _Running:
                 report_fd=report_child,
                 seccomp_program=sandbox.seccomp_program(),
             )
-            self.process = subprocess.Popen(
+            self.process = subprocess.Popen(  # noqa: S603 - no shell; the program is ours or the settings'
                 self._argv(wall, progress_child, reads_child),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -117,9 +121,11 @@ class _Running:
         finally:
             for descriptor in theirs:
                 os.close(descriptor)
-        assert self.process.stdout is not None and self.process.stderr is not None  # noqa: S101 - for the type checker
-        self._listen(self.process.stdout.fileno(), self._take_output)
-        self._listen(self.process.stderr.fileno(), self.messages.take)
+        stdout, stderr = self.process.stdout, self.process.stderr
+        assert stdout is not None  # noqa: S101 - for the type checker: both were asked for
+        assert stderr is not None  # noqa: S101
+        self._listen(stdout.fileno(), self._take_output)
+        self._listen(stderr.fileno(), self.messages.take)
         self._listen(report, self.report.extend)
         self._listen(progress, self._take_progress)
         if self.reader is not None:
@@ -162,8 +168,11 @@ class _Running:
 
     def _serve(self, reader: socket.socket) -> None:
         """Answer one request for a range: -1 and no bytes when the budget is spent or nothing is there."""
-        asked = _receive(reader, _ASKED.size)
         source = self.command.reads
+        try:
+            asked = _receive(reader, _ASKED.size)
+        except TimeoutError:
+            asked = b""
         if len(asked) < _ASKED.size or source is None:
             self.selector.unregister(reader)
             return
@@ -174,7 +183,7 @@ class _Running:
             return
         data = source.read_at(offset, length) if length else b""
         self.served += len(data)
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError, TimeoutError):
             reader.sendall(_GIVEN.pack(len(data)) + data)
 
     def _end(self, verdict: How) -> None:

@@ -32,11 +32,23 @@ class Verdict:
     sentence: str
 
 
+SOUND: Final = Verdict(Condition.SOUND, "It opens and decodes without a message.")
+
+
 def judge(signature: Signature, ending: Ending, facts: MediaFacts | None, *, has_key: bool = False) -> Verdict:
     """Judge a master by its first bytes, by how its examination ended, and by what that found.
 
     `has_key`: the device laid an encryption key beside it. `facts` is nothing where the bytes were refused.
     """
+    early = _by_first_bytes(signature, has_key=has_key) or _by_ending(ending)
+    if early is not None:
+        return early
+    if facts is None:
+        return _script(ending) or _refused(signature, ending, has_key=has_key)
+    return _nothing_in_it(facts, ending) or _not_whole(signature, facts, ending) or SOUND
+
+
+def _by_first_bytes(signature: Signature, *, has_key: bool) -> Verdict | None:
     if signature.seems is Seems.EMPTY:
         return Verdict(Condition.EMPTY, "The file is empty: the device wrote a name and no bytes.")
     if signature.seems is Seems.POINTER:
@@ -44,28 +56,29 @@ def judge(signature: Signature, ending: Ending, facts: MediaFacts | None, *, has
         return Verdict(Condition.HOSTILE, said)
     if has_key and signature.seems is Seems.UNKNOWN:
         return Verdict(Condition.ENCRYPTED, ENCRYPTED)
-    if ending.how in HOSTILE_ENDINGS:
-        return Verdict(Condition.HOSTILE, f"{HOSTILE_ENDINGS[ending.how]}; it was stopped. It is kept as it came.")
-    if facts is None:
-        return _refused(signature, ending, has_key=has_key)
-    verdict = _opened(facts, ending)
-    if verdict.condition is Condition.SOUND and signature.ends_early:
-        return Verdict(Condition.DAMAGED, "The file ends early: its header promises more sound than is there.")
-    return verdict
+    return None
+
+
+def _by_ending(ending: Ending) -> Verdict | None:
+    if ending.how not in HOSTILE_ENDINGS:
+        return None
+    return Verdict(Condition.HOSTILE, f"{HOSTILE_ENDINGS[ending.how]}; it was stopped. It is kept as it came.")
+
+
+def _script(ending: Ending) -> Verdict | None:
+    said = " ".join(ending.messages)
+    found = next((name for name in POINTER_DEMUXERS if f"[{name}]" in said and "not on whitelist" in said), None)
+    if found is None:
+        return None
+    sentence = f"FFmpeg takes this for a {found} script, which can name other files. Nothing it names was opened."
+    return Verdict(Condition.HOSTILE, sentence)
 
 
 def _refused(signature: Signature, ending: Ending, *, has_key: bool) -> Verdict:
-    said = " ".join(ending.messages)
-    refused_as = next((name for name in POINTER_DEMUXERS if f"[{name}]" in said and "not on whitelist" in said), "")
-    if refused_as:
-        sentence = (
-            f"FFmpeg takes this for a {refused_as} script, which can name other files. Nothing it names was opened."
-        )
-        return Verdict(Condition.HOSTILE, sentence)
     if has_key:
         return Verdict(Condition.ENCRYPTED, ENCRYPTED)
     if signature.seems is Seems.MEDIA:
-        return Verdict(Condition.DAMAGED, _what_is_missing(signature, said))
+        return Verdict(Condition.DAMAGED, _what_is_missing(signature, " ".join(ending.messages)))
     if signature.seems is Seems.BLANK:
         return Verdict(Condition.DAMAGED, "The file holds nothing but zeros: the device reserved it and never wrote.")
     return Verdict(Condition.UNKNOWN, f"This is {signature.name}, not a recording that can be played.")
@@ -80,27 +93,30 @@ def _what_is_missing(signature: Signature, said: str) -> str:
     return f"It begins like {signature.name}, and cannot be read: {said[-300:] or 'its header makes no sense'}"
 
 
-def _opened(facts: MediaFacts, ending: Ending) -> Verdict:
-    if any(sign in message for message in ending.messages for sign in TOO_LARGE) and not facts.has_media:
+def _nothing_in_it(facts: MediaFacts, ending: Ending) -> Verdict | None:
+    if facts.has_media:
+        return None
+    if any(sign in message for message in ending.messages for sign in TOO_LARGE):
         return Verdict(Condition.HOSTILE, "It claims pictures larger than any camera makes. It is kept as it came.")
     if not facts.pictures and not facts.sounds:
         return Verdict(Condition.UNKNOWN, "It opens, and holds neither pictures nor sound.")
-    if not facts.has_media:
-        return Verdict(Condition.DAMAGED, f"It opens, but nothing in it can be decoded{_first_fault(facts)}.")
+    return Verdict(Condition.DAMAGED, f"It opens, but nothing in it can be decoded{_first_fault(facts)}.")
+
+
+def _not_whole(signature: Signature, facts: MediaFacts, ending: Ending) -> Verdict | None:
     missing = [stream for stream in facts.streams if stream.beyond_end]
-    if missing:
-        share = max(stream.beyond_end / max(stream.indexed, 1) for stream in missing)
-        return Verdict(Condition.DAMAGED, f"The file ends early: {share:.0%} of what its index names is not there.")
-    if any("m3u8" in message for message in ending.messages):
-        said = "It plays, and hides a playlist that names other files. Nothing it names was opened."
-        return Verdict(Condition.DAMAGED, said)
-    if ending.messages:
-        return Verdict(Condition.DAMAGED, f"It opens, with errors: {ending.messages[0]}")
-    if any(stream.fault for stream in (*facts.pictures, *facts.sounds)):
-        return Verdict(Condition.DAMAGED, f"Part of it cannot be decoded{_first_fault(facts)}.")
-    return Verdict(Condition.SOUND, "It opens and decodes without a message.")
+    share = max((stream.beyond_end / max(stream.indexed, 1) for stream in missing), default=0.0)
+    hidden = any("m3u8" in message for message in ending.messages)
+    found = (
+        (share, f"The file ends early: {share:.0%} of what its index names is not there."),
+        (hidden, "It plays, and hides a playlist that names other files. Nothing it names was opened."),
+        (ending.messages, f"It opens, with errors: {''.join(ending.messages[:1])}"),
+        (_first_fault(facts), f"Part of it cannot be decoded{_first_fault(facts)}."),
+        (signature.ends_early, "The file ends early: its header promises more sound than is there."),
+    )
+    return next((Verdict(Condition.DAMAGED, sentence) for is_so, sentence in found if is_so), None)
 
 
 def _first_fault(facts: MediaFacts) -> str:
-    fault = next((stream.fault for stream in facts.streams if stream.fault), None)
+    fault = next((stream.fault for stream in (*facts.pictures, *facts.sounds) if stream.fault), None)
     return f": {fault}" if fault else ""

@@ -73,7 +73,7 @@ class Ending:
     def in_words(self) -> str:
         """One sentence for a person, with the child's last words where there are any."""
         said = SAYS[self.how].format(code=self.code, seconds=self.seconds, cpu_seconds=self.cpu_seconds)
-        last = self.messages[-1] if self.messages and not self.how == How.CLEAN else ""
+        last = self.messages[-1] if self.messages and self.how != How.CLEAN else ""
         return f"the child {said}" + (f" ({last})" if last else "")
 
 
@@ -88,14 +88,13 @@ def how_it_ended(code: int, messages: tuple[str, ...], *, cpu_left: float, walle
         return _by_signal(-code, cpu_left)
     if code == 0:
         return How.WITH_MESSAGES if messages else How.CLEAN
-    if cpu_left < 0.5:
-        return How.CPU_LIMIT
-    said = " ".join(messages[-20:])
+    return How.CPU_LIMIT if cpu_left < 0.5 else _by_last_words(" ".join(messages[-20:]))
+
+
+def _by_last_words(said: str) -> How:
     if "File too large" in said:
         return How.FILE_LIMIT
-    if "Cannot allocate memory" in said or "MemoryError" in said:
-        return How.OUT_OF_MEMORY
-    return How.EXIT_CODE
+    return How.OUT_OF_MEMORY if "Cannot allocate memory" in said or "MemoryError" in said else How.EXIT_CODE
 
 
 def _by_signal(number: int, cpu_left: float) -> How:

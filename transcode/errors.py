@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from transcode.child import Ending
+    from transcode.ending import Ending
 
 
 class TranscodeError(Exception):

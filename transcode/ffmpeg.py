@@ -24,7 +24,7 @@ from transcode.storyboard import ACROSS, DOWN, POSTER, POSTER_HEIGHT, SHEET
 from transcode.waveform import RATE
 
 FRAGMENTS: Final = "+frag_keyframe+empty_moov+default_base_moof+global_sidx+delay_moov"
-"""delay_moov, because without it the sound's run-in (1,024 samples: 128 ms at 8 kHz) moves every frame but the first."""
+"""delay_moov: without it the sound's run-in (1,024 samples, 128 ms at 8 kHz) moves every frame but the first."""
 INDEX_FIRST: Final = "+faststart"
 GUARDS: Final = {
     "format_whitelist": FORMATS,
@@ -174,7 +174,7 @@ def _filtered(stream: Any, name: str, told: str) -> Any:
     """A filter with its arguments as FFmpeg's own documentation writes them."""
     named = [each.split("=", 1) for each in told.split(":")]
     if all(len(each) == 2 for each in named) and name not in ("pan",):
-        return stream.filter(name, **{key: value for key, value in named})
+        return stream.filter(name, **dict(named))
     return stream.filter(name, *([told] if name == "pan" else told.split(":")))
 
 

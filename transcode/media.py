@@ -86,7 +86,9 @@ class StreamFacts(Facts):
     @property
     def timeless(self) -> bool:
         """Coded sound whose packets all claim the same moment: what the index says of its times is worth nothing."""
-        return self.kind == "audio" and self.indexed > 10 and self.widest_gap_ms == 0 and "pcm" not in (self.codec or "")
+        return (
+            self.kind == "audio" and self.indexed > 10 and self.widest_gap_ms == 0 and "pcm" not in (self.codec or "")
+        )
 
     @property
     def frame_count(self) -> int:

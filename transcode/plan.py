@@ -97,7 +97,7 @@ def decide(facts: MediaFacts | None, condition: Condition, *, longest_hours: flo
     return _copied(facts, picture, limits)
 
 
-def fallback(facts: MediaFacts, because: str, *, longest_hours: float = 12) -> Plan | Unplayable:
+def fallback(facts: MediaFacts, because: str, *, longest_hours: float = 12) -> Plan:
     """What to do when a copy did not succeed: encode."""
     limits = limits_for(facts, longest_hours=longest_hours)
     return transcode(facts, because, limits) if facts.pictures else _encoded_sound(facts, because, limits)
@@ -106,28 +106,24 @@ def fallback(facts: MediaFacts, because: str, *, longest_hours: float = 12) -> P
 def _why_not_copied(facts: MediaFacts, picture: StreamFacts, condition: Condition) -> str:
     """Why the pictures cannot be used as they are; empty where they can."""
     if condition is Condition.DAMAGED:
-        return "the master is damaged: encoded again, so that a player does not stop at the damage"
+        return "the master is damaged, and a player would stop at the damage"
     if picture.codec in WEBM_PICTURE and _is_web(facts, picture):
         return ""
-    if picture.codec != "h264":
-        return f"browsers do not all play {picture.codec}"
-    if picture.profile not in H264_PROFILES or picture.pixel_format not in EIGHT_BIT_420:
-        return f"browsers do not all play H.264 {picture.profile} with {picture.pixel_format} pictures"
-    if picture.width * picture.height > LARGEST_H264:
-        return f"pictures of {picture.width} by {picture.height} are more than browsers play"
-    if not facts.length_ms or not picture.widest_gap_ms:
-        return "its pictures have no times that a player could go by"
-    return _why_not_remuxed(facts, picture)
-
-
-def _why_not_remuxed(facts: MediaFacts, picture: StreamFacts) -> str:
-    if facts.is_mp4:
-        return ""
-    if picture.interlaced:
-        return f"interlaced pictures cannot be copied from {facts.container} field by field"
-    if picture.untimed and picture.reordered:
-        return f"{facts.container} does not say when its reordered pictures are shown"
-    return ""
+    shape, size = f"H.264 {picture.profile} with {picture.pixel_format} pictures", (picture.width, picture.height)
+    plain = picture.profile in H264_PROFILES and picture.pixel_format in EIGHT_BIT_420
+    moved = not facts.is_mp4
+    hindrances = (
+        (picture.codec != "h264", f"browsers do not all play {picture.codec}"),
+        (not plain, f"browsers do not all play {shape}"),
+        (size[0] * size[1] > LARGEST_H264, f"pictures of {size[0]} by {size[1]} are more than browsers play"),
+        (not facts.length_ms or not picture.widest_gap_ms, "its pictures have no times that a player could go by"),
+        (moved and picture.interlaced, f"interlaced pictures cannot be copied from {facts.container} field by field"),
+        (
+            moved and picture.untimed and picture.reordered,
+            f"{facts.container} does not say when its reordered pictures are shown",
+        ),
+    )
+    return next((reason for hinders, reason in hindrances if hinders), "")
 
 
 def _is_web(facts: MediaFacts, picture: StreamFacts) -> bool:

@@ -23,7 +23,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 LANDLOCK_CREATE_RULESET: Final = 444
 LANDLOCK_ADD_RULE: Final = 445
@@ -83,9 +83,10 @@ class Wall:
     @classmethod
     def from_json(cls, text: str) -> Wall:
         """Read what the parent wrote."""
-        return cls(
-            **{key: tuple(value) if isinstance(value, list) else value for key, value in json.loads(text).items()}
-        )
+        told: dict[str, Any] = json.loads(text)
+        for paths in ("may_read", "may_write", "may_run"):
+            told[paths] = tuple(told[paths])
+        return cls(**told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,8 +273,8 @@ def layers() -> list[Layer]:
         *_older_than(version),
         Layer("seccomp", stands=bool(seccomp_program()), detail="libseccomp" if seccomp_program() else "not found"),
     ]
-    for name in ("rlimits", "no-new-privileges", "parent-death", "own-session", "own-environment"):
-        found.append(Layer(name, stands=linux, detail="Linux" if linux else platform.system()))
+    plain = ("rlimits", "no-new-privileges", "parent-death", "own-session", "own-environment")
+    found += [Layer(name, stands=linux, detail="Linux" if linux else platform.system()) for name in plain]
     return found
 
 

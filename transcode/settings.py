@@ -29,7 +29,7 @@ class TranscodeSettings(BaseSettings):
     slots: int = Field(default=1, ge=1, le=64, description="Renditions made at once; each fills about two cores")
     sandbox: Literal["required", "best"] = Field(
         default="best",
-        description="required: media is not opened on a host without Landlock or seccomp; best: what is missing is said",
+        description="required: without Landlock or seccomp no media is opened; best: what is missing is said",
     )
     child_memory: int = Field(
         default=3 * GIB // 2, ge=GIB // 2, description="Address space of a probing or copying child, in bytes"

@@ -92,22 +92,27 @@ OTHERS: Final = (
 )
 
 
+SHAPES: Final = (
+    *((re.compile(shape, re.IGNORECASE), Seems.POINTER, name) for shape, name in POINTERS),
+    *((re.compile(shape), Seems.MEDIA, name) for shape, name in MEDIA),
+    *((re.compile(shape, re.IGNORECASE), seems, name) for shape, seems, name in OTHERS),
+)
+
+
 def signature(head: bytes, size: int) -> Signature:
     """Look at the first HEAD bytes of a file of `size` bytes."""
     if size == 0:
         return Signature(Seems.EMPTY, "an empty file")
-    head = head.removeprefix(b"\xef\xbb\xbf")
-    for shape, name in POINTERS:
-        if re.match(shape, head, re.IGNORECASE):
-            return Signature(Seems.POINTER, name)
     if is_axis_key(head, size):
         return Signature(Seems.KEY, "the key of an encrypted clip")
-    for shape, name in MEDIA:
-        if re.match(shape, head):
-            return Signature(Seems.MEDIA, name, ends_early=_ends_early(head, size))
-    for shape, seems, name in OTHERS:
-        if re.match(shape, head, re.IGNORECASE):
-            return Signature(seems, name)
+    head = head.removeprefix(b"\xef\xbb\xbf")
+    for shape, seems, name in SHAPES:
+        if shape.match(head):
+            return Signature(seems, name, ends_early=_ends_early(head, size))
+    return _shapeless(head)
+
+
+def _shapeless(head: bytes) -> Signature:
     if not head.strip(b"\x00"):
         return Signature(Seems.BLANK, "nothing but zeros")
     if _is_text(head):

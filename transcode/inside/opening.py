@@ -5,12 +5,13 @@ pictures and streams bounded, tags that are not UTF-8 replaced.
 from __future__ import annotations
 
 import importlib
-import io
 import os
 import pkgutil
 import struct
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
 
 import av
 import av.logging
@@ -49,33 +50,24 @@ class NotServed(RuntimeError):
     """The parent stopped serving: the end of this child, and no word about the master."""
 
 
-class ServedFile(io.RawIOBase):
+class ServedFile:
     """A master read through the parent, range by range. It has no name that FFmpeg could find neighbours by."""
 
     def __init__(self, descriptor: int, size: int) -> None:
-        super().__init__()
         self._channel, self._size, self._place = descriptor, size, 0
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
-
-    def readable(self) -> bool:
-        """Yes."""
-        return True
-
-    def seekable(self) -> bool:
-        """Yes: the parent serves any place."""
-        return True
 
     def tell(self) -> int:
         """The place of the next read."""
         return self._place
 
-    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move. Nothing is read."""
         start = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}[whence]
         self._place = max(0, start + offset)
         return self._place
 
-    def read(self, size: int = -1, /) -> bytes:
+    def read(self, size: int = -1) -> bytes:
         """The next bytes, to the end of their block at most; none at the end."""
         if self._place >= self._size or size == 0:
             return b""
@@ -121,13 +113,21 @@ def prepare() -> None:
     av.logging.set_libav_level(av.logging.ERROR)
 
 
+class Readable(Protocol):
+    """As much of a file as PyAV asks for."""
+
+    def read(self, size: int = -1) -> bytes: ...
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int: ...
+
+    def tell(self) -> int: ...
+
+
 class Master:
     """The master that a task works on, however its bytes come."""
 
     def __init__(self, task: Task) -> None:
-        self.bytes: io.RawIOBase = (
-            open(task.path, "rb", buffering=0) if task.path else ServedFile(task.reads_fd, task.size)
-        )
+        self.bytes: Readable = Path(task.path).open("rb") if task.path else ServedFile(task.reads_fd, task.size)  # noqa: SIM115 - the child ends with it
         self._name = f"file:{task.path}" if task.path else None
 
     def opened(self) -> InputContainer:
@@ -136,7 +136,7 @@ class Master:
         return guarded(self._name or self.bytes)
 
 
-def guarded(source: str | io.RawIOBase) -> InputContainer:
+def guarded(source: str | Readable) -> InputContainer:
     """Open a container with every guard on. Raises av.FFmpegError where it is refused."""
     guards = {
         "format_whitelist": FORMATS,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import struct
 from fractions import Fraction
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 import av
@@ -13,12 +12,13 @@ from av.container import InputContainer
 from av.stream import Disposition, Stream
 
 from transcode.inside.guards import MAX_PIXELS
-from transcode.inside.opening import Master, Task
+from transcode.inside.opening import Master, Readable, Task
 
 FIRST_PACKETS = 120
 INDEX_ENTRIES = 4_000_000
 FEW_TAGS = 100
 BOXES = 24
+Seen = dict[int, list[tuple[int, int | None]]]
 
 
 def run(task: Task) -> dict[str, Any]:
@@ -61,7 +61,8 @@ def _seconds(ticks: int | None, base: Fraction | None) -> int | None:
 
 def _stream(stream: Stream, size: int) -> dict[str, Any]:
     """One stream's facts, as its header has them."""
-    context = stream.codec_context
+    # A stream of no known codec has no context, whatever PyAV's annotations say.
+    context: Any = stream.codec_context
     facts: dict[str, Any] = {
         "index": stream.index,
         "kind": stream.type,
@@ -116,17 +117,14 @@ def _index(stream: Stream, size: int) -> dict[str, Any]:
 
 def _look_at_first_packets(container: InputContainer, streams: list[dict[str, Any]]) -> None:
     """Decode the first picture and the first sound, and see in which order pictures are shown."""
-    for stream in container.streams:
-        if stream.type == "video":
-            # A codec context made for decoding does not take over the container's guard.
-            stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-            stream.codec_context.thread_count = 1
-    seen: dict[int, list[tuple[int, int | None]]] = {}
-    read = 0
+    for stream in container.streams.video:
+        # A codec context made for decoding does not take over the container's guard.
+        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+        stream.codec_context.thread_count = 1
+    seen: Seen = {}
     try:
-        for packet in container.demux():
-            read += 1
-            if packet.size == 0 or read > 20 * FIRST_PACKETS:
+        for packet in islice(container.demux(), 20 * FIRST_PACKETS):
+            if packet.size == 0:
                 break
             _take(packet, streams[packet.stream_index], seen.setdefault(packet.stream_index, []))
             if _enough(streams, seen):
@@ -166,7 +164,7 @@ def _first_picture(frame: Any) -> dict[str, Any]:
     }
 
 
-def _enough(streams: list[dict[str, Any]], seen: dict[int, list[tuple[int, int | None]]]) -> bool:
+def _enough(streams: list[dict[str, Any]], seen: Seen) -> bool:
     wanted = [facts for facts in streams if facts["kind"] in ("video", "audio") and not facts["attached_picture"]]
     pictures = [facts for facts in wanted if facts["kind"] == "video"]
     return all(facts.get("decoded") for facts in wanted) and all(
@@ -187,13 +185,13 @@ def _order(facts: dict[str, Any], times: list[tuple[int, int | None]]) -> None:
         facts["widest_gap_ms"] = _seconds(max(steps), Fraction(*facts["time_base"]) if facts["time_base"] else None)
 
 
-def _boxes(raw: io.RawIOBase, size: int) -> dict[str, bool]:
+def _boxes(raw: Readable, size: int) -> dict[str, bool]:
     """Whether an MP4's index stands before its media, and whether it goes on in fragments (ISO 14496-12, 4.2)."""
     kinds: list[bytes] = []
     place = 0
     while place + 8 <= size and len(kinds) < BOXES:
         raw.seek(place)
-        head = raw.read(16) or b""
+        head = raw.read(16)
         if len(head) < 8:
             break
         length, kind = struct.unpack(">I4s", head[:8])

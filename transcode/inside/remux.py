@@ -20,11 +20,10 @@ def run(task: Task) -> dict[str, Any]:
     reading = Reading()
     try:
         with Master(task).opened() as master, _created(task) as copy:
-            start = max(master.start_time or 0, 0)
             _copy(task, master, copy, wanted, reading)
     except av.FFmpegError as error:
         return {"refused": str(error)[:500]}
-    return {**reading.told(), "start_us": start}
+    return reading.told()
 
 
 def _created(task: Task) -> OutputContainer:
@@ -33,7 +32,7 @@ def _created(task: Task) -> OutputContainer:
 
 def _copy(task: Task, master: InputContainer, copy: OutputContainer, wanted: list[int], reading: Reading) -> None:
     outgoing = {index: copy.add_stream_from_template(master.streams[index]) for index in wanted}
-    start = Fraction(max(master.start_time or 0, 0), 1_000_000)
+    start = _start([master.streams[index] for index in wanted])
     for number, packet in enumerate(master.demux([master.streams[index] for index in wanted])):
         index = packet.stream_index
         if packet.size == 0 or (packet.pts is None and packet.dts is None):
@@ -44,6 +43,12 @@ def _copy(task: Task, master: InputContainer, copy: OutputContainer, wanted: lis
         _shift(packet, start)
         packet.stream = outgoing[index]
         copy.mux(packet)
+
+
+def _start(streams: list[Any]) -> Fraction:
+    """When the first of these streams begins, in seconds; data streams of a broadcast may begin long before."""
+    begins = [stream.start_time * stream.time_base for stream in streams if stream.start_time is not None]
+    return max(min(begins, default=Fraction(0)), Fraction(0))
 
 
 def _shift(packet: Any, start: Fraction) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import av
@@ -21,10 +22,9 @@ def run(task: Task) -> dict[str, Any]:
     try:
         with Master(task).opened() as container:
             reading.read(container, wanted if wanted is not None else [s.index for s in container.streams], task)
-            start = max(container.start_time or 0, 0)
     except av.FFmpegError as error:
         return {"refused": str(error)[:500]}
-    return {**reading.told(), "start_us": start}
+    return reading.told()
 
 
 class Reading:
@@ -35,6 +35,7 @@ class Reading:
         self.ticks: list[int] = []
         self.decoded_at: list[int] = []
         self.untimed = False
+        self.start_us: int | None = None
         self.timescale = 0
         self.sound_us: dict[int, int] = {}
         self.prints = Fingerprints()
@@ -55,6 +56,8 @@ class Reading:
         codec = context.codec.canonical_name
         self.prints.take(key, codec, bytes(packet), length_size(codec, context.extradata))
         moment = packet.pts if packet.pts is not None else packet.dts
+        at = _microseconds(moment, packet)
+        self.start_us = at if self.start_us is None else min(self.start_us, at)
         if packet.stream.type != "video":
             ends = _microseconds(moment + (packet.duration or 0), packet)
             self.sound_us[key] = max(self.sound_us.get(key, 0), ends)
@@ -77,11 +80,12 @@ class Reading:
             "times_us": self.decoded_at if by_decoding else self.times,
             "ticks": self.ticks,
             "timescale": self.timescale,
+            "start_us": self.start_us or 0,
             "sound_us": [self.sound_us[key] for key in sorted(self.sound_us)],
             "packets": self.prints.told(),
         }
 
 
 def _microseconds(ticks: int, packet: Any) -> int:
-    base = packet.time_base
+    base: Fraction = packet.time_base
     return round(ticks * base.numerator * MICROSECONDS / base.denominator)

@@ -1,0 +1,106 @@
+"""The story of the job `transcode.probe`: a master is examined, and how it becomes playable is decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from uuid import UUID
+
+from sqlalchemy import select
+
+from evidence.bootstrap import House
+from evidence.database import ReadSession, WriteSession
+from evidence.jobs import RunningJob, enqueue, held
+from evidence.models import Arrival, Master, Recording, Rendition, Sidecar
+from evidence.vocabulary import Condition, Playability, RenditionKind, RenditionMethod
+from transcode import results
+from transcode.media import MediaFacts
+from transcode.nudges import pictures_request, render_request
+from transcode.plan import RECIPE, Plan, Unplayable, decide
+from transcode.probe import Examination, examine
+from transcode.ranges import ReadAhead
+from transcode.results import Result, Wish
+from transcode.settings import TranscodeSettings
+
+PICTURES_RECIPE = "pictures-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Examiner:
+    """Examines masters."""
+
+    house: House
+    settings: TranscodeSettings
+
+    def run(self, job: RunningJob) -> None:
+        """Read what is needed of the master, decide, and write it all down at once.
+
+        Any step may be repeated after a crash; a recording that is playable already is left as it is.
+        """
+        recording_id = UUID(str(job.args["recording"]))
+        with self.house.reading() as session:
+            master = session.get_one(Master, recording_id)
+            recording = session.get_one(Recording, recording_id)
+            has_key = key_lies_beside(session, recording_id)
+        if recording.playability is Playability.PLAYABLE and recording.condition is not Condition.UNEXAMINED:
+            return
+        job.report("examining", None)
+        ranges = ReadAhead(self.house.masters.ranges(master.key, version_id=master.version_id))
+        found = examine(ranges, self.settings, has_key=has_key, stopping=job.stopping)
+        plan = decide(found.facts, found.verdict.condition, longest_hours=self.settings.longest_hours)
+        with self.house.writing() as session:
+            write_examination(session, master, found, plan)
+            held(session, job.held)
+
+
+def key_lies_beside(session: ReadSession, recording_id: UUID) -> bool:
+    """The device laid an encryption key beside this recording."""
+    sidecars = session.scalars(select(Sidecar).where(Sidecar.recording_id == recording_id))
+    return any(sidecar.facts.get("encrypted") for sidecar in sidecars)
+
+
+def write_examination(session: WriteSession, master: Master, found: Examination, plan: Plan | Unplayable) -> None:
+    """Condition, facts, and what is to be made, with their events and jobs."""
+    recording = results.locked_recording(session, master.id)
+    results.write_examined(session, recording, found.verdict)
+    if found.facts is not None:
+        recording.media_facts = found.facts.model_dump(mode="json", exclude_defaults=True)
+        recording.duration_ms = found.facts.length_ms or None
+    if isinstance(plan, Unplayable) or found.facts is None:
+        because = plan.reason if isinstance(plan, Unplayable) else "there is nothing in it to play"
+        results.write_unplayable(session, recording, because)
+    else:
+        _want_all(session, master, recording, found.facts, plan)
+    results.tell(session, recording)
+
+
+def _want_all(session: WriteSession, master: Master, recording: Recording, facts: MediaFacts, plan: Plan) -> None:
+    wish = Wish(kind=RenditionKind.PLAYBACK, method=plan.method, why=plan.reason, recipe=RECIPE)
+    row = results.want(session, recording, master, wish)
+    wanted = _want_pictures(session, master, recording, facts)
+    session.flush()
+    if plan.method is RenditionMethod.DIRECT:
+        results.write_ready(
+            session, recording, row, Result(kind=row.kind, method=plan.method, content_type=plan.content_type)
+        )
+        row.size, row.sha256 = master.size, master.sha256
+        number = enqueue(session, pictures_request(recording.id))
+        for each in wanted:
+            each.job_id = number
+        return
+    recording.playability, recording.playability_reason = Playability.PREPARING, plan.reason
+    enqueue_render(session, row)
+
+
+def _want_pictures(session: WriteSession, master: Master, recording: Recording, facts: MediaFacts) -> list[Rendition]:
+    """The kinds that this recording can have: pictures need a picture, a waveform needs sound."""
+    kinds = [RenditionKind.POSTER, RenditionKind.STORYBOARD, RenditionKind.FRAMES] if facts.pictures else []
+    kinds += [RenditionKind.WAVEFORM] if facts.sounds else []
+    made = partial(Wish, method=RenditionMethod.PICTURES, why="shown beside the recording", recipe=PICTURES_RECIPE)
+    return [results.want(session, recording, master, made(kind=kind)) for kind in kinds]
+
+
+def enqueue_render(session: WriteSession, row: Rendition) -> None:
+    """Nudge a worker to make this row's copy, sooner where someone is in custody."""
+    urgent = session.scalars(select(Arrival.priority).where(Arrival.master_id == row.recording_id)).all()
+    row.job_id = enqueue(session, render_request(row.id, urgent=max(urgent, default=0)))

@@ -1,0 +1,34 @@
+"""Which job serves which waiting row. Pure; the first ask, a person's retry and the sweep use the same words."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from evidence.jobs import JobRequest
+
+PROBE: Final = "transcode.probe"
+RENDER: Final = "transcode.render"
+PICTURES: Final = "transcode.pictures"
+PROBE_PRIORITY: Final = 70
+PICTURES_PRIORITY: Final = 40
+RENDER_PRIORITY: Final = 20
+URGENT: Final = 100
+
+
+def probe_request(recording: UUID) -> JobRequest:
+    """Examine a recording's master."""
+    return JobRequest(task=PROBE, args={"recording": str(recording)}, queue="verify", priority=PROBE_PRIORITY)
+
+
+def render_request(rendition: UUID, *, urgent: int) -> JobRequest:
+    """Make a playback copy. `urgent` is the arrival's priority: above zero it goes into the lane kept free."""
+    args = {"rendition": str(rendition)}
+    if urgent > 0:
+        return JobRequest(task=RENDER, args=args, queue="transcode_urgent", priority=URGENT)
+    return JobRequest(task=RENDER, args=args, queue="transcode", priority=RENDER_PRIORITY)
+
+
+def pictures_request(recording: UUID) -> JobRequest:
+    """Make poster, storyboard, waveform and frame times, whichever are still wanted."""
+    return JobRequest(task=PICTURES, args={"recording": str(recording)}, queue="pictures", priority=PICTURES_PRIORITY)

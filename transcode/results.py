@@ -1,0 +1,153 @@
+"""Writes down what came of examining and rendering: rows, custody events and notices, in the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import select
+
+from evidence import clock
+from evidence.custody import ledger
+from evidence.custody.events import Actor, Event, EventType, Object
+from evidence.database import ReadSession, WriteSession
+from evidence.identifiers import new_id
+from evidence.models import Master, Quarantine, Recording, Rendition
+from evidence.notices import tell_recordings
+from evidence.store import StoredRendition
+from evidence.vocabulary import Condition, Playability, RenditionKind, RenditionMethod, RenditionState
+from transcode.condition import Verdict
+
+WORKROOM: Final = Actor.system("transcode")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One rendition that lies in the store (or, for DIRECT, is the master itself)."""
+
+    kind: RenditionKind
+    method: RenditionMethod
+    content_type: str
+    stored: StoredRendition | None = None
+    bucket: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    argv: Sequence[str] = ()
+    tool: Mapping[str, str] = field(default_factory=dict)
+
+
+def locked_recording(session: WriteSession, recording_id: UUID) -> Recording:
+    """The recording's row, held until the transaction ends: two results for one recording wait for each other."""
+    return session.scalars(select(Recording).where(Recording.id == recording_id).with_for_update()).one()
+
+
+def rows_of(session: ReadSession, recording_id: UUID) -> list[Rendition]:
+    """Every rendition of a recording, wanted ones too."""
+    return list(session.scalars(select(Rendition).where(Rendition.recording_id == recording_id)))
+
+
+def write_examined(session: WriteSession, recording: Recording, verdict: Verdict) -> None:
+    """What condition the bytes are in, and why."""
+    recording.condition, recording.condition_reason = verdict.condition, verdict.sentence
+    facts = {"condition": verdict.condition.value, "because": verdict.sentence}
+    _record(session, EventType.RECORDING_EXAMINED, recording.id, facts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A rendition that is to be made: what, how, why, and by which recipe."""
+
+    kind: RenditionKind
+    method: RenditionMethod
+    why: str
+    recipe: str
+
+
+def want(session: WriteSession, recording: Recording, master: Master, wish: Wish) -> Rendition:
+    """Want a rendition of this kind and recipe: the row that is there, or a new one."""
+    same = select(Rendition).where(
+        Rendition.recording_id == recording.id, Rendition.kind == wish.kind, Rendition.recipe == wish.recipe
+    )
+    row = session.scalars(same.with_for_update()).one_or_none()
+    if row is not None and row.state is RenditionState.READY:
+        return row
+    if row is None:
+        row = Rendition(id=new_id(), recording_id=recording.id, kind=wish.kind, recipe=wish.recipe)
+        session.add(row)
+    row.master_sha256, row.method, row.why = master.sha256, wish.method, wish.why
+    row.state, row.reason = RenditionState.WANTED, None
+    facts = {"kind": wish.kind.value, "method": wish.method.value, "because": wish.why, "recipe": wish.recipe}
+    _record(session, EventType.RENDITION_PLANNED, recording.id, facts)
+    return row
+
+
+def write_ready(session: WriteSession, recording: Recording, row: Rendition, result: Result) -> None:
+    """A rendition is there, and names what it was made from, by what and how."""
+    row.method, row.content_type, row.state, row.reason = result.method, result.content_type, RenditionState.READY, None
+    row.facts, row.argv, row.tool = dict(result.facts), list(result.argv), dict(result.tool)
+    row.made_at = clock.now()
+    objects = []
+    if result.stored is not None:
+        row.bucket, row.key = result.bucket, result.stored.key
+        row.size, row.sha256 = result.stored.size, result.stored.sha256
+        objects = [Object(role="rendition", sha256=result.stored.sha256, size=result.stored.size)]
+    facts = {
+        "kind": row.kind.value,
+        "method": result.method.value,
+        "recipe": row.recipe,
+        "tool": " ".join(str(result.tool[key]) for key in ("name", "version") if key in result.tool),
+        "master_sha256": row.master_sha256,
+    }
+    _record(session, EventType.RENDITION_MADE, recording.id, facts, objects)
+    if row.kind is RenditionKind.PLAYBACK:
+        recording.playability, recording.playability_reason = Playability.PLAYABLE, row.why
+        recording.playable_at = recording.playable_at or row.made_at
+
+
+def write_failed(session: WriteSession, recording: Recording, row: Rendition, because: str) -> None:
+    """A rendition could not be made. A sound master waits for a person; a damaged one is set aside as well."""
+    row.state, row.reason, row.attempts = RenditionState.FAILED, because, row.attempts + 1
+    _record(session, EventType.RENDITION_FAILED, recording.id, {"kind": row.kind.value, "because": because})
+    if row.kind is not RenditionKind.PLAYBACK or recording.playability is Playability.PLAYABLE:
+        return
+    if recording.condition is Condition.SOUND:
+        recording.playability, recording.playability_reason = Playability.FAILED, because
+    else:
+        write_unplayable(session, recording, because)
+
+
+def write_unplayable(session: WriteSession, recording: Recording, because: str) -> None:
+    """Nothing can be played: kept as it came, and set aside for a person."""
+    recording.playability, recording.playability_reason = Playability.UNPLAYABLE, because
+    still_open = select(Quarantine.id).where(Quarantine.recording_id == recording.id, Quarantine.closed_at.is_(None))
+    if session.scalars(still_open).one_or_none() is not None:
+        return
+    reason = recording.condition_reason or because
+    session.add(Quarantine(id=new_id(), recording_id=recording.id, code=recording.condition.value, reason=reason))
+    _record(session, EventType.RECORDING_QUARANTINED, recording.id, {"because": reason})
+
+
+def tell(session: WriteSession, recording: Recording) -> None:
+    """Let listening pages know."""
+    session.flush()
+    tell_recordings(session, recording.id)
+
+
+def write_retried(session: WriteSession, recording: Recording, row: Rendition, *, by: Actor) -> None:
+    """A person asks for a failed rendition again."""
+    row.state, row.reason = RenditionState.WANTED, None
+    _record(session, EventType.RENDITION_RETRIED, recording.id, {"kind": row.kind.value}, (), by)
+    if row.kind is RenditionKind.PLAYBACK and recording.playability is not Playability.PLAYABLE:
+        recording.playability, recording.playability_reason = Playability.PREPARING, row.why
+
+
+def _record(
+    session: WriteSession,
+    kind: EventType,
+    subject: UUID,
+    facts: Mapping[str, Any],
+    objects: Sequence[Object] = (),
+    by: Actor = WORKROOM,
+) -> None:
+    ledger.record(session, Event(type=kind, subject=subject, actor=by, facts=dict(facts), objects=list(objects)))

@@ -1,0 +1,109 @@
+"""Finds rows that wait and whose job is gone, and nudges again. Rows are the truth, a job is only the nudge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+
+from evidence import clock
+from evidence.bootstrap import House
+from evidence.database import WriteSession
+from evidence.jobs import JobState, JobStatus, RunningJob, enqueue, status
+from evidence.models import Recording, Rendition, Sidecar
+from evidence.vocabulary import Condition, Playability, RenditionKind, RenditionState
+from transcode import results
+from transcode.examination import enqueue_render
+from transcode.nudges import pictures_request, probe_request
+from transcode.scratch import clear_left_over
+from transcode.settings import TranscodeSettings
+
+AT_ONCE = 200
+SETTLED = timedelta(minutes=1)
+"""A row younger than this may belong to a transaction whose job has just been taken."""
+
+
+def as_round(house: House, settings: TranscodeSettings, job: RunningJob) -> None:
+    """One round: unmade renditions, unexamined recordings, encrypted clips whose key came later, old scratch."""
+    clear_left_over(settings)
+    with house.writing() as session:
+        found = nudge_renditions(session) + nudge_recordings(session)
+    job.report(f"nudged {found}", None)
+
+
+def nudge_renditions(session: WriteSession) -> int:
+    """Give waiting renditions a job where theirs has ended without them, and a reason where theirs has failed."""
+    unmade = (
+        select(Rendition)
+        .where(Rendition.state.in_([RenditionState.WANTED, RenditionState.MAKING]))
+        .where(Rendition.asked_at < clock.now() - SETTLED)
+        .order_by(Rendition.asked_at)
+        .limit(AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    rows = list(session.scalars(unmade))
+    stands = _standing(session, (row.job_id for row in rows))
+    surveyed: set[UUID] = set()
+    nudged = 0
+    for row in rows:
+        job = stands.get(row.job_id or 0)
+        if job is not None and job.state is JobState.FAILED:
+            _give_up(session, row, job)
+        elif not _is_alive(job):
+            _nudge(session, row, surveyed)
+            nudged += 1
+    return nudged
+
+
+def _nudge(session: WriteSession, row: Rendition, surveyed: set[UUID]) -> None:
+    if row.kind is RenditionKind.PLAYBACK:
+        enqueue_render(session, row)
+    elif row.recording_id not in surveyed:
+        surveyed.add(row.recording_id)
+        row.job_id = enqueue(session, pictures_request(row.recording_id))
+
+
+def _give_up(session: WriteSession, row: Rendition, job: JobStatus) -> None:
+    because = job.failure.detail if job.failure is not None else "its job failed"
+    recording = results.locked_recording(session, row.recording_id)
+    results.write_failed(session, recording, row, because)
+    results.tell(session, recording)
+
+
+def nudge_recordings(session: WriteSession) -> int:
+    """Have masters examined that were not, and those again beside which a key has come to lie since."""
+    waiting = (
+        select(Recording)
+        .where(Recording.condition == Condition.UNEXAMINED, Recording.registered_at < clock.now() - SETTLED)
+        .order_by(Recording.registered_at)
+        .limit(AT_ONCE)
+    )
+    with_key = (
+        select(Recording)
+        .join(Sidecar, Sidecar.recording_id == Recording.id)
+        .where(Recording.playability == Playability.UNPLAYABLE, Recording.condition == Condition.UNKNOWN)
+        .where(Sidecar.facts["encrypted"].as_boolean())
+        .limit(AT_ONCE)
+    )
+    found = [*session.scalars(waiting), *session.scalars(with_key)]
+    stands = _standing(session, (each.probe_job_id for each in found))
+    idle = [each for each in found if not _is_alive(stands.get(each.probe_job_id or 0)) and not _failed(stands, each)]
+    for recording in idle:
+        recording.probe_job_id = enqueue(session, probe_request(recording.id))
+    return len(idle)
+
+
+def _failed(stands: dict[int, JobStatus], recording: Recording) -> bool:
+    """A failed examination waits for a person: it would only fail again."""
+    job = stands.get(recording.probe_job_id or 0)
+    return job is not None and job.state is JobState.FAILED
+
+
+def _standing(session: WriteSession, numbers: Iterable[int | None]) -> dict[int, JobStatus]:
+    return status(session, [number for number in set(numbers) if number is not None])
+
+
+def _is_alive(job: JobStatus | None) -> bool:
+    return job is not None and job.state in (JobState.WAITING, JobState.RUNNING)

@@ -1,0 +1,54 @@
+"""The kinds of job that this room does, for whoever runs workers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm.exc import StaleDataError
+
+from evidence.bootstrap import House
+from evidence.jobs import TaskSpec
+from evidence.jobs.periodic import Periodic
+from evidence.store.errors import ShortRead, StoreAway
+from transcode import ffmpeg, sandbox, sweep
+from transcode.errors import ScratchFull
+from transcode.examination import Examiner
+from transcode.nudges import PICTURES, PICTURES_PRIORITY, PROBE, PROBE_PRIORITY, RENDER, RENDER_PRIORITY
+from transcode.pictures import Surveyor
+from transcode.render import Renderer
+from transcode.scratch import clear_left_over
+from transcode.settings import TranscodeSettings
+
+AWAY = (StoreAway, ShortRead, OperationalError, StaleDataError, ScratchFull)
+LONG = 10_000  # a store may be away for days; each wait is at most fifteen minutes
+
+
+def tasks(house: House, settings: TranscodeSettings) -> Sequence[TaskSpec]:
+    """Examining, rendering, and what is shown beside. They wait for a store or a database that is away."""
+    clear_left_over(settings)
+    patient = partial(TaskSpec, max_attempts=LONG, retry_on=AWAY)
+    return (
+        # A child that broke has nothing to do with being away: its job fails at once and can be sent round again.
+        patient(name=PROBE, queue="verify", priority=PROBE_PRIORITY, run=Examiner(house, settings).run),
+        patient(name=RENDER, queue="transcode", priority=RENDER_PRIORITY, run=Renderer(house, settings).run),
+        patient(name=PICTURES, queue="pictures", priority=PICTURES_PRIORITY, run=Surveyor(house, settings).run),
+    )
+
+
+def periodics(house: House, settings: TranscodeSettings) -> Sequence[Periodic]:
+    """Rounds by the clock: rows that wait and have no job."""
+    return (Periodic(name="transcode.sweep", run=partial(sweep.as_round, house, settings), every_seconds=60),)
+
+
+def facts(settings: TranscodeSettings) -> dict[str, Any]:
+    """What this worker makes renditions with, for the status page: the tool, and each layer of its sandbox."""
+    using = ffmpeg.tool(settings)
+    return {
+        "ffmpeg": using.version,
+        "sandbox": [asdict(layer) for layer in sandbox.layers()],
+        "sandbox_missing": list(sandbox.missing(sandbox.layers())),
+    }
