@@ -53,6 +53,11 @@ class Budget:
             self._lent += rounded
             return Loan(self, self._memory(rounded), size)
 
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether somebody waits in line."""
+        return bool(self._line)
+
     def _await_turn(self, rounded: int) -> None:
         ticket = object()
         self._line.append(ticket)
