@@ -10,7 +10,7 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from api import assets, dock_protocol, errors
+from api import assets, dock_protocol, errors, metrics
 from api.dependencies import Desk
 from api.front_door import FrontDoor
 from api.pages import routes as pages
@@ -18,6 +18,7 @@ from api.pages.docks import look_of
 from api.pages.rendering import error_page
 from api.playback import Views
 from api.settings import WebSettings, software_version
+from api.v1 import routes as v1
 from api.wall_feed import WallFeed
 from evidence.bootstrap import House, open_house
 from evidence.settings import EvidenceSettings
@@ -52,6 +53,8 @@ def create_app(
     errors.install(app)
     assets.install(app)
     pages.install(app)
+    v1.install(app)
+    app.include_router(metrics.router)
     dock_protocol.install(app, house, desk.ingest)
     _stand_guard(app, desk.web)
     return app

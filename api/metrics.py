@@ -1,0 +1,111 @@
+"""What monitoring reads: `/metrics`, `/health/live`, `/health/ready`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from fastapi.security.http import HTTPAuthorizationCredentials
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from sqlalchemy import func, select
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from api.authentication import is_loopback
+from api.dependencies import BEARER, AtDesk, Desk, asking, signed_in
+from api.enquiries import docks, standing
+from evidence import clock
+from evidence.access import Action, decide
+from evidence.database import ReadSession
+from evidence.errors import NotPermitted
+from evidence.models import Incident, Quarantine, Recording
+
+router = APIRouter(include_in_schema=False)
+
+Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
+
+
+@router.get("/health/live")
+def live() -> Response:
+    """This process answers. It asks nothing of anybody else."""
+    return PlainTextResponse("live\n")
+
+
+@router.get("/health/ready")
+def ready(desk: AtDesk) -> Response:
+    """Whether requests can be served: the database and the store answer. Says which does not, and no more."""
+    answers = {
+        "database": standing.database_fault(desk.house) is None,
+        "store": standing.store_fault(desk.house) is None,
+    }
+    return JSONResponse(answers, 200 if all(answers.values()) else 503)
+
+
+def measurer(request: Request, desk: AtDesk, bearer: Bearer) -> None:
+    """Whoever may read the measurements: a role that may, or this machine itself where the setting says so.
+
+    Raises SignInNeeded, NotPermitted.
+    """
+    client = request.client.host if request.client else ""
+    forwarded = any(name in request.headers for name in ("forwarded", "x-forwarded-for"))
+    if desk.web.metrics_on_loopback and is_loopback(client) and not forwarded:
+        return
+    caller = asking(signed_in(request, desk, bearer))
+    decision = decide(caller.asker, Action.READ_METRICS)
+    if not decision.allow:
+        raise NotPermitted(decision.reason)
+
+
+@router.get("/metrics", dependencies=[Depends(measurer)])
+def metrics(desk: AtDesk) -> Response:
+    """Counts and ages as they stand now, in Prometheus's text form. Nothing names a person or a recording."""
+    registry = CollectorRegistry()
+    with desk.house.reading() as session:
+        _work(registry, session)
+        _docks(registry, session, desk)
+        _keeping(registry, session)
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _work(registry: CollectorRegistry, session: ReadSession) -> None:
+    found = standing.standing(session)
+    jobs = Gauge("continuity_jobs", "Jobs by queue and state", ["queue", "state"], registry=registry)
+    oldest = Gauge("continuity_job_oldest_seconds", "Age of the oldest job that waits", ["queue"], registry=registry)
+    for line in found.queues:
+        for state in ("waiting", "later", "running", "failed"):
+            jobs.labels(line.queue, state).set(getattr(line, state))
+        oldest.labels(line.queue).set(line.oldest.total_seconds() if line.oldest else 0)
+    Gauge("continuity_workers", "Workers heard from in the last minute", registry=registry).set(len(found.live_workers))
+    arrivals = Gauge("continuity_arrivals", "Files on their way, by state", ["state"], registry=registry)
+    for state, number in found.arrivals.items():
+        arrivals.labels(state.value).set(number)
+    layers = Gauge("continuity_sandbox_layers_missing", "Walls missing around media on any worker", registry=registry)
+    layers.set(len(found.missing_layers))
+
+
+def _docks(registry: CollectorRegistry, session: ReadSession, desk: Desk) -> None:
+    found = docks.wall(session, silent_after=timedelta(seconds=desk.ingest.silent_after_seconds))
+    bays = Gauge("continuity_bays", "Bays by look", ["look"], registry=registry)
+    for look in docks.Look:
+        bays.labels(look.value).set(sum(bay.stand.look is look for dock in found for bay in dock.bays))
+    Gauge("continuity_docks_silent", "Docks that are silent", registry=registry).set(
+        sum(dock.silent_for is not None for dock in found)
+    )
+    Gauge("continuity_backlog_bytes", "Bytes listed by docks and not yet here", registry=registry).set(
+        sum(dock.backlog_bytes for dock in found)
+    )
+
+
+def _keeping(registry: CollectorRegistry, session: ReadSession) -> None:
+    opened = Gauge("continuity_incidents_open", "Open incidents by kind", ["kind"], registry=registry)
+    rows = session.execute(
+        select(Incident.kind, func.count()).where(Incident.closed_at.is_(None)).group_by(Incident.kind)
+    )
+    for kind, number in rows:
+        opened.labels(kind.value).set(number)
+    waiting = session.scalar(select(func.count()).select_from(Quarantine).where(Quarantine.closed_at.is_(None)))
+    Gauge("continuity_quarantine_open", "Recordings in quarantine", registry=registry).set(waiting or 0)
+    newest = session.scalar(select(func.max(Recording.registered_at)))
+    age = Gauge("continuity_newest_recording_seconds", "Age of the newest recording", registry=registry)
+    age.set((clock.now() - newest).total_seconds() if newest else 0)
