@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import Any
 
 from evidence.bootstrap import open_house
 from evidence.jobs import Lane
@@ -24,7 +23,8 @@ def lanes(settings: TranscodeSettings) -> list[Lane]:
     return [
         Lane(("verify",), 2),
         Lane(("transcode_urgent",), 1),
-        Lane(("transcode", "pictures"), settings.slots),
+        Lane(("transcode",), settings.slots),
+        Lane(("pictures",), 1),
         Lane((SWEEPS,), 1),
     ]
 
@@ -42,12 +42,8 @@ def run() -> int:
             periodics=[*ingest_tasks.periodics(house, ingest), *transcode_tasks.periodics(house, transcode)],
             pace=Pace(),
             software=f"continuity {version('continuity')}",
-            facts=_facts(transcode),
+            facts=transcode_tasks.facts(transcode),
         )
     except HandlersAbandoned:
         return 1
     return 0
-
-
-def _facts(settings: TranscodeSettings) -> dict[str, Any]:
-    return transcode_tasks.facts(settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Literal
@@ -27,6 +28,12 @@ class TranscodeSettings(BaseSettings):
         description="Folder to work in; needs room for the largest master that must be re-encoded, twice",
     )
     slots: int = Field(default=1, ge=1, le=64, description="Renditions made at once; each fills about two cores")
+    slots: int = Field(
+        default_factory=lambda: max(1, (os.cpu_count() or 2) // 2),
+        ge=1,
+        le=256,
+        description="Encodes at once in one worker process; one fills about two cores. Default: half the cores",
+    )
     sandbox: Literal["required", "best"] = Field(
         default="best",
         description="required: without Landlock or seccomp no media is opened; best: what is missing is said",
