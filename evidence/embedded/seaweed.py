@@ -13,8 +13,7 @@ import json
 import os
 import secrets
 import signal
-import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -277,9 +276,14 @@ def _account(home: Path) -> Account:
 
 def _program(account: Account) -> Path:
     """The server's program; a staged copy where the account cannot run the installed one."""
-    installed = Path(sys.prefix) / "bin" / "weed"
-    if not installed.exists():
+    try:
+        files = distribution(WHEEL).files or []
+    except PackageNotFoundError:
+        files = []
+    found = [Path(str(file.locate())).resolve() for file in files if file.name == "weed"]
+    if not found or not found[0].exists():
         raise ProgramMissing("weed", wheel=WHEEL)
+    installed = found[0]
     if account.may_run(installed):
         return installed
     return staged_programs(installed, name=f"weed-{version(WHEEL)}")

@@ -14,7 +14,7 @@ import urllib3
 from evidence import clock
 from evidence.identifiers import new_id
 from evidence.store import CHUNK, Lock, MasterStore, SentPart, SignedPut
-from evidence.store.errors import MasterMissing, NotAsAgreed, PartsMissing, UploadGone
+from evidence.store.errors import MasterMissing, NotAsAgreed, PartsMissing, ShortRead, UploadGone
 from evidence.store.keys import NotAKey, master_key
 
 HOUR = timedelta(hours=1)
@@ -229,6 +229,16 @@ def test_any_range_reads_as_the_master_is(
         assert ranges.read_at(start, stop - start) == body[start:stop]
     assert ranges.read_at(len(body) - 3, 100) == body[-3:]
     assert ranges.read_at(len(body) + 3, 100) == b""
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 32), (31, 32), (32, 40), (5, 999)])
+def test_a_range_past_the_end_is_a_short_read(
+    masters: MasterStore, dock: urllib3.PoolManager, key: str, lock: Lock, start: int, stop: int
+) -> None:
+    assert len(SHORT) == 31
+    version = kept(masters, dock, key, SHORT, lock)
+    with pytest.raises(ShortRead):
+        list(masters.read(key, version_id=version, start=start, stop=stop))
 
 
 def test_nothing_reads_as_nothing_in_silence(

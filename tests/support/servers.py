@@ -13,12 +13,17 @@ import os
 import shutil
 import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPResponse
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
+from typing_extensions import override
 
 from evidence.embedded import EmbeddedPostgres
 from evidence.embedded.process import find
@@ -90,3 +95,81 @@ def fresh_database(server: EmbeddedPostgres) -> Iterator[str]:
             yield server.url(name)
         finally:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(database))
+
+
+@dataclass
+class Faults:
+    """What a LossyDoor does wrong at present. A request is named by words of its method and path."""
+
+    loses_answer_to: str | None = None  # passes it on, then hangs up without the answer
+    refuses: str | None = None  # answers 503 and passes nothing on
+    cuts_answer_to: str | None = None  # passes half of the answer's body on, then hangs up
+    times: int = 1
+    done: list[str] = field(default_factory=list)
+
+    def takes(self, named: str | None, request: str) -> bool:
+        """The request is to suffer, and counts."""
+        if named is None or named not in request or len(self.done) >= self.times:
+            return False
+        self.done.append(request)
+        return True
+
+
+@contextmanager
+def lossy_door(endpoint: str, faults: Faults) -> Iterator[str]:
+    """A door in front of an HTTP server, with faults to order; yields its endpoint.
+
+    Signed requests pass: what a client signs is the address that it speaks to, which is this door's.
+    """
+
+    class Door(_Door):
+        behind = endpoint.removeprefix("http://")
+        wrong = faults
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+
+
+class _Door(BaseHTTPRequestHandler):
+    behind: str
+    wrong: Faults
+
+    def _pass(self) -> None:
+        request = f"{self.command} {self.path}"
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.close_connection = True
+        if self.wrong.takes(self.wrong.refuses, request):
+            self.send_error(503)
+            return
+        server = HTTPConnection(self.behind, timeout=60)
+        server.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+        for name, value in self.headers.items():
+            if name.lower() not in {"connection", "expect"}:
+                server.putheader(name, value)
+        server.endheaders(body)
+        answer = server.getresponse()
+        content = answer.read()
+        server.close()
+        if not self.wrong.takes(self.wrong.loses_answer_to, request):
+            self._answer(answer, content, half=self.wrong.takes(self.wrong.cuts_answer_to, request))
+
+    def _answer(self, answer: HTTPResponse, content: bytes, *, half: bool) -> None:
+        self.send_response_only(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in {"connection", "transfer-encoding", "content-length"}:
+                self.send_header(name, value)
+        length = answer.headers["Content-Length"] if self.command == "HEAD" else str(len(content))
+        self.send_header("Content-Length", length)
+        self.end_headers()
+        self.wfile.write(content[: len(content) // 2] if half else content)
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _pass  # noqa: N815 - http.server asks for these names
+
+    @override
+    def log_message(self, format: str, *args: object) -> None:
+        """Nobody reads it."""
