@@ -21,7 +21,7 @@ def start(data: Path, dock: Path, stop: threading.Event) -> None:
 
 
 def _make_and_dock(data: Path, dock: Path, stop: threading.Event) -> None:
-    making = data / "scratch" / "demonstration"
+    making = data / "demonstration"
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir(parents=True)
     make_footage(making, Path(imageio_ffmpeg.get_ffmpeg_exe()))

@@ -27,7 +27,6 @@ class TranscodeSettings(BaseSettings):
         default_factory=lambda: Path(tempfile.gettempdir()) / "continuity-scratch",
         description="Folder to work in; needs room for the largest master that must be re-encoded, twice",
     )
-    slots: int = Field(default=1, ge=1, le=64, description="Renditions made at once; each fills about two cores")
     slots: int = Field(
         default_factory=lambda: max(1, (os.cpu_count() or 2) // 2),
         ge=1,
