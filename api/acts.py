@@ -18,25 +18,39 @@ from evidence.jobs import JobState
 from evidence.models import Quarantine, Recording, Rendition
 from evidence.notices import tell_recordings
 from evidence.vocabulary import Playability, QuarantineDecision, RenditionState
-from ingest.nudges import probe_request
+from transcode.nudges import PROBE, probe_request
+from transcode.render import render_again
 
 
 def retry_failed_work(session: WriteSession, found: Dossier, *, by: Actor) -> bool:
-    """Ask again for what failed: its jobs, or the whole preparation where no job stands. False: nothing had failed."""
-    revived = [each for each in found.failed if jobs.retry(session, each.id)]
-    for each in revived:
-        _say(session, EventType.JOB_RETRIED, found.line.id, by, {"task": each.task})
-    if revived:
-        _is_preparing(session, found.line.id)
+    """Ask again for what failed: copies that could not be made, jobs that broke, or the examination itself.
+
+    False: nothing had failed.
+    """
+    again = [each for each in found.renditions if each.state is RenditionState.FAILED]
+    for rendition in again:
+        render_again(session, rendition.id, by=by)
+    served = {each.job_id for each in again}
+    revived = [job for job in found.failed if _take_up(session, job.id, served=job.id in served)]
+    for job in revived:
+        _say(session, EventType.JOB_RETRIED, found.line.id, by, {"task": job.task})
+    if again or revived:
         return True
-    broken = [each for each in found.renditions if each.state is RenditionState.FAILED]
-    if not broken and found.recording.playability is not Playability.FAILED:
+    if found.recording.playability not in {Playability.FAILED, Playability.UNPLAYABLE}:
         return False
-    found.recording.probe_job_id = jobs.enqueue(session, probe_request(found.line.id, priority=0))
-    for rendition in broken:
-        _say(session, EventType.RENDITION_RETRIED, found.line.id, by, {"kind": rendition.kind.value})
-    _is_preparing(session, found.line.id)
+    found.recording.probe_job_id = jobs.enqueue(session, probe_request(found.line.id))
+    found.recording.playability, found.recording.playability_reason = Playability.WAITING, None
+    _say(session, EventType.JOB_RETRIED, found.line.id, by, {"task": PROBE})
+    tell_recordings(session, found.line.id)
     return True
+
+
+def _take_up(session: WriteSession, job_id: int, *, served: bool) -> bool:
+    """Run a failed job again; but one whose rendition has just been given a new job is only laid to rest."""
+    if served:
+        jobs.dismiss(session, job_id)
+        return False
+    return jobs.retry(session, job_id)
 
 
 def retry_job(session: WriteSession, job_id: int, *, asker: Asker, by: Actor) -> None:
@@ -66,7 +80,7 @@ def cancel_job(session: WriteSession, job_id: int, *, by: Actor) -> None:
 def decide_quarantine(
     session: WriteSession, quarantine: UUID, *, decision: QuarantineDecision, note: str, by: Actor, person: UUID
 ) -> UUID:
-    """A person's answer, once. Nothing is deleted by either; a release lets the recording be prepared for playing.
+    """A person's answer, once. Nothing is deleted by either.
 
     Returns the recording's id. Raises NotFound, or AlreadySettled where someone was quicker.
     """
@@ -84,18 +98,8 @@ def decide_quarantine(
         personal={"note": note},
     )
     ledger.record(session, event)
-    if decision is QuarantineDecision.RELEASE:
-        recording = session.get_one(Recording, row.recording_id)
-        recording.probe_job_id = jobs.enqueue(session, probe_request(recording.id, priority=0))
     tell_recordings(session, row.recording_id)
     return row.recording_id
-
-
-def _is_preparing(session: WriteSession, recording: UUID) -> None:
-    row = session.get_one(Recording, recording)
-    if row.playability in {Playability.FAILED, Playability.UNPLAYABLE}:
-        row.playability, row.playability_reason = Playability.WAITING, None
-    tell_recordings(session, recording)
 
 
 def _may_retry(session: ReadSession, job_id: int, asker: Asker) -> bool:

@@ -169,6 +169,12 @@ def media_lines(facts: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
     return lines + [(str(stream.get("kind", "stream")).capitalize(), _stream(stream)) for stream in streams]
 
 
+def shows_pictures(facts: Mapping[str, Any]) -> bool:
+    """Whether there are moving pictures in it; the cover of a sound file is none."""
+    streams = facts.get("streams", ())
+    return any(each.get("kind") == "video" and not each.get("attached_picture") for each in streams)
+
+
 def _stream(stream: Mapping[str, Any]) -> str:
     said = [str(stream.get("codec") or "unknown coding")]
     if stream.get("width"):

@@ -90,7 +90,7 @@ def standing(session: ReadSession) -> Standing:
         sweeps=work.sweeps,
         failed=_failed(session),
         arrivals=_arrivals(session),
-        missing_layers=tuple(sorted({layer for each in live for layer in each.facts.get("missing", ())})),
+        missing_layers=tuple(sorted({layer for each in live for layer in each.facts.get("sandbox_missing", ())})),
     )
 
 

@@ -16,7 +16,7 @@ from api.acts import retry_failed_work
 from api.authentication import Caller
 from api.dependencies import AtDesk, Desk, may
 from api.enquiries import recordings
-from api.enquiries.dossier import Dossier, dossier, media_lines
+from api.enquiries.dossier import Dossier, dossier, media_lines, shows_pictures
 from api.looks import CONDITIONS, KINDS, PLAYABILITIES, RENDITION_KINDS, RENDITION_METHODS, RENDITION_STATES
 from api.pages.rendering import go_to, page
 from api.playback import Source, Views
@@ -170,7 +170,7 @@ def _values(found: Dossier, caller: Caller) -> dict[str, object]:
         "has_waveform": found.ready(RenditionKind.WAVEFORM) is not None,
         "has_frames": found.ready(RenditionKind.FRAMES) is not None,
         "media_lines": media_lines(found.recording.media_facts),
-        "is_sound": not any(each.get("width") for each in found.recording.media_facts.get("streams", ())),
+        "is_sound": not shows_pictures(found.recording.media_facts),
         "offset": clock_offset(found.recording.clock_offset_ms),
         "view": secrets.token_urlsafe(18),
         "may_retry": decide(caller.asker, Action.RETRY_JOB, resource).allow,
