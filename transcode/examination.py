@@ -67,8 +67,7 @@ def write_examination(session: WriteSession, master: Master, found: Examination,
         recording.media_facts = found.facts.model_dump(mode="json", exclude_defaults=True)
         recording.duration_ms = found.facts.length_ms or None
     if isinstance(plan, Unplayable) or found.facts is None:
-        because = plan.reason if isinstance(plan, Unplayable) else "there is nothing in it to play"
-        results.write_unplayable(session, recording, because)
+        results.write_unplayable(session, recording, found.verdict.sentence)
     else:
         _want_all(session, master, recording, found.facts, plan)
     results.tell(session, recording)

@@ -257,8 +257,9 @@ def limits_for(facts: MediaFacts, *, longest_hours: float) -> Limits:
     load = out = 0.1
     if facts.pictures:
         picture = facts.pictures[0]
-        # A frame is some bytes at least: a header that claims more frames than that is not believed.
-        frames = min(picture.frame_count or seconds * picture.frames_a_second, facts.size / 8)
+        # A header that claims more frames than its bytes or its length can hold is not believed.
+        claimed = picture.frame_count or seconds * picture.frames_a_second
+        frames = min(claimed, facts.size / 8, 1000 + 240 * seconds)
         # A gap in time costs no work: what counts is frames, not the length that they are spread over.
         seconds = min(seconds, max(frames / picture.frames_a_second, 1.0)) if picture.frame_count else seconds
         load = picture.width * picture.height * picture.frames_a_second / FULL_HD_30

@@ -1,0 +1,132 @@
+"""Progress lines, endings, frame times, storyboards and waveforms: the pure parts."""
+
+from __future__ import annotations
+
+import array
+import json
+from itertools import accumulate, chain, repeat
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transcode.ending import How, Kept, how_it_ended, printable
+from transcode.media import MediaFacts, StreamFacts
+from transcode.progress import ProgressReader
+from transcode.storyboard import cues, storyboard
+from transcode.timing import agreement, frame_table
+from transcode.waveform import Waveform
+
+
+def test_progress_is_a_fraction_of_the_recording() -> None:
+    reader = ProgressReader(10_000)
+    lines = ["frame=12", "out_time_us=2500000", "speed=1.98x", "progress=continue"]
+    assert [reader.take(line) for line in lines] == [False, False, False, True]
+    assert (reader.fraction, reader.frames, reader.speed) == (0.25, 12, 1.98)
+
+
+def test_progress_without_a_length_is_not_guessed() -> None:
+    reader = ProgressReader(0)
+    reader.take("out_time_us=N/A")
+    reader.take("out_time_us=1")
+    assert reader.fraction is None
+
+
+@pytest.mark.parametrize(
+    ("code", "messages", "cpu_left", "how"),
+    [
+        (0, (), 5, How.CLEAN),
+        (0, ("get_buffer() failed",), 5, How.WITH_MESSAGES),
+        (1, ("Invalid argument",), 5, How.EXIT_CODE),
+        (255, (), 0.1, How.CPU_LIMIT),
+        (1, ("Error: File too large",), 5, How.FILE_LIMIT),
+        (1, ("Cannot allocate memory",), 5, How.OUT_OF_MEMORY),
+        (-25, (), 5, How.FILE_LIMIT),
+        (-24, (), 5, How.CPU_LIMIT),
+        (-9, (), 0.0, How.CPU_LIMIT),
+        (-9, (), 5, How.SIGNAL),
+        (-11, (), 5, How.SIGNAL),
+    ],
+)
+def test_every_way_to_end_has_its_own_word(code: int, messages: tuple[str, ...], cpu_left: float, how: How) -> None:
+    assert how_it_ended(code, messages, cpu_left=cpu_left, walled=True) is how
+
+
+def test_a_child_that_never_put_on_its_wall_never_began() -> None:
+    assert how_it_ended(1, (), cpu_left=5, walled=False) is How.NO_WALL
+
+
+def test_a_flood_of_messages_is_cut_in_the_middle() -> None:
+    kept = Kept(1000)
+    for number in range(10_000):
+        kept.take(f"line {number}\n".encode())
+    lines = kept.lines()
+    assert lines[0] == "line 0"
+    assert lines[-1] == "line 9999"
+    assert sum(map(len, lines)) <= 1100
+
+
+def test_messages_carry_no_addresses_and_no_control_characters() -> None:
+    kept = Kept(1000)
+    kept.take(b"[h264 @ 0x55d1f2] bad \x1b[31m\xe2\x80\xae\n")
+    assert kept.lines() == ("[h264] bad \\x1b[31m\\u202e",)
+    assert printable("tab\there") == "tab\\there"
+
+
+def test_a_copy_with_the_master_s_frames_at_the_master_s_times_agrees() -> None:
+    master = [1_400_000 + 40_000 * number for number in range(100)]
+    copy = [40_000 * number for number in range(100)]
+    assert agreement(master, copy, start=1_400_000).exact
+
+
+def test_a_copy_that_ends_early_does_not_agree() -> None:
+    master = [40_000 * number for number in range(100)]
+    found = agreement(master, master[:60], start=0)
+    assert not found.exact
+    assert (found.master_frames, found.copy_frames, found.strangers) == (100, 60, 0)
+
+
+def test_a_frame_at_another_time_is_a_stranger() -> None:
+    master = [40_000 * number for number in range(10)]
+    copy = [*master[:5], *(each + 20_000 for each in master[5:])]
+    found = agreement(master, copy, start=0)
+    assert (found.strangers, found.worst_us) == (5, 20_000)
+
+
+@given(st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=60))
+def test_the_frame_table_gives_every_time_back(ticks: list[int]) -> None:
+    table = json.loads(frame_table(ticks, 90_000))
+    differences = chain.from_iterable(repeat(step, count) for step, count in table["steps"])
+    assert list(accumulate(differences, initial=table["first"])) == sorted(ticks)
+
+
+@pytest.mark.parametrize(("seconds", "interval", "count"), [(5, 1.0, 5), (600, 6.0, 100), (3600, 10.0, 360)])
+def test_a_storyboard_has_a_picture_every_ten_seconds_or_more_often(seconds: int, interval: float, count: int) -> None:
+    stream = StreamFacts(index=0, kind="video", codec="h264", decoded=True, width=1920, height=1080)
+    board = storyboard(MediaFacts(container="mp4", size=1, duration_ms=seconds * 1000, streams=(stream,)))
+    assert (board.interval, board.count, board.height) == (interval, count, 90)
+
+
+def test_a_storyboard_of_a_day_is_not_a_thousand_sheets() -> None:
+    stream = StreamFacts(index=0, kind="video", codec="h264", decoded=True, width=1920, height=1080)
+    board = storyboard(MediaFacts(container="mp4", size=1, duration_ms=36 * 3600 * 1000, streams=(stream,)))
+    assert board.sheets <= 9
+
+
+def test_cues_name_sheet_and_place() -> None:
+    text = cues([float(number) for number in range(101)], end=102.5, width=160, height=90)
+    assert text.startswith("WEBVTT\n")
+    assert "00:00:11.000 --> 00:00:12.000\nstoryboard-001.jpg#xywh=160,90,160,90" in text
+    assert text.rstrip().endswith("00:01:40.000 --> 00:01:42.500\nstoryboard-002.jpg#xywh=0,0,160,90")
+
+
+def test_a_waveform_keeps_the_extremes_of_each_tenth_of_a_second() -> None:
+    wave = Waveform(2)
+    left = [0, 25_600, -12_800] + [0] * 797
+    right = [256] * 800
+    data = array.array("h", chain.from_iterable(zip(left, right, strict=True))).tobytes()
+    for start in range(0, len(data), 7):
+        wave.take(data[start : start + 7])
+    told = json.loads(wave.as_json())
+    assert told["peaks"] == [[-50, 100], [1, 1]]
+    assert wave.length_ms == 100
