@@ -29,12 +29,17 @@ def priority_of(kind: Kind) -> Priority:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A settled file that could be taken now: its key, class, own time in ns, and name."""
+    """A settled file that could be taken now: key, class, own time in ns, name, and when it was last tried (s)."""
 
     key: int
     priority: Priority
     mtime_ns: int
     name: bytes
+    tried_at: float = 0.0
+
+    def order(self) -> tuple[int, int, bytes, int]:
+        """Urgency, then age."""
+        return -self.priority, self.mtime_ns, self.name, self.key
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,8 @@ def whose_turn(
     """Choose who starts now. `away` is the reason why server or store do not answer, if they do not."""
     places = (1 if away else cap) - len(under_way)
     places = max(places, 0)
-    first = heapq.nsmallest(places + 1, candidates, key=lambda one: (-one.priority, one.mtime_ns, one.name, one.key))
+    # While somebody is away those go first that were not tried for longest: the fault may be with one file alone.
+    first = heapq.nsmallest(places + 1, candidates, key=lambda one: (one.tried_at if away else 0.0, *one.order()))
     chosen = first[:places]
     if len(first) > places and not away:
         chosen += _live_extra(first[-1], chosen, under_way)

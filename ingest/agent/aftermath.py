@@ -38,9 +38,13 @@ class Aftermath:
     """Whether this counts as a failure of the file itself."""
 
 
-def after(error: BaseException, failures: int) -> Aftermath:
-    """What to do about a file after an error, with so many failures before it."""
+def after(error: BaseException, *, failures: int, away: int) -> Aftermath:
+    """What to do about a file after an error, with so many failures of its own and of others before it."""
     pause = patience.pause_after(failures + 1, first=1.0)
+    if isinstance(error, Away | JournalAway | Stopping):
+        # Who is away is away for all files, and no fault of this one; the pause of its own lets others be tried.
+        pause = patience.pause_after(away + 1, most=30.0)
+        return Aftermath(state=FileState.WAITING, reason=error.reason, pause=pause, counts=False)
     if not isinstance(error, AgentError):
         fault = f"An unexpected fault of the agent: {type(error).__name__}: {error}"
         return Aftermath(state=FileState.WAITING, reason=fault[:500], pause=max(pause, 5.0), incident="agent-fault")
@@ -48,11 +52,6 @@ def after(error: BaseException, failures: int) -> Aftermath:
         if isinstance(error, kinds):
             return become(error.reason, pause)
     return Aftermath(state=FileState.WAITING, reason=error.reason, pause=pause)
-
-
-def _wait_for_others(reason: str, _pause: float) -> Aftermath:
-    # Who is away is away for all files: one pause for all, and no fault of this one.
-    return Aftermath(state=FileState.WAITING, reason=reason, counts=False)
 
 
 def _refused(reason: str, _pause: float) -> Aftermath:
@@ -80,7 +79,6 @@ def _receipt_refused(reason: str, pause: float) -> Aftermath:
 
 
 TABLE = (
-    ((Away, JournalAway, Stopping), _wait_for_others),
     (NotAFile, _refused),
     (SourceGone, _gone),
     ((SourceChanged, SourceBusy), _changed),

@@ -123,7 +123,7 @@ class Agent:
 
     def close_all(self, because: str, *, seconds: float) -> None:
         """Say that every device is done with, and wait so long at most until the server has been told."""
-        until = clock.monotonic() + seconds
+        until = clock.monotonic() + (0.0 if self.reach.away else seconds)
         for telling in [self.devices.farewell(device, because, lost_because=because) for device in self.devices]:
             telling.closed.wait(max(0.0, until - clock.monotonic()))
 

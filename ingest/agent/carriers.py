@@ -73,7 +73,7 @@ class Carriers:
                 device.put(file, FileState.WAITING, turn.reason)
 
     def _begin(self, device: Device, file: Tracked, wake: threading.Event) -> None:
-        file.bytes_sent = 0
+        file.bytes_sent, file.tried_at = 0, clock.monotonic()
         device.put(file, FileState.READING)
         self._under_way[send_off(self._pool, wake, self._carry, device, file)] = (device, file)
 
@@ -111,7 +111,7 @@ class Carriers:
                 arrival_id=carried.handed_over.standing.arrival_id,
                 digests=carried.handed_over.digests,
             )
-            file.failures = 0
+            file.failures = file.away = 0
             if carried.handed_over.standing.state is ArrivalState.RECEIPTED:
                 received.append(Heard(awaited, carried.handed_over.standing))
             else:
@@ -125,8 +125,9 @@ class Carriers:
             self._reach.failed(error)
         if isinstance(error, AgentRevoked):
             self._reach.refuse(error)
-        outcome = after(error, file.failures)
+        outcome = after(error, failures=file.failures, away=file.away)
         file.failures += outcome.counts
+        file.away += isinstance(error, Away)
         file.not_before = now + outcome.pause
         if outcome.incident:
             self._means.journal.open_incident(

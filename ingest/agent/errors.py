@@ -12,6 +12,7 @@ AgentError
 ├── Refused                  the server refused one request, with its reason       a person, or try again later
 │   ├── ArrivalGone          the server no longer knows the arrival                offer again
 │   ├── PartsMissing         the store lacks parts that were sent                  send them again
+│   ├── ServerFault          the server has a fault with this one request           tried again later
 │   └── ArrivalFailed        stored bytes were not what was sent                   offer again
 ├── Away                     try again, with growing pauses
 │   ├── ServerAway           no answer from the server, or not a usable one
@@ -113,6 +114,10 @@ class PartsMissing(Refused):
     def __init__(self, detail: str, *, status: int, kind: str, missing: Sequence[int]) -> None:
         super().__init__(detail, status=status, kind=kind)
         self.missing = tuple(missing)
+
+
+class ServerFault(Refused):
+    """The server met a fault of its own over this request; others may well go through."""
 
 
 class ArrivalFailed(Refused):

@@ -170,21 +170,21 @@ class Journal:
     def claim(self, session_id: str, label: str, sighting: Sighting) -> FileRow:
         """The row for this state of this file, made if it is new; a file seen before brings its work along.
 
-        Digests and parts are kept only where even device and inode number are those that were read: a file that
+        Digests are kept only where even inode number and time of last change are those that were read: a file that
         merely looks the same is read again.
         """
         seen = sighting.identity
         key = (label, sighting.name, seen.size, seen.mtime_ns)
         with self._transaction() as db:
             db.execute(
-                "INSERT INTO files (label,name,size,mtime_ns,session_id,dev,ino,state,claimed_at)"
-                " VALUES (?,?,?,?,?,?,?,'waiting',?) ON CONFLICT DO UPDATE SET session_id=excluded.session_id",
-                (*key, session_id, seen.dev, seen.ino, clock.now_as_text()),
+                "INSERT INTO files (label,name,size,mtime_ns,session_id,dev,ino,ctime_ns,state,claimed_at)"
+                " VALUES (?,?,?,?,?,?,?,?,'waiting',?) ON CONFLICT DO UPDATE SET session_id=excluded.session_id",
+                (*key, session_id, seen.dev, seen.ino, seen.ctime_ns, clock.now_as_text()),
             )
             db.execute(
-                "UPDATE files SET dev=?, ino=?, sha256=NULL, sha512=NULL, tree=NULL"
-                " WHERE label=? AND name=? AND size=? AND mtime_ns=? AND (dev<>? OR ino<>?)",
-                (seen.dev, seen.ino, *key, seen.dev, seen.ino),
+                "UPDATE files SET dev=?, ino=?, ctime_ns=?, sha256=NULL, sha512=NULL, tree=NULL"
+                " WHERE label=? AND name=? AND size=? AND mtime_ns=? AND (dev<>? OR ino<>? OR ctime_ns<>?)",
+                (seen.dev, seen.ino, seen.ctime_ns, *key, seen.dev, seen.ino, seen.ctime_ns),
             )
             found = db.execute(f"{FILE_ROWS} WHERE label=? AND name=? AND size=? AND mtime_ns=?", key).fetchone()
         return file_row(found)
@@ -246,14 +246,14 @@ class Journal:
     def receipted_in(self, session_id: str) -> dict[bytes, tuple[Identity, Digests, KeptReceipt]]:
         """Files of a session that have their receipts, by name: after a restart they need not be asked about."""
         statement = (
-            "SELECT name,size,mtime_ns,dev,ino,sha256,sha512,tree,receipt_id,recording_id,body,signature,key_id"
-            " FROM files JOIN receipts ON file_id=id WHERE session_id=? AND state='receipted' AND sha256 NOTNULL"
+            "SELECT name,size,mtime_ns,dev,ino,ctime_ns,sha256,sha512,tree,"
+            "receipt_id,recording_id,body,signature,key_id FROM files JOIN receipts ON file_id=id WHERE session_id=? AND state='receipted' AND sha256 NOTNULL"
         )
         return {
             row[0]: (
-                Identity(*row[1:5]),
-                Digests(row[1], *row[5:8]),
-                KeptReceipt(row[8], row[9], SignedReceipt(*row[10:13])),
+                Identity(*row[1:6]),
+                Digests(row[1], *row[6:9]),
+                KeptReceipt(row[9], row[10], SignedReceipt(*row[11:14])),
             )
             for row in self._rows(statement, session_id)
         }

@@ -26,7 +26,7 @@ CREATE TABLE listings (
 CREATE TABLE files (
     id INTEGER PRIMARY KEY, session_id TEXT NOT NULL REFERENCES sessions, label TEXT NOT NULL, name BLOB NOT NULL,
     size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, dev INTEGER NOT NULL, ino INTEGER NOT NULL,
-    state TEXT NOT NULL, reason TEXT, claimed_at TEXT NOT NULL, arrival_id TEXT,
+    ctime_ns INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT, claimed_at TEXT NOT NULL, arrival_id TEXT,
     sha256 TEXT, sha512 TEXT, tree TEXT,
     UNIQUE (label, name, size, mtime_ns));
 CREATE INDEX files_by_session ON files (session_id);
@@ -97,18 +97,20 @@ class KeptReceipt:
     signed: SignedReceipt
 
 
-FILE_ROWS = "SELECT id,session_id,label,name,size,mtime_ns,dev,ino,state,arrival_id,sha256,sha512,tree FROM files"
+FILE_ROWS = (
+    "SELECT id,session_id,label,name,size,mtime_ns,dev,ino,ctime_ns,state,arrival_id,sha256,sha512,tree FROM files"
+)
 
 
 def file_row(row: tuple[Any, ...]) -> FileRow:
     """One row of FILE_ROWS as a value."""
-    file_id, session_id, label, name, size, mtime_ns, dev, ino, state, arrival_id, sha256, sha512, tree = row
+    file_id, session_id, label, name, size, mtime_ns, dev, ino, ctime_ns, state, arrival_id, sha256, sha512, tree = row
     return FileRow(
         id=file_id,
         session_id=session_id,
         label=label,
         name=name,
-        identity=Identity(size, mtime_ns, dev, ino),
+        identity=Identity(size, mtime_ns, dev, ino, ctime_ns),
         state=FileState(state),
         arrival_id=arrival_id,
         digests=Digests(size, sha256, sha512, tree) if sha256 else None,

@@ -35,12 +35,21 @@ SIGNED = (1 << 63) - 1  # some systems number and date files beyond what journal
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What tells one state of one file from another: size in bytes, time in ns, device and inode number."""
+    """What tells one state of one file from another: size in bytes, times in ns, device and inode number.
+
+    The time of last change (`ctime_ns`) cannot be set by a program: it tells a file from another that was given the
+    same name, size and time, and the same inode number again.
+    """
 
     size: int
     mtime_ns: int
     dev: int
     ino: int
+    ctime_ns: int = 0
+
+    def has_bytes_of(self, other: Identity) -> bool:
+        """Whether nothing was written, as far as all but the time of last change tell."""
+        return (self.size, self.mtime_ns, self.dev, self.ino) == (other.size, other.mtime_ns, other.dev, other.ino)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +63,8 @@ class Sighting:
 
 def identity_of(facts: os.stat_result) -> Identity:
     """The identity in what the system says of a file."""
-    written = max(-SIGNED, min(SIGNED, facts.st_mtime_ns))
-    return Identity(facts.st_size, written, facts.st_dev & SIGNED, facts.st_ino & SIGNED)
+    written, changed = (max(-SIGNED, min(SIGNED, moment)) for moment in (facts.st_mtime_ns, facts.st_ctime_ns))
+    return Identity(facts.st_size, written, facts.st_dev & SIGNED, facts.st_ino & SIGNED, changed)
 
 
 def refusal_of(facts: os.stat_result) -> str | None:
@@ -116,10 +125,12 @@ class Source:
         handle until it is closed: its bytes are kept, and what came in its place is another file.
         """
         try:
-            found = identity_of(os.fstat(self.handle))
+            facts = os.fstat(self.handle)
         except OSError as error:
             raise _fault(error) from error
-        if found != expected:
+        found = identity_of(facts)
+        was_taken_away = facts.st_nlink == 0 and found.has_bytes_of(expected)
+        if found != expected and not was_taken_away:
             raise SourceChanged(f"The file is not as it was: {_difference(expected, found)}.")
 
     def has_writer(self) -> bool | None:
@@ -131,9 +142,9 @@ def _difference(expected: Identity, found: Identity) -> str:
     if found.size != expected.size:
         verb = "grew" if found.size > expected.size else "shrank"
         return f"it {verb} from {expected.size} to {found.size} bytes"
-    if found.mtime_ns != expected.mtime_ns:
-        return "it was written to again"
-    return "another file was put in its place"
+    if (found.dev, found.ino) != (expected.dev, expected.ino):
+        return "another file was put in its place"
+    return "it was written to again" if found.mtime_ns != expected.mtime_ns else "it was renamed, written or marked"
 
 
 @contextmanager

@@ -28,7 +28,8 @@ ENDED = frozenset({FileState.RECEIPTED, FileState.GONE, FileState.REFUSED})
 class Tracked:
     """One file of one device.
 
-    `not_before` is in monotonic seconds; `listed` is the number of the message that told the server of it.
+    `not_before` and `tried_at` are in monotonic seconds; `failures` counts its own, `away` those of server and store;
+    `listed` is the number of the message that told the server of it.
     """
 
     name: bytes
@@ -39,6 +40,8 @@ class Tracked:
     settled: bool = False
     not_before: float = 0.0
     failures: int = 0
+    away: int = 0
+    tried_at: float = 0.0
     listed: int = NOT_YET
     bytes_sent: int = 0
     most_sent: int = 0
@@ -199,7 +202,7 @@ class Device:
 
     def candidate(self, file: Tracked, key: int) -> Candidate:
         """A ready file as admission sees it."""
-        return Candidate(key, self.priority, file.identity.mtime_ns, file.name)
+        return Candidate(key, self.priority, file.identity.mtime_ns, file.name, file.tried_at)
 
     @property
     def awaits_receipts(self) -> bool:

@@ -24,13 +24,14 @@ from ingest.agent.errors import (
     PartsMissing,
     Refused,
     ServerAway,
+    ServerFault,
     Stopping,
 )
 from ingest.agent.settings import Settings
 
 SOFTWARE = "continuity-agent/1"
 LARGEST_ANSWER = 16 << 20  # bytes; the server never says more at once
-TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
+TRY_AGAIN = frozenset({408, 425, 429, 502, 503, 504})
 QUICK_TRIES = 3
 
 
@@ -98,13 +99,13 @@ class Wire:
 
 
 def persist(attempt: Callable[[], Mapping[str, Any]], stop: threading.Event, *, tries: int) -> Mapping[str, Any]:
-    """Repeat an attempt that ends in ServerAway, with short growing pauses."""
+    """Repeat an attempt that the server did not take up, with short growing pauses."""
     for failures in range(1, tries + 1):
         if stop.is_set():
             raise Stopping
         try:
             return attempt()
-        except ServerAway:
+        except (ServerAway, ServerFault):
             if failures == tries:
                 raise
         if stop.wait(patience.pause_after(failures, first=0.2, most=2.0)):
@@ -141,6 +142,8 @@ def _problem(status: int, answer: Mapping[str, Any]) -> Exception:
     kind = str(answer.get("type", "about:blank"))
     detail = str(answer.get("detail") or answer.get("title") or f"HTTP {status}")
     name = kind.rsplit("/", 1)[-1]
+    if status >= 500:
+        return ServerFault(detail, status=status, kind=kind)
     if status == 401:
         return Unauthorised(detail, status=status, kind=kind)
     if name == "agent-revoked":

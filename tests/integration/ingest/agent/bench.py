@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import subprocess
+import sys
 import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import uvicorn
+from sqlalchemy import select
 
 from evidence.custody.events import Actor
+from evidence.models import Arrival, DockingSession, Incident, ListedFile, Master
 from evidence.vocabulary import AgentKind
-from ingest.agent import identity
-from ingest.agent.settings import Dock, Kind, Settings
+from ingest.agent import identity, status
+from ingest.agent.run import run_agent
+from ingest.agent.settings import Dock, Kind, Settings, changed
 from ingest.enrolment import offer_enrolment
 from tests.support.house import World, until
 
@@ -58,14 +67,15 @@ class Bench:
 
     desk: FrontDesk
     folder: Path
+    state: str = "agent"
     settings: Settings = field(init=False)
 
     def __post_init__(self) -> None:
         self.dock = self.folder / "dock"
-        self.dock.mkdir()
+        self.dock.mkdir(exist_ok=True)
         self.settings = Settings(
             server=self.desk.address,
-            state=self.folder / "agent",
+            state=self.folder / self.state,
             docks=(Dock(self.dock, Kind.DOCK),),
             settle_seconds=0.3,
             sure_after_seconds=60,
@@ -79,13 +89,83 @@ class Bench:
             code = offer_enrolment(session, kind=AgentKind.DOCK, label=name, hours=1, by=Actor.system("test"))
         identity.enrol(self.settings, code=code, name=name, kind=Kind.DOCK)
 
-    def put(self, name: str | bytes, body: bytes, *, device: str | None = "cam-1", old: bool = True) -> bytes:
-        """Put a file on a device; `old` gives it a time at which it has long settled."""
-        folder = self.dock if device is None else self.dock / device
-        path = os.path.join(os.fsencode(folder), os.fsencode(name))  # noqa: PTH118 - raw bytes
-        os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
-        with open(path, "wb") as file:
-            file.write(body)
+    def put(self, name: str, body: bytes, *, device: str = "cam-1", old: bool = True) -> Path:
+        """Put a file on a device; `old` gives it a time at which it has long settled. Device "": the dock itself."""
+        path = self.dock / device / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body)
         if old:
             os.utime(path, (1_700_000_000, 1_700_000_000))
         return path
+
+    @contextmanager
+    def running(self, **different: Any) -> Iterator[list[int]]:
+        """An agent runs while the block lasts; afterwards its exit code is in the list."""
+        stop, codes = threading.Event(), list[int]()
+        settings = changed(self.settings, **different)
+        thread = threading.Thread(target=lambda: codes.append(run_agent(settings, stop)), name="agent of the test")
+        thread.start()
+        try:
+            yield codes
+        finally:
+            stop.set()
+            thread.join(60)
+            assert not thread.is_alive(), "the agent did not stop"
+
+    def start_process(self, **environment: str) -> subprocess.Popen[bytes]:
+        """An agent in a process of its own, as at a dock."""
+        words = [sys.executable, "-m", "ingest.agent", "--state", str(self.settings.state), "run"]
+        named: Mapping[str, str] = {
+            "CONTINUITY_AGENT_SETTLE_SECONDS": "0.3",
+            "CONTINUITY_AGENT_SWEEP_SECONDS": "0.5",
+            **environment,
+        }
+        root = Path(__file__).resolve().parents[4]
+        return subprocess.Popen([*words, "--dock", str(self.dock)], cwd=root, env={**os.environ, **named})
+
+    # --- what the house knows
+
+    def listed(self, name: str) -> list[ListedFile]:
+        """The lines of all sessions' listings for one name, oldest first."""
+        with self.desk.world.house.reading() as session:
+            wanted = select(ListedFile).where(ListedFile.name_raw == os.fsencode(name))
+            return list(session.scalars(wanted.order_by(ListedFile.listed_at, ListedFile.id)))
+
+    def masters(self) -> list[Master]:
+        """Every master, oldest first."""
+        with self.desk.world.house.reading() as session:
+            return list(session.scalars(select(Master).order_by(Master.verified_at)))
+
+    def arrivals(self) -> list[Arrival]:
+        """Every arrival, oldest first."""
+        with self.desk.world.house.reading() as session:
+            return list(session.scalars(select(Arrival).order_by(Arrival.offered_at)))
+
+    def sessions(self) -> list[DockingSession]:
+        """Every docking session, oldest first."""
+        with self.desk.world.house.reading() as session:
+            return list(session.scalars(select(DockingSession).order_by(DockingSession.opened_at)))
+
+    def open_incidents(self) -> list[Incident]:
+        """What a person still has to look at."""
+        with self.desk.world.house.reading() as session:
+            return list(session.scalars(select(Incident).where(Incident.closed_at.is_(None))))
+
+    def await_state(self, name: str, state: str, *, within: float = 30) -> ListedFile:
+        """Wait until the newest line of a file is in this state, as the wall shows it."""
+
+        def look() -> ListedFile | None:
+            lines = self.listed(name)
+            return lines[-1] if lines and lines[-1].state == state else None
+
+        try:
+            return until(look, within=within, what=f"{name}: {state}")
+        except AssertionError:
+            found = [(line.state.value, line.reason) for line in self.listed(name)]
+            raise AssertionError(f"{name} is not {state}: {found}; {status.read(self.settings.state)}") from None
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """As the power does."""
+    process.send_signal(signal.SIGKILL)
+    process.wait(10)
