@@ -173,9 +173,9 @@ def _sounds(plan: Plan, master: Any) -> tuple[list[Any], list[Any]]:
 def _filtered(stream: Any, name: str, told: str) -> Any:
     """A filter with its arguments as FFmpeg's own documentation writes them."""
     named = [each.split("=", 1) for each in told.split(":")]
-    if all(len(each) == 2 for each in named) and name not in ("pan",):
+    if all(len(each) == 2 for each in named):
         return stream.filter(name, **dict(named))
-    return stream.filter(name, *([told] if name == "pan" else told.split(":")))
+    return stream.filter(name, *told.split(":"))
 
 
 def _without_places(told: Sequence[str], source: Path, folder: Path) -> list[str]:

@@ -115,14 +115,14 @@ def _copied(work: Work) -> Made:
         options=told,
         write=work.plan.limits.file_size,
     )
-    checked = _check(work, master, playback, complaints=False)
+    checked, copy = _check(work, master, playback, complaints=False)
     argv = ["remux", f"streams={','.join(map(str, told['streams']))}", f"movflags={flags}"]
     return Made(
         playback=playback,
         checked=checked,
         argv=argv,
         tool={"name": "pyav", "version": version("av"), "build": "the wheel's own libraries"},
-        frames=_frames(work, playback),
+        frames=_frames(work.folder, copy),
     )
 
 
@@ -143,7 +143,7 @@ def _encoded(work: Work) -> Made:
     streams = _streams(plan)
     master = ask(work, ReadingSaid, task="tables", phase="checking", path=path, options={"streams": streams})
     decoded_ms = waveform.length_ms if waveform else 0
-    checked = _check(work, master, playback, complaints=bool(ending.messages), decoded_ms=decoded_ms)
+    checked, copy = _check(work, master, playback, complaints=bool(ending.messages), decoded_ms=decoded_ms)
     if waveform:
         (output / WAVEFORM).write_text(waveform.as_json(), encoding="utf-8")
     sheets = tuple(sorted(output.glob(SHEET.replace("%03d", "*"))))
@@ -156,7 +156,7 @@ def _encoded(work: Work) -> Made:
         storyboard=_cues(plan, output) if sheets else None,
         sheets=sheets,
         waveform=_there(output / WAVEFORM),
-        frames=_frames(work, playback),
+        frames=_frames(work.folder, copy),
         used=used(ending),
         messages=ending.messages[:20],
     )
@@ -190,19 +190,18 @@ def _cues(plan: Plan, output: Path) -> Path | None:
     return path
 
 
-def _frames(work: Work, playback: Path) -> Path | None:
+def _frames(folder: Path, copy: ReadingSaid) -> Path | None:
     """The copy's own table, because the copy is what the player steps through."""
-    if work.plan.picture is None:
+    if not copy.ticks:
         return None
-    said = ask(work, ReadingSaid, task="tables", phase="reading frame times", path=playback, options={"streams": [0]})
-    if not said.ticks:
-        return None
-    path = work.folder / FRAMES
-    path.write_text(frame_table(said.ticks, said.timescale), encoding="utf-8")
+    path = folder / FRAMES
+    path.write_text(frame_table(copy.ticks, copy.timescale), encoding="utf-8")
     return path
 
 
-def _check(work: Work, master: ReadingSaid, playback: Path, *, complaints: bool, decoded_ms: int = 0) -> Checked:
+def _check(
+    work: Work, master: ReadingSaid, playback: Path, *, complaints: bool, decoded_ms: int = 0
+) -> tuple[Checked, ReadingSaid]:
     copy = ask(work, ReadingSaid, task="tables", phase="checking", path=playback)
     with FileRanges(playback) as ranges:
         output = examine(ranges, work.settings, stopping=work.stopping).facts
@@ -215,7 +214,7 @@ def _check(work: Work, master: ReadingSaid, playback: Path, *, complaints: bool,
         output=output,
         decoded_ms=decoded_ms,
     )
-    return check(compared, complaints=complaints)
+    return check(compared, complaints=complaints), copy
 
 
 def ask(  # noqa: PLR0913 - one child, said in full

@@ -240,7 +240,7 @@ def _sound_filters(facts: MediaFacts) -> tuple[tuple[int, str], ...]:
     told = [(sound.index, "asetpts=N/SR/TB") for sound in facts.sounds if sound.timeless]
     for sound in facts.sounds:
         if sound.channels == 4:
-            told.append((sound.index, "pan=quad|c0=c0|c1=c1|c2=c2|c3=c3"))
+            told.append((sound.index, "channelmap=map=0|1|2|3:channel_layout=quad"))
         elif sound.channels > 2:
             told.append((sound.index, "aformat=channel_layouts=stereo"))
     return tuple(told)

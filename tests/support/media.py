@@ -73,7 +73,7 @@ ENCODED: Final = (
 
 POINTERS: Final[Mapping[str, bytes]] = {
     "hls.mp4": b"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nneighbour.ts\n#EXT-X-ENDLIST\n",
-    "hls-absolute.mp4": b"#EXTM3U\n#EXTINF:10,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n",
+    "hls-absolute.mp4": b"#EXTM3U\n#EXTINF:10,\nfile:///etc/issue\n#EXT-X-ENDLIST\n",
     "hls-net.mp4": b"#EXTM3U\n#EXTINF:10,\nhttp://127.0.0.1:8099/a.ts\n#EXT-X-ENDLIST\n",
     "hls-bom.mp4": b"\xef\xbb\xbf#EXTM3U\n#EXTINF:10,\nneighbour.ts\n",
     "hls-late.mp4": b"\n" * 5000 + b"#EXTM3U\n#EXTINF:10,\nneighbour.ts\n",

@@ -114,7 +114,7 @@ def test_the_short_side_is_brought_down_and_never_up(size: dict[str, int], scale
 def test_four_channels_keep_their_order_and_six_are_mixed() -> None:
     four = plan(sound(index=0, codec="wmav2", channels=4), container="asf")
     six = plan(sound(index=0, codec="ac3", channels=6))
-    assert four.sound_filters == ((0, "pan=quad|c0=c0|c1=c1|c2=c2|c3=c3"),)
+    assert four.sound_filters == ((0, "channelmap=map=0|1|2|3:channel_layout=quad"),)
     assert six.sound_filters == ((0, "aformat=channel_layouts=stereo"),)
 
 

@@ -1,0 +1,163 @@
+"""Playback copies of real small recordings, made and held against their masters."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from evidence.jobs import JobStopped
+from evidence.vocabulary import Condition, RenditionMethod
+from tests.support.media import COPIED, ENCODED, PLAYS_AS_IT_IS, Footage
+from transcode import ffmpeg
+from transcode.errors import MasterChanged, OutputUntrue, RenderFailed, ScratchFull
+from transcode.making import Made, Source, Work, make
+from transcode.plan import Limits, Plan, decide
+from transcode.probe import Examination, examine
+from transcode.ranges import FileRanges
+from transcode.scratch import clear_left_over, scratch
+from transcode.settings import TranscodeSettings
+
+
+class Table:
+    """A master on the workroom's table."""
+
+    def __init__(self, path: Path, settings: TranscodeSettings, folder: Path) -> None:
+        self.path, self.settings, self.folder = path, settings, folder
+        self.body = path.read_bytes()
+        with FileRanges(path) as ranges:
+            self.found: Examination = examine(ranges, settings)
+        plan = decide(self.found.facts, self.found.verdict.condition)
+        assert isinstance(plan, Plan), plan
+        self.plan = plan
+
+    def make(self, plan: Plan | None = None, *, sha256: str = "", stopping: Event | None = None) -> Made:
+        """Make the copy, by the plan or by another."""
+        assert self.found.facts is not None
+        with FileRanges(self.path) as ranges:
+            source = Source(
+                ranges=ranges,
+                stream=lambda: iter([self.body[:1000], self.body[1000:]]),
+                sha256=sha256 or hashlib.sha256(self.body).hexdigest(),
+                size=len(self.body),
+            )
+            work = Work(
+                plan=plan or self.plan,
+                facts=self.found.facts,
+                condition=self.found.verdict.condition,
+                source=source,
+                folder=self.folder,
+                settings=self.settings,
+                stopping=stopping or Event(),
+            )
+            return make(work)
+
+
+@contextmanager
+def on_the_table(footage: Footage, name: str, settings: TranscodeSettings) -> Iterator[Table]:
+    with scratch(settings, needed=0) as folder:
+        yield Table(footage.of(name), settings, folder)
+
+
+@pytest.mark.parametrize("name", PLAYS_AS_IT_IS)
+def test_what_plays_is_left_alone(name: str, footage: Footage, settings: TranscodeSettings) -> None:
+    with on_the_table(footage, name, settings) as table:
+        assert table.found.verdict.condition is Condition.SOUND
+        assert table.plan.method is RenditionMethod.DIRECT
+
+
+@pytest.mark.parametrize("name", COPIED)
+def test_copied_packets_are_the_master_s(name: str, footage: Footage, settings: TranscodeSettings) -> None:
+    with on_the_table(footage, name, settings) as table:
+        made = table.make()
+        assert table.plan.method is RenditionMethod.REMUX
+        assert made.checked.packets_proven
+        assert made.checked.agreement.exact
+        assert made.playback.stat().st_size > 0
+        assert bool(made.frames) == (table.plan.picture is not None)
+
+
+@pytest.mark.parametrize("name", ENCODED)
+def test_encoded_frames_are_the_master_s_at_the_master_s_times(
+    name: str, footage: Footage, settings: TranscodeSettings
+) -> None:
+    with on_the_table(footage, name, settings) as table:
+        made = table.make()
+        assert table.plan.method is RenditionMethod.TRANSCODE
+        assert made.checked.agreement.exact, made.checked
+        assert not made.checked.remarks
+        if table.plan.pictures is not None:
+            assert made.poster
+            assert made.storyboard
+            assert len(made.sheets) == table.plan.pictures.sheets
+        assert bool(made.waveform) == bool(table.plan.sounds)
+        assert str(table.folder) not in json.dumps(made.argv)
+        assert made.tool["version"]
+
+
+@pytest.mark.parametrize("name", ["truncated.mp4", "truncated.mkv", "damaged.mp4"])
+def test_of_a_damaged_master_is_made_what_can_be_had(name: str, footage: Footage, settings: TranscodeSettings) -> None:
+    with on_the_table(footage, name, settings) as table:
+        made = table.make()
+        assert table.found.verdict.condition is Condition.DAMAGED
+        assert made.messages
+        assert 0 < made.checked.agreement.copy_frames <= 50
+
+
+def test_a_copy_that_was_cut_off_is_not_a_result(footage: Footage, settings: TranscodeSettings) -> None:
+    with on_the_table(footage, "hevc.mp4", settings) as table:
+        short = Limits(seconds=table.plan.limits.seconds, cpu_seconds=60, file_size=20_000)
+        with pytest.raises(RenderFailed, match="more than this master can need"):
+            table.make(replaced(table.plan, limits=short))
+
+
+def test_a_copy_of_half_the_master_is_not_true(
+    footage: Footage, settings: TranscodeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FFmpeg ends well and has left the second half out: only the comparison can see it."""
+    whole = ffmpeg.arguments
+    monkeypatch.setattr(ffmpeg, "arguments", lambda *told: ["-t", "1", *whole(*told)])
+    with on_the_table(footage, "hevc.mp4", settings) as table, pytest.raises(OutputUntrue):
+        table.make()
+
+
+def test_other_bytes_than_the_master_s_are_never_worked_on(footage: Footage, settings: TranscodeSettings) -> None:
+    with on_the_table(footage, "hevc.mp4", settings) as table, pytest.raises(MasterChanged):
+        table.make(sha256="0" * 64)
+
+
+@pytest.mark.parametrize("name", ["hevc.mp4", "h264.ts"])
+def test_work_that_is_called_off_stops(name: str, footage: Footage, settings: TranscodeSettings) -> None:
+    stopping = Event()
+    stopping.set()
+    with on_the_table(footage, name, settings) as table, pytest.raises(JobStopped):
+        table.make(stopping=stopping)
+
+
+def test_scratch_is_gone_afterwards_and_that_of_the_dead_is_cleared(settings: TranscodeSettings) -> None:
+    with scratch(settings, needed=1000) as folder:
+        (folder / "master.bin").write_bytes(b"x")
+        assert clear_left_over(settings) == 0
+        assert folder.exists()
+    assert not folder.exists()
+    left = settings.scratch / "left-by-a-crash"
+    left.mkdir()
+    assert clear_left_over(settings) == 1
+    assert not left.exists()
+
+
+def test_work_that_needs_more_room_than_there_is_waits(settings: TranscodeSettings) -> None:
+    with pytest.raises(ScratchFull) as full, scratch(settings, needed=1 << 60):
+        pass
+    assert full.value.try_again
+
+
+def replaced(plan: Plan, *, limits: Limits) -> Plan:
+    from dataclasses import replace
+
+    return replace(plan, limits=limits)
