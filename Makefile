@@ -32,6 +32,7 @@ $(READY): $(RECIPE)
 
 .PHONY: setup
 setup: $(READY) ## Make .venv with everything in it and the `continuity` command
+	@echo "Ready: $(VENV)/bin/continuity"
 
 .PHONY: run
 run: $(READY) ## Start everything on this machine, with demonstration footage (Ctrl-C stops it)
