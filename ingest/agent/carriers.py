@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+from ingest.agent import clock
 from ingest.agent.admission import whose_turn
 from ingest.agent.aftermath import after
 from ingest.agent.awaiting import Awaited, Awaiting, Heard

@@ -246,8 +246,9 @@ class Journal:
     def receipted_in(self, session_id: str) -> dict[bytes, tuple[Identity, Digests, KeptReceipt]]:
         """Files of a session that have their receipts, by name: after a restart they need not be asked about."""
         statement = (
-            "SELECT name,size,mtime_ns,dev,ino,ctime_ns,sha256,sha512,tree,"
-            "receipt_id,recording_id,body,signature,key_id FROM files JOIN receipts ON file_id=id WHERE session_id=? AND state='receipted' AND sha256 NOTNULL"
+            "SELECT name,size,mtime_ns,dev,ino,ctime_ns,sha256,sha512,tree,receipt_id,recording_id,body,signature,"
+            "key_id FROM files JOIN receipts ON file_id=id"
+            " WHERE session_id=? AND state='receipted' AND sha256 NOTNULL"
         )
         return {
             row[0]: (
