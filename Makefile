@@ -42,7 +42,7 @@ run: $(READY) ## Start everything on this machine, with demonstration footage (C
 lint: $(READY) ## Style, types and import contracts
 	ruff check .
 	ruff format --check .
-	mypy
+	mypy --explicit-package-bases
 	lint-imports
 
 .PHONY: check
