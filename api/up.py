@@ -20,6 +20,7 @@ from pathlib import Path
 from api import first_sign_ins
 from api.children import Child, stop_all
 from api.system import Embedded, read_private, write_private
+from api.trouble import KnownTrouble
 from evidence.custody.events import Actor
 from evidence.vocabulary import AgentKind
 from ingest.agent import identity
@@ -188,7 +189,7 @@ def _wait_for(url: str, child: Child) -> None:
         if not child.is_running():
             break
         threading.Event().wait(0.2)
-    raise RuntimeError(f"the pages do not answer at {url}; the reason is in {child.log}")
+    raise KnownTrouble(f"the pages do not answer at {url}; the reason is in {child.log}")
 
 
 def _answers(url: str) -> bool:

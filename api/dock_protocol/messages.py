@@ -36,8 +36,8 @@ Label = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_plai
 Words = Annotated[str, Field(max_length=1000), AfterValidator(_plain)]
 Size = Annotated[int, Field(ge=0, le=1 << 50)]
 Modified = Annotated[int, Field(ge=-NANOSECONDS, le=NANOSECONDS)]
-Sha256 = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\Z")]
-Sha512 = Annotated[str, Field(pattern=r"\A[0-9a-f]{128}\Z")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Sha512 = Annotated[str, Field(pattern=r"^[0-9a-f]{128}$")]
 Milliseconds = Annotated[int, Field(ge=-(2**53), le=2**53)]
 
 
