@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from api.wording import count, how_long
 from evidence import clock
@@ -121,7 +122,8 @@ def stand_of(facts: BayFacts) -> Stand:
 def _with_files(facts: BayFacts) -> Stand:
     done = f"{facts.receipted} of {facts.files} stored and checked"
     if facts.receipted == facts.files:
-        return Stand(look=Look.SAFE, word="Safe to remove", detail=f"All {count(facts.files, 'file')} stored")
+        stored = f"{'All ' if facts.files > 1 else ''}{count(facts.files, 'file')} stored"
+        return Stand(look=Look.SAFE, word="Safe to remove", detail=stored)
     stuck = facts.by_state.get(ListedState.REFUSED, 0) + facts.by_state.get(ListedState.GONE, 0)
     because = f": {facts.trouble}" if facts.trouble else ""
     if stuck and facts.receipted + stuck == facts.files:
@@ -196,7 +198,7 @@ def _bays(session: ReadSession, agents: Sequence[UUID]) -> dict[UUID, list[_Seen
             DockingSession.agent_id.in_(agents),
             DockingSession.closed_at.is_(None) | (DockingSession.opened_at > clock.now() - REMEMBERED),
         )
-        .distinct(DockingSession.agent_id, DockingSession.bay)
+        .ext(distinct_on(DockingSession.agent_id, DockingSession.bay))
         .order_by(DockingSession.agent_id, DockingSession.bay, DockingSession.opened_at.desc())
     )
     dockings = session.scalars(newest).all()

@@ -34,6 +34,13 @@ NAMES: Mapping[str, str] = {
     "sweep": "Housekeeping",
 }
 
+SWEEPS: Mapping[str, str] = {
+    "ingest.reconcile": "What devices listed against what is stored",
+    "transcode.sweep": "Copies that wait and have no job",
+    "jobs.age": "Work that has waited long comes sooner",
+    "jobs.clear": "Traces of work that is long done",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueStanding:

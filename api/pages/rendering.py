@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote
@@ -58,6 +59,8 @@ def environment(time_zone: str) -> Environment:
     made.filters["duration"] = wording.duration
     made.filters["how_long"] = wording.how_long
     made.filters["moment"] = lambda at, **how: wording.moment(at, zone, **how)
+    made.filters["sentence"] = lambda said: said[:1].upper() + said[1:]
+    made.filters["seconds_ago"] = lambda seconds: f"{wording.how_long(timedelta(seconds=seconds))} ago"
     made.globals["asset"] = assets.url_of
     made.globals["count"] = wording.count
     made.globals["software"] = software_version()

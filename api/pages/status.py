@@ -31,6 +31,7 @@ def status(request: Request, desk: AtDesk, caller: Looking) -> Response:
     values = {
         "found": found,
         "store_fault": store_fault,
+        "sweep_names": standing.SWEEPS,
         "settings": desk.house.settings,
         # Officers ask again on the page of their own recording; here it is anybody's work.
         "may_retry": reach(caller.asker, Action.RETRY_JOB) is Reach.ALL,

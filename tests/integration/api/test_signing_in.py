@@ -1,0 +1,232 @@
+"""Signing in, staying in, and being out again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from http.cookies import SimpleCookie
+
+import pytest
+from sqlalchemy import select, update
+from starlette.testclient import TestClient
+
+from api import accounts
+from api.authentication import COOKIE
+from api.passwords import hash_of
+from evidence import clock
+from evidence.custody.ledger import history
+from evidence.models import Person, SignedIn, SignInAttempt
+from evidence.vocabulary import Role
+from tests.integration.api.conftest import Visitor
+from tests.support.cast import PASSWORD, TEST, Cast, sign_in
+from tests.support.house import World
+
+SAME = {"Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
+
+
+def attempt(client: TestClient, name: str, password: str) -> tuple[int, str]:
+    """Try to sign in; the status and the page."""
+    answer = client.post("/sign-in", data={"name": name, "password": password}, headers=SAME, follow_redirects=False)
+    return answer.status_code, answer.text
+
+
+def age(world: World, **shift: timedelta) -> None:
+    """Move the times of every sign-in into the past."""
+    with world.house.writing() as session:
+        session.execute(update(SignedIn).values({name: getattr(SignedIn, name) - by for name, by in shift.items()}))
+
+
+def is_in(client: TestClient) -> bool:
+    """Whether the browser is signed in just now."""
+    return client.get("/account", follow_redirects=False).status_code == 200
+
+
+def opens(client: TestClient, number: str) -> bool:
+    """Whether a browser that carries this session number is signed in."""
+    client.cookies.clear()
+    client.cookies.set(COOKIE, number)
+    return is_in(client)
+
+
+def test_name_and_password_open_the_first_page(client: TestClient, cast: Cast) -> None:
+    answer = client.post("/sign-in", data={"name": " Officer ", "password": PASSWORD}, headers=SAME)
+    assert answer.url.path == "/docks"
+    assert "Amara Osei" in answer.text
+
+
+def test_the_cookie_is_pinned_to_this_host_and_kept_from_scripts(client: TestClient, cast: Cast) -> None:
+    answer = client.post(
+        "/sign-in", data={"name": "officer", "password": PASSWORD}, headers=SAME, follow_redirects=False
+    )
+    cookie = SimpleCookie(answer.headers["set-cookie"])[COOKIE]
+    assert (cookie["path"], cookie["secure"], cookie["httponly"], cookie["samesite"]) == ("/", True, True, "lax")
+    assert cookie["domain"] == ""
+    assert len(cookie.value) >= 43
+
+
+def test_the_database_holds_no_number_that_signs_anybody_in(world: World, as_: Visitor) -> None:
+    number = as_("officer").cookies[COOKIE]
+    with world.house.reading() as session:
+        row = session.scalars(select(SignedIn)).one()
+    assert number.encode() not in row.token_hash
+
+
+def test_a_wrong_password_and_an_unknown_name_are_answered_alike(client: TestClient, cast: Cast) -> None:
+    wrong, unknown = attempt(client, "officer", "not it at all"), attempt(client, "nobody", "not it at all")
+    assert wrong[0] == unknown[0] == 422
+    assert "do not go together" in wrong[1]
+    assert "do not go together" in unknown[1]
+    assert COOKIE not in client.cookies
+
+
+def test_too_many_attempts_make_the_name_wait_even_with_the_right_password(client: TestClient, cast: Cast) -> None:
+    for _ in range(5):
+        assert attempt(client, "officer", "wrong")[0] == 422
+    status, page = attempt(client, "officer", PASSWORD)
+    assert status == 429
+    assert "Wait" in page
+    assert attempt(client, "supervisor", PASSWORD)[0] == 303
+
+
+def test_the_wait_ends(world: World, client: TestClient, cast: Cast) -> None:
+    for _ in range(5):
+        attempt(client, "officer", "wrong")
+    with world.house.writing() as session:
+        session.execute(update(SignInAttempt).values(at=clock.now() - timedelta(minutes=16)))
+    assert attempt(client, "officer", PASSWORD)[0] == 303
+
+
+def test_many_names_from_one_address_make_the_address_wait(world: World, client: TestClient, cast: Cast) -> None:
+    for number in range(50):
+        with world.house.writing() as session:
+            session.add(SignInAttempt(id=accounts.new_id(), sign_in_name=f"name{number}", address="testclient"))
+    assert attempt(client, "officer", PASSWORD)[0] == 429
+
+
+def test_failed_and_done_sign_ins_stand_in_the_log(world: World, client: TestClient, cast: Cast) -> None:
+    attempt(client, "officer", "wrong")
+    sign_in(client, "officer")
+    client.post("/sign-out")
+    with world.house.reading() as session:
+        said = [line.type.value for line in history(session, cast.ids["officer"])]
+    assert said == ["person.created", "person.sign_in_refused", "person.signed_in", "person.signed_out"]
+
+
+def test_a_quarter_of_an_hour_without_a_request_ends_it(world: World, as_: Visitor) -> None:
+    browser = as_("officer")
+    age(world, seen_at=timedelta(minutes=14))
+    assert is_in(browser)
+    age(world, seen_at=timedelta(minutes=16))
+    assert not is_in(browser)
+
+
+def test_twelve_hours_end_it_however_busy_it_was(world: World, as_: Visitor) -> None:
+    browser = as_("officer")
+    age(world, ends_at=timedelta(hours=12, seconds=1))
+    assert not is_in(browser)
+
+
+def test_signing_in_again_makes_a_new_number_and_ends_the_old(client: TestClient, cast: Cast) -> None:
+    first = sign_in(client, "officer").cookies[COOKIE]
+    second = sign_in(client, "officer").cookies[COOKIE]
+    assert first != second
+    assert opens(client, second)
+    assert not opens(client, first)
+
+
+def test_signing_out_ends_it_on_the_server(client: TestClient, cast: Cast) -> None:
+    number = sign_in(client, "officer").cookies[COOKIE]
+    client.post("/sign-out")
+    assert not opens(client, number)
+
+
+def test_a_disabled_account_is_out_at_once(world: World, cast: Cast, as_: Visitor) -> None:
+    browser = as_("officer")
+    with world.house.writing() as session:
+        accounts.disable(session, cast.ids["officer"], by=TEST)
+    assert not is_in(browser)
+    assert attempt(browser, "officer", PASSWORD)[0] == 422
+
+
+def test_another_role_bites_at_once(world: World, cast: Cast, as_: Visitor) -> None:
+    browser = as_("supervisor")
+    with world.house.writing() as session:
+        accounts.change_role(session, cast.ids["supervisor"], role=Role.OFFICER, by=TEST)
+    assert not is_in(browser)
+
+
+def test_a_first_password_opens_nothing_but_its_own_change(world: World, client: TestClient, cast: Cast) -> None:
+    with world.house.writing() as session:
+        first = accounts.reset_password(session, cast.ids["officer"], by=TEST)
+    sign_in(client, "officer", password=first)
+    assert client.get("/recordings", follow_redirects=False).headers["location"] == "/account/password"
+    weak = {"current_password": first, "new_password": "password1234"}
+    assert client.post("/account/password", data=weak).status_code == 422
+    good = {"current_password": first, "new_password": "green walrus teapot"}
+    assert client.post("/account/password", data=good).url.path == "/docks"
+    assert client.get("/recordings").url.path == "/recordings"
+
+
+def test_a_new_password_ends_the_other_sign_ins(as_: Visitor) -> None:
+    here, elsewhere = as_("officer"), as_("officer")
+    good = {"current_password": PASSWORD, "new_password": "green walrus teapot"}
+    assert here.post("/account/password", data=good).status_code == 200
+    assert is_in(here)
+    assert not is_in(elsewhere)
+
+
+def test_a_password_is_not_changed_without_the_present_one(as_: Visitor) -> None:
+    browser = as_("officer")
+    tried = {"current_password": "not it", "new_password": "green walrus teapot"}
+    assert browser.post("/account/password", data=tried).status_code == 422
+
+
+def test_a_person_may_end_their_other_sign_ins(as_: Visitor) -> None:
+    here, elsewhere = as_("officer"), as_("officer")
+    here.post("/account/sessions/end")
+    assert is_in(here)
+    assert not is_in(elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "led"),
+    [
+        ("/recordings?kind=interview", "/recordings?kind=interview"),
+        ("https://elsewhere.example/", "/"),
+        ("//elsewhere.example/", "/"),
+        ("/\\elsewhere.example", "/"),
+        ("javascript:alert(1)", "/"),
+        ("/a\r\nb", "/"),
+    ],
+)
+def test_after_signing_in_one_is_led_to_pages_of_ours_only(
+    client: TestClient, cast: Cast, wanted: str, led: str
+) -> None:
+    said = {"name": "officer", "password": PASSWORD, "next": wanted}
+    answer = client.post("/sign-in", data=said, headers=SAME, follow_redirects=False)
+    assert answer.headers["location"] == led
+
+
+def test_on_plain_http_elsewhere_the_form_says_that_it_will_not_work(client: TestClient) -> None:
+    page = client.get("http://dock.example/sign-in").text
+    assert "Signing in will not work at this address" in page
+    assert "Signing in will not work" not in client.get("http://127.0.0.1:8080/sign-in").text
+    assert "Signing in will not work" not in client.get("https://testserver/sign-in").text
+
+
+def test_an_expired_sign_in_takes_a_live_part_to_the_sign_in_page(world: World, as_: Visitor) -> None:
+    browser = as_("officer")
+    age(world, seen_at=timedelta(minutes=20))
+    answer = browser.get("/recordings/1/standing", headers={"HX-Request": "true"}, follow_redirects=False)
+    assert (answer.status_code, answer.headers["hx-redirect"]) == (401, "/sign-in")
+
+
+def test_a_password_kept_with_weaker_settings_is_hashed_anew(world: World, client: TestClient, cast: Cast) -> None:
+    from pwdlib.hashers.argon2 import Argon2Hasher
+
+    weaker = Argon2Hasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
+    with world.house.writing() as session:
+        session.execute(update(Person).where(Person.sign_in_name == "officer").values(password_hash=weaker))
+    sign_in(client, "officer")
+    with world.house.reading() as session:
+        kept = session.scalars(select(Person.password_hash).where(Person.sign_in_name == "officer")).one()
+    assert kept.split("$")[3] == hash_of("x").split("$")[3]
