@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ LONG_AGO = 3600  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """One file as it is on its camera. `size` in bytes, `sha256` in lower-case hex."""
+    """One file as it is on its camera. `size` in bytes, `sha256` in lower-case hex; `plays`: true footage."""
 
     device: str
     name: bytes
@@ -28,6 +29,7 @@ class Article:
     size: int
     sha256: str
     mtime_ns: int
+    plays: bool = False
 
     def is_untouched(self) -> bool:
         """Whether the source is still there, as it was."""
@@ -56,18 +58,23 @@ class Cargo:
         made, sha256 = self.make(name, size)
         return self.put(device, made, sha256)
 
-    def put(self, device: str, made: Path, sha256: str) -> Article:
+    def dock_footage(self, device: str, footage: Path, name: str) -> Article:
+        """A copy of true footage appears on a camera; it is expected to become playable."""
+        made = Path(shutil.copy(footage, self._workshop / name))
+        return self.put(device, made, digest_of(made), plays=True)
+
+    def put(self, device: str, made: Path, sha256: str, *, plays: bool = False) -> Article:
         """A file from the workshop appears on a camera."""
         place_long_ago(made, self._random)
         folder = self.dock / device
         folder.mkdir(parents=True, exist_ok=True)
         path = made.rename(folder / made.name)
-        return self.count(device, path, sha256)
+        return self.count(device, path, sha256, plays=plays)
 
-    def count(self, device: str, path: Path, sha256: str) -> Article:
+    def count(self, device: str, path: Path, sha256: str, *, plays: bool = False) -> Article:
         """From now on this file, as it stands, is to arrive."""
         facts = path.stat()
-        article = Article(device, os.fsencode(path.name), path, facts.st_size, sha256, facts.st_mtime_ns)
+        article = Article(device, os.fsencode(path.name), path, facts.st_size, sha256, facts.st_mtime_ns, plays)
         self.articles.append(article)
         return article
 

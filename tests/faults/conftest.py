@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.faults.reckoning import Reckoning
+from tests.support.media import Footage
 from tests.support.servers import folder_for_servers
 
 ROWS = pytest.StashKey[list[dict[str, Any]]]()
@@ -35,6 +36,12 @@ def module_place() -> Iterator[Path]:
     """The same for all tests of one file."""
     with folder_for_servers() as folder:
         yield folder
+
+
+@pytest.fixture(scope="session")
+def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
+    """Tiny true recordings, made when they are first asked for."""
+    return Footage(tmp_path_factory.mktemp("footage"))
 
 
 @pytest.fixture

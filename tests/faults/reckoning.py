@@ -143,8 +143,11 @@ def _check_file(session: ReadSession, house: House, article: Article, found: Rec
     if len(masters) > 1:
         found.doubled.append(f"{said}: {len(masters)} masters")
     for master in masters:
-        if session.get(Recording, master.id) is None:
+        recording = session.get(Recording, master.id)
+        if recording is None:
             found.stuck.append(f"{said}: master {master.id} without a recording")
+        elif article.plays and recording.playability is not Playability.PLAYABLE:
+            found.stuck.append(f"{said}: is {recording.playability}, {recording.playability_reason}")
         _check_object(house, master, said, found)
 
 

@@ -11,29 +11,25 @@ import os
 import random
 import secrets
 import time
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
-from evidence import clock
 from tests.faults.cargo import MIB, Cargo, sizes
 from tests.faults.reckoning import Reckoning, await_quiet, await_receipts, reckon
 from tests.faults.system import Part, System
+from tests.support.media import Footage
 
+# True recordings among the noise, others for each part: served as they are, copied, and encoded.
+FOOTAGE: Mapping[Part, Sequence[str]] = {
+    Part.AGENT: ("plain.mp4", "speech.wav"),
+    Part.WORKER: ("hevc.mp4", "h264.ts"),
+    Part.API: ("reordered.mp4", "h264.flv"),
+    Part.POSTGRES: ("asp.avi", "h264-alaw.mkv"),
+    Part.S3: ("mjpeg.avi", "h264.mkv"),
+}
 RECEIPTS_WITHIN = 900.0  # seconds after the last blow; each part is back within half a minute
 QUIET_WITHIN = 600.0
-
-
-@dataclass(slots=True)
-class Struck:
-    """One part's row of the table. `moments` are seconds after a file's appearance."""
-
-    part: Part
-    seed: int
-    moments: list[float] = field(default_factory=list)
-    files: int = 0
-    octets: int = 0
-    seconds: float = 0.0
-    reckoning: Reckoning = field(default_factory=lambda: Reckoning(0))
 
 
 def seed() -> int:
@@ -41,26 +37,32 @@ def seed() -> int:
     return int(os.environ.get("FAULTS_SEED") or secrets.randbelow(1 << 32))
 
 
-def strike(system: System, part: Part, cargo: Cargo, *, moments: int, octets: int, chance: random.Random) -> Struck:
-    """Take in about so many bytes while one part is killed so many times; wait, and reckon."""
-    began, since = time.monotonic(), clock.now()
-    struck = Struck(part, 0)
+def strike(
+    system: System, part: Part, cargo: Cargo, footage: Footage, *, moments: int, octets: int, chance: random.Random
+) -> list[float]:
+    """Dock about so many bytes while one part is killed so many times. Gives back the moments, in seconds."""
     portions = sizes(octets, moments + 1)
     untouched = _pass_one(system, cargo, portions[0], name=f"{part.name.lower()}-untouched.bin")
+    blows = []
     for number, size in enumerate(portions[1:], start=1):
+        if number <= len(FOOTAGE[part]):
+            name = FOOTAGE[part][number - 1]
+            cargo.dock_footage(f"camera-{number}", footage.of(name), name)
         made, sha256 = cargo.make(f"{part.name.lower()}-{number:02}.bin", size)
         cargo.put(f"camera-{number % 3 + 1}", made, sha256)
         moment = chance.uniform(0.0, 1.25 * untouched)
         time.sleep(moment)  # the moment is what is tried
         system.kill(part, chance)
-        struck.moments.append(round(moment, 3))
+        blows.append(round(moment, 3))
         system.back(part)
+    return blows
+
+
+def settle(system: System, cargo: Cargo, *, since: datetime) -> Reckoning:
+    """Wait until everything has arrived and nothing is under way, and reckon."""
     await_receipts(system, cargo.articles, within=RECEIPTS_WITHIN)
     await_quiet(system, within=QUIET_WITHIN)
-    struck.files, struck.octets = len(cargo.articles), cargo.octets
-    struck.reckoning = reckon(system, cargo.articles, since=since)
-    struck.seconds = time.monotonic() - began
-    return struck
+    return reckon(system, cargo.articles, since=since)
 
 
 def _pass_one(system: System, cargo: Cargo, size: int, *, name: str) -> float:

@@ -6,23 +6,25 @@ from pathlib import Path
 
 import pytest
 
+from evidence import clock
 from tests.faults.cargo import MIB, Cargo, chance_of
-from tests.faults.striking import seed, strike, workshop_beside
+from tests.faults.striking import seed, settle, strike, workshop_beside
 from tests.faults.system import Part, System
+from tests.support.media import Footage
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 
 SIZE = 20 * MIB  # two parts
 
 
-def test_each_process_is_killed_twice(place: Path) -> None:
-    chosen = seed()
+def test_each_process_is_killed_twice(place: Path, footage: Footage) -> None:
+    chosen, since = seed(), clock.now()
+    blows: dict[str, list[float]] = {}
     with System(place / "data", [place / "dock"]) as system:
         cargo = Cargo(place / "dock", workshop_beside(system.data), chosen)
         chance = chance_of(chosen)
         for part in Part:
-            struck = strike(system, part, cargo, moments=2, octets=3 * SIZE, chance=chance)
-            assert struck.reckoning.is_clean, (
-                f"seed {chosen}, {part} at {struck.moments}:\n{struck.reckoning.in_words()}"
-            )
-            assert len(struck.moments) == 2
+            blows[part] = strike(system, part, cargo, footage, moments=2, octets=3 * SIZE, chance=chance)
+        reckoning = settle(system, cargo, since=since)
+    assert reckoning.is_clean, f"seed {chosen}, {blows}:\n{reckoning.in_words()}"
+    assert [len(each) for each in blows.values()] == [2] * len(Part)
