@@ -33,8 +33,9 @@ class EngineManager(manager.JobManager):
 class EngineApp(App):
     """The tasks of one worker process, and the pool of connections that its lanes share."""
 
-    def __init__(self, connector: PsycopgConnector, crew: Crew) -> None:
+    def __init__(self, conninfo: str, connector: PsycopgConnector, crew: Crew) -> None:
         super().__init__(connector=connector)
+        self.conninfo = conninfo
         self.job_manager = EngineManager(connector)
         for spec in crew.specs.values():
             task = self.task(name=spec.name, queue=spec.queue, priority=spec.priority, pass_context=True)(_runs(spec))

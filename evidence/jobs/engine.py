@@ -249,20 +249,28 @@ class EngineWorker(Worker):
         await self.app.job_manager.listen_for_jobs(on_notification=self._handle_notification, queues=self.queues)
 
     async def _beat(self) -> None:
-        while True:
-            await asyncio.sleep(self._pace.beat)
-            try:
-                async with asyncio.timeout(self._pace.beat * 2):
-                    await self._beat_once()
-                self._in_touch_since = self._in_touch_since or time.monotonic()
-            except AWAY as error:
-                self._in_touch_since = None
-                log.warning("heartbeat: %r", error)
+        """Beat over a connection of its own: no queue for the pool and no pause of its attempts delays it."""
+        line: psycopg.AsyncConnection[Any] | None = None
+        try:
+            while True:
+                await asyncio.sleep(self._pace.beat)
+                try:
+                    async with asyncio.timeout(self._pace.beat * 2):
+                        line = line or await psycopg.AsyncConnection.connect(self._engine.conninfo, autocommit=True)
+                        await self._beat_once(line)
+                    self._in_touch_since = self._in_touch_since or time.monotonic()
+                except AWAY as error:
+                    self._in_touch_since = None
+                    log.warning("heartbeat: %r", error)
+                    await _close(line)
+                    line = None
+        finally:
+            await _close(line)
 
-    async def _beat_once(self) -> None:
+    async def _beat_once(self, line: psycopg.AsyncConnection[Any]) -> None:
         """Say that this worker lives, and compare what it runs with what the database says that it runs."""
         running = {_key(each.job.held): each for each in self._attempts.values() if each.is_running}
-        async with self._engine.pool.connection() as db, db.cursor(row_factory=dict_row) as cursor:
+        async with line.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(BEAT, {"worker": self.worker_id})
             if await cursor.fetchone() is None:
                 log.warning("worker %s was forgotten and registers again", self.worker_id)
@@ -315,6 +323,11 @@ class EngineWorker(Worker):
 
 def _never_began(job: jobs.Job) -> Ending:
     return Ending(error=exceptions.TaskNotFound(f"the worker that fetched it knows no task {job.task_name!r}"))
+
+
+async def _close(line: psycopg.AsyncConnection[Any] | None) -> None:
+    if line is not None:
+        await line.close()
 
 
 def lease_of(job: jobs.Job) -> HeldJob:

@@ -95,7 +95,7 @@ async def _live(crew: Crew, lanes: Sequence[Lane], conninfo: str, stop: threadin
     try:
         if not await _reach(conninfo, crew):
             return
-        app = EngineApp(_connector(conninfo, lanes), crew)
+        app = EngineApp(conninfo, _connector(conninfo, lanes), crew)
         async with app.open_async():
             await _work(app, crew, lanes, report)
     except PoolTimeout as error:
@@ -198,8 +198,9 @@ def _connector(conninfo: str, lanes: Sequence[Lane]) -> PsycopgConnector:
         min_size=1,
         max_size=min(MOST_CONNECTIONS, 2 + sum(lane.concurrency for lane in lanes)),
         timeout=5,
-        # Attempts to connect again double their pause up to this: a higher limit would sleep past the recovery.
-        reconnect_timeout=8,
+        # Attempts to connect again double their pause until this is over, and would sleep past the recovery.
+        # Then the next statement begins a new one, and some lane has a statement every second or two.
+        reconnect_timeout=1,
     )
 
 

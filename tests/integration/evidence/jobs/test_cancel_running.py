@@ -15,7 +15,7 @@ def test_the_child_is_gone_and_the_job_is_stopped(yard: Yard, session: Session) 
     assert cancel(session, job)
     assert is_alive(began["child"])
     session.commit()
-    eventually("the child is gone", lambda: not is_alive(began["child"]), within=5)
+    eventually("the child is gone", lambda: not is_alive(began["child"]), within=20)
     eventually("it is stopped", lambda: yard.status(job).state is JobState.STOPPED)
     assert yard.raw_state(job) == "aborted"
     assert yard.failures(job) == []

@@ -31,7 +31,7 @@ def test_a_killed_workers_job_runs_again_elsewhere(yard: Yard) -> None:
     assert second["attempt"] == 1
     assert not is_alive(began["child"])
     # Not before the heartbeat is a stall limit old, and not much later.
-    assert BRISK["stall"] - BRISK["beat"] - 0.2 < waited < BRISK["stall"] + 3 * BRISK["beat"] + 3
+    assert BRISK["stall"] - BRISK["beat"] - 0.2 < waited < BRISK["stall"] + 3 * BRISK["beat"] + 6
     assert [row["reason"] for row in yard.failures(job)] == ["worker_lost"]
 
 
@@ -40,7 +40,7 @@ def test_a_neighbour_sees_a_dead_process_at_once(yard: Yard) -> None:
     job, began = running(yard)
     yard.worker(stall=600.0, watch_neighbours=True)
     os.kill(began["pid"], signal.SIGKILL)
-    eventually("it starts again", lambda: len(yard.said("began", job)) == 2, within=15)
+    eventually("it starts again", lambda: len(yard.said("began", job)) == 2, within=30)
     assert not is_alive(began["child"])
     assert len(eventually("only the living are reported", lambda: len(yard.reports()) == 1 and yard.reports())) == 1
 
@@ -52,36 +52,34 @@ def test_a_worker_that_starts_again_takes_up_its_own_jobs(yard: Yard) -> None:
     yard.workers[0].wait()
     yard.sql("DELETE FROM worker_report WHERE pid <> %s", began["pid"])
     yard.worker(stall=600.0, watch_neighbours=True)
-    eventually("it starts again", lambda: len(yard.said("began", job)) == 2, within=15)
+    eventually("it starts again", lambda: len(yard.said("began", job)) == 2, within=30)
 
 
 def test_a_stopped_process_is_not_dead_to_its_neighbour(yard: Yard) -> None:
     first = yard.worker(stall=600.0, watch_neighbours=True)
-    job, _ = running(yard, seconds=4)
-    yard.worker(stall=600.0, watch_neighbours=True)
+    job, _ = running(yard)
+    second = yard.worker(stall=600.0, watch_neighbours=True)
     first.send_signal(signal.SIGSTOP)
-    time.sleep(1.5)  # five looks at the neighbours
+    eventually("it has looked a few times", lambda: yard.age_of(second) > 6 * BRISK["beat"])
     assert len(yard.said("began", job)) == 1
-    first.send_signal(signal.SIGCONT)
-    eventually("it succeeds", lambda: yard.status(job).state is JobState.SUCCEEDED)
-    assert yard.failures(job) == []
+    assert len(yard.reports()) == 2
 
 
 def test_a_zombie_loses_its_child_and_its_say(yard: Yard) -> None:
     """Paused past the stall limit, then woken: what it still has is not its own any more."""
     first = yard.worker()
-    job, began = running(yard, seconds=5, result=1)
+    job, began = running(yard, again=1, result=1)
     yard.worker()
     first.send_signal(signal.SIGSTOP)
     eventually("it starts elsewhere", lambda: len(yard.said("began", job)) == 2)
     first.send_signal(signal.SIGCONT)
     woken = time.monotonic()
-    eventually("its child is stopped", lambda: not is_alive(began["child"]), within=10)
+    eventually("its child is stopped", lambda: not is_alive(began["child"]), within=30)
     stopped_after = time.monotonic() - woken
     eventually("the other one's run ends", lambda: yard.status(job).state is JobState.SUCCEEDED)
     assert yard.results() == [(job, 1)]
     assert [line["attempt"] for line in yard.said("ended", job)] == [1]
-    assert stopped_after < 3 * BRISK["beat"] + 1
+    assert stopped_after < 3 * BRISK["beat"] + 3
 
 
 def test_a_zombie_cannot_commit_a_result(yard: Yard, tmp_path: Path) -> None:
@@ -127,16 +125,18 @@ def test_a_cancelled_job_of_a_dead_worker_is_not_run_again(yard: Yard) -> None:
     assert len(yard.said("began", job)) == 1
 
 
-def test_a_worker_that_starts_believes_nobody_dead_at_first(yard: Yard) -> None:
+def test_a_worker_that_starts_believes_nobody_dead_at_first(yard: Yard, tmp_path: Path) -> None:
     """After an outage every heartbeat is old, also that of a worker which is just about to beat again."""
     first = yard.worker()
-    job, began = running(yard, seconds=7)
+    job, began = running(yard, until=f"{tmp_path}/go")
     first.send_signal(signal.SIGSTOP)
     age = "SELECT 1 FROM procrastinate_workers WHERE last_heartbeat < now() - make_interval(secs => %s)"
     eventually("its heartbeat is past the stall limit", lambda: yard.rows(age, BRISK["stall"]))
     second = yard.start()
     eventually("a second worker has begun", lambda: len(yard.rows("SELECT 1 FROM procrastinate_workers")) == 2)
     first.send_signal(signal.SIGCONT)
+    eventually("the second one could have judged", lambda: yard.age_of(second) > 2 * BRISK["stall"])
+    (tmp_path / "go").touch()
     eventually("it succeeds", lambda: yard.status(job).state is JobState.SUCCEEDED)
     assert [line["pid"] for line in yard.said("began", job)] == [began["pid"]]
     assert yard.failures(job) == []

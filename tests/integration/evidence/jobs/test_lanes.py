@@ -14,7 +14,7 @@ def test_a_full_lane_leaves_the_other_free(yard: Yard) -> None:
     eventually("two run", lambda: len(yard.said("began")) == 2)
     [urgent] = yard.enqueue("note", queue="urgent")
     [verify] = yard.enqueue("note", queue="verify")
-    eventually("both are done", lambda: len(yard.said("noted")) == 2, within=5)
+    eventually("both are done", lambda: len(yard.said("noted")) == 2, within=20)
     assert {line["job"] for line in yard.said("noted")} == {urgent, verify}
     assert [yard.status(job).state for job in slow].count(JobState.WAITING) == 1
     assert {line["pid"] for line in yard.said("noted")} == {worker.pid}

@@ -25,7 +25,13 @@ from evidence.jobs.periodic import Periodic
 from evidence.jobs.worker import run_worker
 
 # The child asks for its own end when the thread that started it ends, as a sandboxed child does.
-CHILD = "import ctypes, sys, time; ctypes.CDLL(None).prctl(1, 9); time.sleep(float(sys.argv[1]))"
+CHILD = """
+import ctypes, os, sys, time
+ctypes.CDLL(None).prctl(1, 9)
+end = time.monotonic() + float(sys.argv[1])
+while time.monotonic() < end and not os.path.exists(sys.argv[2]):
+    time.sleep(0.02)
+"""
 
 
 class Hand:
@@ -53,8 +59,12 @@ class Hand:
         self.say("noted", job)
 
     def child(self, job: RunningJob) -> None:
-        """Runs a child for `seconds`, reports progress, and commits one row behind the fence if `result` is 1."""
-        child = subprocess.Popen([sys.executable, "-c", CHILD, str(job.args["seconds"])])
+        """Runs a child for `seconds` (`again` in a later attempt) or until the file `until` is there.
+
+        With `result` it commits one row behind the fence.
+        """
+        seconds = job.args["seconds"] if job.held.attempt == 0 else job.args.get("again", job.args["seconds"])
+        child = subprocess.Popen([sys.executable, "-c", CHILD, str(seconds), str(job.args.get("until", ""))])
         self.say("began", job, child=child.pid)
         while child.poll() is None:
             job.report("sleeping", 0.5)

@@ -25,11 +25,11 @@ from evidence.jobs.worker import run_worker
 ROOT = Path(__file__).parents[4]
 
 # Small enough for a test, and in the proportions of the real pace.
-BRISK: dict[str, Any] = {"beat": 0.3, "stall": 2.0, "poll": 0.5, "progress": 0.2, "watch_neighbours": False}
+BRISK: dict[str, Any] = {"beat": 0.4, "stall": 4.0, "poll": 0.5, "progress": 0.2, "watch_neighbours": False}
 TEST_LANE = ({"queues": ["test"], "concurrency": 2},)
 
 
-def eventually(what: str, condition: Callable[[], Any], *, within: float = 30) -> Any:
+def eventually(what: str, condition: Callable[[], Any], *, within: float = 60) -> Any:
     """Wait until the condition gives something true, and return it; fail with its name otherwise."""
     deadline = time.monotonic() + within
     while not (found := condition()):
@@ -105,6 +105,13 @@ class Yard:
         rows = self.rows("SELECT * FROM worker_report ORDER BY started_at")
         return [row for row in rows if all(lane["worker"] is not None for lane in row["lanes"])]
 
+    def age_of(self, worker: subprocess.Popen[bytes]) -> float:
+        """Seconds since the worker first reported itself; 0 before that."""
+        rows = self.rows(
+            "SELECT extract(epoch FROM now() - started_at)::float AS age FROM worker_report WHERE pid = %s", worker.pid
+        )
+        return float(rows[0]["age"]) if rows else 0.0
+
     def enqueue(self, task: str, *, count: int = 1, queue: str = "test", **args: str | int) -> list[int]:
         requests = [JobRequest(task=f"test.{task}", args=args, queue=queue) for _ in range(count)]
         with Session(self.engine) as session, session.begin():
@@ -162,7 +169,7 @@ def working(url: str, *tasks: TaskSpec, periodics: Sequence[Periodic] = (), **pa
         yield stop
     finally:
         stop.set()
-        thread.join(30)
+        thread.join(60)
         assert not thread.is_alive(), "the worker does not end"
         if failed:
             raise failed[0]
