@@ -15,7 +15,7 @@ import signal
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -43,16 +43,29 @@ def folder_for_servers() -> Iterator[Path]:
     """
     above = Path(tempfile.gettempdir()) / f"continuity-tests-{os.geteuid()}"
     above.mkdir(mode=0o755, exist_ok=True)
-    _clear_left_over(above)
-    folder = Path(tempfile.mkdtemp(dir=above))
-    folder.chmod(0o755)
-    with (folder / "in-use").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with ExitStack() as until_the_end:
+        # One run at a time clears away and begins, or it would take another's newborn folder for a left one.
+        with _only_one(above):
+            _clear_left_over(above)
+            folder = Path(tempfile.mkdtemp(dir=above))
+            folder.chmod(0o755)
+            held = until_the_end.enter_context((folder / "in-use").open("w"))
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         try:
             yield folder
         finally:
             _end_servers_below(folder)
             shutil.rmtree(folder)
+
+
+@contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _clear_left_over(above: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import os
@@ -11,10 +12,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import psutil
 import pytest
+import urllib3
 
 from evidence.embedded import EmbeddedS3
 from evidence.embedded.certificates import make_certificates
@@ -23,7 +26,11 @@ from evidence.embedded.identities import Identity
 from evidence.embedded.ports import GRPC_STEP
 from evidence.embedded.process import find, wait_until
 from evidence.embedded.seaweed import SOCKETS
+from evidence.identifiers import new_id
+from evidence.store import Lock, SentPart
 from evidence.store.errors import RenditionMissing
+from evidence.store.keys import master_key
+from evidence.store.masters import S3MasterStore
 from evidence.store.renditions import S3RenditionStore
 
 START_AND_DIE = """
@@ -79,6 +86,28 @@ def test_killed_it_is_noticed_and_comes_back_where_it_was(server: EmbeddedS3) ->
     server.stop()
     assert not server.is_running()
     assert sockets_of(server) == []
+
+
+def test_an_upload_goes_on_after_its_server_was_killed(server: EmbeddedS3, lock: Lock) -> None:
+    masters, key = S3MasterStore(server.store_settings()), master_key(new_id())
+    bodies = [b"1" * (5 << 20), b"the end"]
+    upload = masters.begin(key, lock=lock)
+    parts = []
+    with urllib3.PoolManager() as dock:
+        for number, body in enumerate(bodies, 1):
+            digest = hashlib.sha256(body).hexdigest()
+            signed = masters.sign_part(
+                key, upload, number=number, size=len(body), sha256=digest, expires=timedelta(hours=1)
+            )
+            answer = dock.request("PUT", signed.url, body=body, headers=dict(signed.headers))
+            parts.append(SentPart(number=number, etag=answer.headers["ETag"], sha256=digest))
+            assert server.pid is not None
+            os.kill(server.pid, signal.SIGKILL)
+            assert wait_until(lambda: not server.is_running(), within=5)
+            server.start()
+    assert [part.number for part in masters.stored_parts(key, upload)] == [1, 2]
+    stored = masters.complete(key, upload, parts=parts, size=sum(map(len, bodies)), lock=lock)
+    assert b"".join(masters.read(key, version_id=stored.version_id)) == b"".join(bodies)
 
 
 def test_the_server_of_a_killed_supervisor_is_adopted(data_dir: Path) -> None:
@@ -147,7 +176,7 @@ def remove_by_shell(server: EmbeddedS3, config: Path) -> None:
     """What the server's own administration shell does past the S3 door, with the certificates of `config`."""
     ports = ports_of(server)
     shell = [
-        Path(sys.prefix) / "bin" / "weed", f"-config_dir={config}", "shell",
+        psutil.Process(server.pid).exe(), f"-config_dir={config}", "shell",
         f"-master=127.0.0.1:{ports['master']}", f"-filer=127.0.0.1:{ports['filer']}",
     ]  # fmt: skip
     with subprocess.Popen(
