@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from api import known_settings
 from evidence import vocabulary
 from tests.house import commands, settings, tables, tree
 
@@ -87,6 +88,12 @@ def test_a_table_that_is_made_from_the_code_is_current(name: str) -> None:
 
 def test_every_variable_that_is_read_is_a_setting_somebody_can_find() -> None:
     assert settings.read_somewhere() - settings.every_variable() == set()
+
+
+def test_what_is_refused_as_unknown_is_just_what_nothing_reads() -> None:
+    inside = settings.INSIDE - {"CONTINUITY_SHARED"}
+    agents = {each.variable for each in settings.of_the_agent()}
+    assert set(known_settings.known()) == settings.every_variable() - agents - inside
 
 
 def test_every_variable_that_a_document_names_is_read() -> None:
