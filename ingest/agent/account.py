@@ -26,6 +26,8 @@ WHERE r.file_id IS NULL AND (s.closed_at IS NULL OR NOT EXISTS (
 ORDER BY s.opened_at, l.name
 """
 
+IN_WORDS = {"sending": "It is being sent.", "checking": "The server has it and is checking it."}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
@@ -100,7 +102,7 @@ def _gap(row: tuple[Any, ...]) -> Gap:
         name=name,
         size=size,
         state=state or "listed",
-        reason=reason or "It has not been its turn yet.",
+        reason=reason or IN_WORDS.get(state, "It has not been its turn yet."),
     )
 
 
