@@ -15,7 +15,7 @@ import pytest
 from ingest.agent import clock, identity
 from ingest.agent.budget import Budget
 from ingest.agent.client import Server
-from ingest.agent.errors import SourceBusy, SourceChanged, Stopping, StoreAway
+from ingest.agent.errors import Refused, SourceBusy, SourceChanged, Stopping, StoreAway
 from ingest.agent.identifiers import new_id
 from ingest.agent.journal import Journal
 from ingest.agent.journal_rows import SessionRow
