@@ -121,29 +121,29 @@ def staged_for(data_dir: Path) -> Path:
     return _passable(STAGED / name)
 
 
-def staged_programs(source: Path, *, name: str) -> Path:
-    """A copy of a program, or of a folder of programs, that any account can run; made once.
+def staged_programs(*sources: Path, name: str) -> Path:
+    """A folder with copies of programs, or folders of them, that any account can run; made once.
 
-    `name` must change with the version, because a copy that exists is used as it is.
+    `name` must change with the version, because a folder that exists is used as it is.
     """
-    copy = _passable(STAGED / "programs") / name
-    if copy.exists():
-        return copy
-    unfinished = Path(tempfile.mkdtemp(dir=copy.parent, prefix=f".{name}-"))
+    finished = _passable(STAGED / "programs") / name
+    if finished.exists():
+        return finished
+    unfinished = Path(tempfile.mkdtemp(dir=finished.parent, prefix=f".{name}-"))
     try:
-        inner = unfinished / name
-        if source.is_dir():
-            shutil.copytree(source, inner, symlinks=True)
-        else:
-            shutil.copy2(source, inner)
-        for path in (inner, *inner.rglob("*")):
+        for source in sources:
+            if source.is_dir():
+                shutil.copytree(source, unfinished / source.name, symlinks=True)
+            else:
+                shutil.copy2(source, unfinished / source.name)
+        for path in (unfinished, *unfinished.rglob("*")):
             if not path.is_symlink():
                 _let_all_read(path)
-        if not copy.exists():
-            inner.rename(copy)
+        if not finished.exists():
+            unfinished.rename(finished)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    return copy
+    return finished
 
 
 def _passable(folder: Path) -> Path:

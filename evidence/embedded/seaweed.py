@@ -286,7 +286,7 @@ def _program(account: Account) -> Path:
     installed = found[0]
     if account.may_run(installed):
         return installed
-    return staged_programs(installed, name=f"weed-{version(WHEEL)}")
+    return staged_programs(installed, name=f"weed-{version(WHEEL)}") / installed.name
 
 
 def _environment(data: Path) -> dict[str, str]:

