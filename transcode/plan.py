@@ -2,7 +2,7 @@
 
 Playable first: what a browser plays is served as it is; what only sits in the wrong container is copied packet by
 packet; only the rest is encoded again, by the one recipe that keeps every frame where it was. What browsers play
-was measured in Chromium 156 (docs/decisions) and narrowed to what others play too.
+was measured in Chromium 156 and narrowed to what others play too.
 """
 
 from __future__ import annotations
