@@ -97,6 +97,8 @@ class Embedded:
             "CONTINUITY_TRANSCODE_SCRATCH": str(self.data / "scratch"),
             "CONTINUITY_WEB_METRICS_ON_LOOPBACK": "true",
         }
+        if store.local_folder is not None:
+            named["CONTINUITY_S3_LOCAL_FOLDER"] = str(store.local_folder)
         return {**named, **{name: os.environ[name] for name in OUTSIDE if name in os.environ}}
 
     def house(self) -> House:

@@ -41,7 +41,15 @@ def store_settings(settings: EvidenceSettings) -> StoreSettings:
         ingest=StoreKey(settings.s3_ingest_key, settings.s3_ingest_secret.get_secret_value()),
         reader=StoreKey(settings.s3_reader_key, settings.s3_reader_secret.get_secret_value()),
         renditions=StoreKey(settings.s3_renditions_key, settings.s3_renditions_secret.get_secret_value()),
+        disposer=_disposer(settings),
+        local_folder=settings.s3_local_folder,
     )
+
+
+def _disposer(settings: EvidenceSettings) -> StoreKey | None:
+    if not settings.s3_disposer_key:
+        return None
+    return StoreKey(settings.s3_disposer_key, settings.s3_disposer_secret.get_secret_value())
 
 
 def open_house(settings: EvidenceSettings, *, pool_size: int = 10) -> House:

@@ -38,6 +38,14 @@ class EvidenceSettings(BaseSettings):
     s3_reader_secret: SecretStr = Field(description="Its secret")
     s3_renditions_key: str = Field(description="Access key that may write and delete renditions only")
     s3_renditions_secret: SecretStr = Field(description="Its secret")
+    s3_disposer_key: str = Field(
+        default="", description="Access key that may delete after a lock's end; named, the start-up proof tries it too"
+    )
+    s3_disposer_secret: SecretStr = Field(default=SecretStr(""), description="Its secret")
+    s3_local_folder: Path | None = Field(
+        default=None,
+        description="Folder of the store's data where the store runs on this machine: flushed to disk before a receipt",
+    )
     lock_mode: Literal["GOVERNANCE", "COMPLIANCE"] = Field(
         default="COMPLIANCE", description="Object Lock mode; the embedded default sets GOVERNANCE"
     )

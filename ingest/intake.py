@@ -78,6 +78,8 @@ class Intake:
 
     def _lock(self, arrival: Arrival, read: ReadBack) -> Verified:
         """Set the lock date from the moment of verification. It is only ever moved later."""
+        # Write order 1: durable before any row says so. A store elsewhere answers for that itself.
+        self.house.masters.make_durable()
         now = clock.now()
         lock = Lock(self.house.settings.lock_mode, now + timedelta(days=self.house.settings.lock_days))
         locked = self.house.masters.extend_lock(arrival.key, version_id=read.version_id, lock=lock).lock or lock
