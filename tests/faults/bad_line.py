@@ -105,10 +105,10 @@ class Line:
             server.settimeout(None)
             back = threading.Thread(target=_pump, args=(server, client, 0), daemon=True)
             back.start()
-            carried, limit = 0, much if weather == "cut" else None
-            carried = _pump(client, server, much if weather == "slow" else 0, limit)
-            if weather == "slow" and carried:
+            if weather == "slow":
                 self._count()
+            limit = much if weather == "cut" else None
+            carried = _pump(client, server, much if weather == "slow" else 0, limit)
             if limit is not None and carried >= limit:
                 self._count()
                 for end in (client, server):  # a reset, not a farewell

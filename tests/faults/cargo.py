@@ -6,13 +6,14 @@ settled when they are first seen; the tests of settling make their own.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import os
 import random
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 MIB = 1 << 20
@@ -21,7 +22,8 @@ LONG_AGO = 3600  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """One file as it is on its camera. `size` in bytes, `sha256` in lower-case hex; `plays`: true footage."""
+    """One file as it is on its camera. `size` in bytes, `sha256` in lower-case hex; `plays`: true footage;
+    `gone`: no longer on the camera by the test's own doing, and expected all the same."""
 
     device: str
     name: bytes
@@ -30,9 +32,12 @@ class Article:
     sha256: str
     mtime_ns: int
     plays: bool = False
+    gone: bool = False
 
     def is_untouched(self) -> bool:
         """Whether the source is still there, as it was."""
+        if self.gone:
+            return True
         try:
             facts = self.path.stat()
         except FileNotFoundError:
@@ -77,6 +82,20 @@ class Cargo:
         article = Article(device, os.fsencode(path.name), path, facts.st_size, sha256, facts.st_mtime_ns, plays)
         self.articles.append(article)
         return article
+
+    def elsewhere(self, dock: Path) -> Cargo:
+        """The same cargo, as far as another dock folder goes."""
+        other = copy.copy(self)
+        other.dock = dock
+        return other
+
+    def forget(self, article: Article) -> None:
+        """This file's bytes are not expected to arrive: it became another before it was whole."""
+        self.articles.remove(article)
+
+    def is_gone(self, article: Article) -> None:
+        """This file is no longer on its camera, and its bytes are expected all the same."""
+        self.articles[self.articles.index(article)] = replace(article, gone=True)
 
     @property
     def octets(self) -> int:

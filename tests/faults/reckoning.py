@@ -36,6 +36,7 @@ from ingest.receipt import ReceiptKey
 from tests.faults.cargo import Article
 from tests.faults.system import System
 
+Key = tuple[str, bytes, int, int]
 UNFINISHED = (ArrivalState.SENDING, ArrivalState.STORED, ArrivalState.VERIFYING)
 UNDECIDED = (Playability.WAITING, Playability.PREPARING)
 
@@ -75,7 +76,7 @@ def opened(system: System) -> Iterator[House]:
 
 def await_receipts(system: System, cargo: Sequence[Article], *, within: float) -> None:
     """Wait until the agent's own journal holds a receipt for every file. Raises AssertionError, naming the rest."""
-    wanted = {(article.device, article.name, article.size, article.mtime_ns) for article in cargo}
+    wanted = {key_of(article) for article in cargo}
 
     def all_there() -> bool:
         return wanted <= set(receipts_of(system))
@@ -87,16 +88,48 @@ def await_receipts(system: System, cargo: Sequence[Article], *, within: float) -
         raise AssertionError(f"no receipt for {missing}; {late}") from None
 
 
-def receipts_of(system: System) -> dict[tuple[str, bytes, int, int], tuple[bytes, bytes]]:
-    """The receipts that the agent keeps: (device, name, size, time) to (body, signature)."""
-    if not system.journal.exists():
-        return {}
-    with closing(sqlite3.connect(f"file:{system.journal}?mode=ro", uri=True, timeout=30)) as journal:
-        rows = journal.execute(
-            "SELECT label, name, size, mtime_ns, body, signature FROM files JOIN receipts ON file_id = id"
-            " WHERE state = 'receipted'"
-        ).fetchall()
-    return {(label, name, size, mtime_ns): (body, signature) for label, name, size, mtime_ns, body, signature in rows}
+def receipts_of(system: System) -> dict[Key, set[bytes]]:
+    """The bodies of the receipts that the agents keep, by device, name, size and time of the file."""
+    kept: dict[Key, set[bytes]] = {}
+    rows = ask_journals(
+        system,
+        "SELECT label, name, size, mtime_ns, body FROM files JOIN receipts ON file_id = id WHERE state = 'receipted'",
+    )
+    for label, name, size, mtime_ns, body in rows:
+        kept.setdefault((label, name, size, mtime_ns), set()).add(body)
+    return kept
+
+
+def octets_sent(system: System, article: Article) -> int:
+    """Bytes of a file that the store has acknowledged, as the agents' journals have them."""
+    rows = ask_journals(
+        system,
+        "SELECT coalesce(sum(parts.size), 0) FROM files JOIN parts ON file_id = id"
+        " WHERE label = ? AND name = ? AND files.size = ? AND mtime_ns = ?",
+        *key_of(article),
+    )
+    return sum(int(row[0]) for row in rows)
+
+
+def ask_journals(system: System, question: str, *values: object) -> list[tuple[Any, ...]]:
+    """The same question to the journal of each agent, which may be writing it at the moment."""
+    rows: list[tuple[Any, ...]] = []
+    for path in system.journals:
+        if path.exists():
+            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as journal:
+                rows += journal.execute(question, values).fetchall()
+    return rows
+
+
+def key_of(article: Article) -> Key:
+    """What tells one state of one file from another, to an agent."""
+    return article.device, article.name, article.size, article.mtime_ns
+
+
+def await_half_sent(system: System, article: Article) -> None:
+    """Wait until the store has half of a file."""
+    half = article.size // 2
+    system.until(lambda: octets_sent(system, article) >= half, within=300, what=f"half of {article.name!r}")
 
 
 def await_quiet(system: System, *, within: float) -> None:
@@ -171,7 +204,7 @@ def _check_receipt(
     session: ReadSession,
     article: Article,
     key: ReceiptKey,
-    kept: dict[tuple[str, bytes, int, int], tuple[bytes, bytes]],
+    kept: dict[Key, set[bytes]],
     found: Reckoning,
 ) -> None:
     """One receipted arrival, one receipt whose signature holds, and the same one in the agent's journal."""
@@ -198,9 +231,8 @@ def _check_receipt(
             found.untrue.append(f"{said}: arrival {arrival.id} is called receipted and has no receipt or no master")
         elif problem := _fault_of(receipt, arrival, master, article, key):
             found.untrue.append(f"{said}: {problem}")
-    mine = kept.get((article.device, article.name, article.size, article.mtime_ns))
-    bodies = {receipt.body for _, receipt, _ in rows if receipt is not None}
-    if mine is None or mine[0] not in bodies:
+    mine = kept.get(key_of(article), set())
+    if not mine or not mine <= {receipt.body for _, receipt, _ in rows if receipt is not None}:
         found.lost.append(f"{said}: the agent does not hold its receipt")
 
 

@@ -48,10 +48,11 @@ class Part(StrEnum):
     S3 = "S3 server"
 
 
+# How our own processes are called, after `python -m`. The agent starts over under its own name.
 WORDS: Mapping[Part, Sequence[str]] = {
-    Part.AGENT: ("api", "agent", "run"),
-    Part.WORKER: ("api", "worker"),
-    Part.API: ("api", "api"),
+    Part.AGENT: ("ingest.agent run", "api agent run"),
+    Part.WORKER: ("api worker",),
+    Part.API: ("api api",),
 }
 
 
@@ -67,6 +68,8 @@ class System:
         self._up: subprocess.Popen[bytes] | None = None
         self._known: dict[int, psutil.Process] = {}
         self.url = ""
+        # Of the supervised agent; other docks of a test add theirs.
+        self.journals = [data / "agent" / JOURNAL_FILE]
 
     # --- life
 
@@ -167,12 +170,14 @@ class System:
         assert pid is not None, f"{part} did not survive being stopped"
         os.kill(pid, signal.SIGCONT)
 
-    # --- from outside
+    def restart_database(self) -> None:
+        """An orderly end that its operator ordered; the supervisor starts it again."""
+        pid = self.until(lambda: self.pid(Part.POSTGRES), within=BACK_WITHIN, what="a living database")
+        os.kill(pid, signal.SIGINT)
+        self.until(lambda: not _lives(pid), within=60, what="the end of the database")
+        self.back(Part.POSTGRES)
 
-    @property
-    def journal(self) -> Path:
-        """The agent's journal."""
-        return self.data / "agent" / JOURNAL_FILE
+    # --- from outside
 
     def house(self) -> House:
         """The records room over its servers; dispose of its engine after use."""
@@ -201,10 +206,6 @@ class System:
     def environment(self, **more: str) -> dict[str, str]:
         """The environment of a process that belongs to this system."""
         return {**self._environment(), **more}
-
-    def own(self, pid: int) -> None:
-        """A process that the test itself started for this system: it ends with it."""
-        self._known[pid] = psutil.Process(pid)
 
     def until(self, look: Callable[[], Found | None], *, within: float, what: str) -> Found:
         """Wait for something to be so. Fails in words, with what the supervisor said last."""
@@ -258,14 +259,14 @@ class System:
             return False
 
     def _ours(self, words: Sequence[str]) -> list[int]:
-        """Living children of the supervisor that were started with these words."""
+        """Living children of the supervisor that were started with one of these."""
         if self._up is None:
             return []
         found = []
         for child in psutil.Process(self._up.pid).children():
             with suppress(psutil.NoSuchProcess):
-                said = child.cmdline()[2:]
-                if said[: len(words)] == list(words) and child.status() != psutil.STATUS_ZOMBIE:
+                said = " ".join(child.cmdline()[2:])
+                if said.startswith(tuple(words)) and child.status() != psutil.STATUS_ZOMBIE:
                     found.append(child.pid)
         return found
 
