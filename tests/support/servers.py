@@ -29,7 +29,7 @@ from evidence.embedded import EmbeddedPostgres
 from evidence.embedded.process import find
 
 # Tests kill processes, never the power: what PostgreSQL has handed to the kernel survives that.
-QUICK = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
+QUICK = {"autovacuum": "off", "fsync": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
 TEMPLATE = "template_continuity"
 
 _numbers = itertools.count(1)
