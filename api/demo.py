@@ -8,6 +8,7 @@ from pathlib import Path
 
 import imageio_ffmpeg
 import structlog
+
 from transcode.demonstration import make_footage
 
 log = structlog.get_logger()

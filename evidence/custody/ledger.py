@@ -73,7 +73,8 @@ def record(session: WriteSession, event: Event) -> Recorded:
     event_id = new_id()
     origin = str(session.info["log_origin"])
     commitments = _seal(session, event_id, {"actor": event.actor.shown, **event.personal})
-    leaf = canonical(_leaf(event, event_id=event_id, n=n, prev=bytes(prev), at=at, sealed=commitments, origin=origin))
+    place = {"log": origin, "id": str(event_id), "at": clock.as_text(at), "n": n, "prev": bytes(prev).hex()}
+    leaf = canonical({**_leaf(event), **place, "sealed": commitments})
     leaf_hash = hashlib.sha256(b"\x00" + leaf).digest()
     row = insert(CustodyEvent).values(
         id=event_id, subject=event.subject, subject_no=n, type=event.type.value, at=at, leaf=leaf, leaf_hash=leaf_hash
@@ -118,18 +119,12 @@ def check_subject(session: ReadSession, subject: UUID) -> int:
     return n
 
 
-def _leaf(
-    event: Event, *, event_id: UUID, n: int, prev: bytes, at: datetime, sealed: Mapping[str, str], origin: str
-) -> dict[str, Any]:
+def _leaf(event: Event) -> dict[str, Any]:
+    """The members that the event itself gives; its place in the log is added by the writer."""
     return {
         "v": FORMAT,
-        "log": origin,
-        "id": str(event_id),
         "type": event.type.value,
-        "at": clock.as_text(at),
         "subj": str(event.subject),
-        "n": n,
-        "prev": prev.hex(),
         # No checkpoint is witnessed yet: the empty tree says "not before" nothing.
         "seen": {"size": 0, "root": hashlib.sha256(b"").hexdigest()},
         "s62": SAYS[event.type][1].value,
@@ -137,7 +132,6 @@ def _leaf(
         "auth": {"method": event.actor.method},
         "obj": [_object(each) for each in event.objects],
         "facts": dict(event.facts),
-        "sealed": dict(sealed),
     }
 
 

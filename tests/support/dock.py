@@ -77,10 +77,14 @@ class Dock:
         assert answer.status_code == status, f"{answer.status_code}: {answer.text}"
         return answer.json()
 
-    def sees(self, files: dict[bytes, bytes], *, label: str = "cam-1", session: UUID | None = None, **more: Any) -> UUID:
+    def sees(
+        self, files: dict[bytes, bytes], *, label: str = "cam-1", session: UUID | None = None, **more: Any
+    ) -> UUID:
         """A device is connected that holds these files (name: content)."""
         session = session or uuid4()
-        listing = [{"name_b64": b64(name), "size": len(body), "mtime_ns": modified(name)} for name, body in files.items()]
+        listing = [
+            {"name_b64": b64(name), "size": len(body), "mtime_ns": modified(name)} for name, body in files.items()
+        ]
         said = {"bay": "Bay 1", "kind": self.kind.value, "device": {"label": label}, "listing": listing, **more}
         self.say("PUT", f"/sessions/{session}", {**said, "listing_complete": True})
         return session
