@@ -9,7 +9,7 @@ hashlib lets other threads run while it works on more than 2 KiB, and nothing he
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -77,7 +77,8 @@ class Tree:
 class Digester:
     """Feed it all the bytes once, in order and in any pieces; ask for the digests at any time.
 
-    Each chunk goes to every digest while it is still in the processor's cache.
+    Each chunk goes to every digest while it is still in the processor's cache. SHA-512 costs twice what SHA-256 does
+    where the processor knows the latter: it may be fed apart, by one other thread, and then both halves must be.
     """
 
     def __init__(self) -> None:
@@ -95,16 +96,29 @@ class Digester:
 
     def update(self, data: ReadableBuffer) -> None:
         """Take the next bytes; they are not kept, and may be overwritten when this returns."""
+        for piece in self._pieces(data):
+            self._sha512.update(piece)
+            self._take(piece)
+
+    def update_but_sha512(self, data: ReadableBuffer) -> None:
+        """The one half of `update`."""
+        for piece in self._pieces(data):
+            self._take(piece)
+
+    def update_sha512(self, data: ReadableBuffer) -> None:
+        """The other half of `update`."""
+        self._sha512.update(data)
+
+    def _pieces(self, data: ReadableBuffer) -> Iterator[memoryview]:
         with memoryview(data) as whole, whole.cast("B") as octets:
             start = 0
             while start < len(octets):
                 piece = octets[start : start + self._room]
-                self._take(piece)
+                yield piece
                 start += len(piece)
 
     def _take(self, piece: memoryview) -> None:
         self._sha256.update(piece)
-        self._sha512.update(piece)
         self._leaf.update(piece)
         self._size += len(piece)
         self._room -= len(piece)

@@ -7,7 +7,8 @@ file's bytes is asked of the system afterwards: a file that changed meanwhile is
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
 
 from ingest.agent.budget import Budget, Loan
@@ -18,19 +19,31 @@ from ingest.agent.sighting import Source, unreadable
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part in memory; whoever takes it returns the loan."""
+    """One part in memory; whoever takes it gives it back."""
 
     number: int
     loan: Loan
+    hashed: Future[None] | None = None
+
+    def give_back(self) -> None:
+        """Return the memory, once nobody hashes it any more."""
+        if self.hashed is not None:
+            wait([self.hashed])
+        self.loan.give_back()
 
 
 class Reading:
-    """Reads one open source from its first byte to its last, once."""
+    """Reads one open source from its first byte to its last, once.
 
-    def __init__(self, source: Source, budget: Budget, on_read: Callable[[int], None]) -> None:
-        self._source, self._budget, self._on_read = source, budget, on_read
+    `aside` is an executor of one thread that takes the costliest digest off the reader, for files of many parts.
+    """
+
+    def __init__(self, source: Source, budget: Budget, aside: Executor | None = None) -> None:
+        self._source, self._budget, self._aside = source, budget, aside
+        self._last: Future[None] | None = None
         self._file = io.FileIO(source.handle, "rb", closefd=False)
         self._digester = Digester()
+        self._update = self._digester.update if aside is None else self._digester.update_but_sha512
 
     def parts(self, part_size: int) -> Iterator[Part]:
         """Every part in order, full but for the last; one empty part for an empty file. Raises SourceError."""
@@ -45,11 +58,15 @@ class Reading:
                 loan.give_back()
                 raise
             left -= len(loan.view)
-            yield Part(number, loan)
+            if self._aside is not None:
+                self._last = self._aside.submit(self._digester.update_sha512, loan.view)
+            yield Part(number, loan, self._last)
         self._check_ended()
 
     def digests(self) -> Digests:
         """The digests of what has been read."""
+        if self._last is not None:
+            self._last.result()
         return self._digester.digests()
 
     def _fill(self, view: memoryview) -> None:
@@ -64,8 +81,7 @@ class Reading:
                 raise SourceChanged(
                     f"The file ended at {self._digester.size} bytes; {self._source.identity.size} were expected."
                 )
-            self._digester.update(view[start : start + octets])
-            self._on_read(octets)
+            self._update(view[start : start + octets])
             start += octets
 
     def _check_ended(self) -> None:
@@ -77,9 +93,9 @@ class Reading:
             raise SourceChanged(f"The file grew beyond {self._source.identity.size} bytes while it was read.")
 
 
-def read_through(source: Source, budget: Budget, on_read: Callable[[int], None]) -> Digests:
+def read_through(source: Source, budget: Budget) -> Digests:
     """Read a source for its digests alone."""
-    reading = Reading(source, budget, on_read)
+    reading = Reading(source, budget)
     for part in reading.parts(4 * CHUNK):
-        part.loan.give_back()
+        part.give_back()
     return reading.digests()

@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
-from ingest.agent.budget import Budget
+from ingest.agent.budget import Budget, Loan
 from ingest.agent.client import Server
 from ingest.agent.digests import Digests
 from ingest.agent.errors import ArrivalGone, PartsMissing, ReceiptRefused, SourceBusy, SourceChanged, StoreAway
@@ -94,9 +94,11 @@ def carry(errand: Errand, means: Means) -> HandedOver:
 def _carry_whole(source: Source, errand: Errand, means: Means) -> HandedOver:
     """A file of one part is in memory before it is offered, so the server can say at once that it has it."""
     errand.on_state(FileState.READING)
-    reading = Reading(source, means.budget, on_read=_nothing)
-    loans = [part.loan for part in reading.parts(SMALLEST_PART)]
+    reading = Reading(source, means.budget)
+    loans: list[Loan] = []
     try:
+        for part in reading.parts(SMALLEST_PART):
+            loans.append(part.loan)  # noqa: PERF401 - kept also when the next step of the reading fails
         source.check_is(errand.row.identity)
         digests = reading.digests()
         offered = means.server.offer(errand.offer(digests))
@@ -130,7 +132,7 @@ def _carry_in_parts(source: Source, errand: Errand, means: Means) -> HandedOver:
 
 
 def _digests_of(source: Source, errand: Errand, means: Means) -> Digests:
-    digests = read_through(source, means.budget, on_read=_nothing)
+    digests = read_through(source, means.budget)
     source.check_is(errand.row.identity)
     return digests
 
@@ -154,11 +156,11 @@ def _send_in_parts(source: Source, offered: Offered, errand: Errand, means: Mean
     arrival_id = offered.standing.arrival_id
     means.journal.offered(errand.row.id, arrival_id)
     errand.on_state(FileState.SENDING)
-    reading = Reading(source, means.budget, on_read=_nothing)
-    sending = Sending(errand, means, offered)
-    sent = sending.send_all(reading, offered.part_size)
-    source.check_is(errand.row.identity)
-    digests = reading.digests()
+    with ThreadPoolExecutor(1, "hasher") as aside:
+        reading = Reading(source, means.budget, aside)
+        sent = Sending(errand, means, offered).send_all(reading, offered.part_size)
+        source.check_is(errand.row.identity)
+        digests = reading.digests()
     try:
         standing = means.server.complete(arrival_id, digests, sent)
     except PartsMissing as missing:
@@ -202,7 +204,7 @@ class Sending:
         self._failed.set()
         waiting = {future: part for future, part in self._under_way.items() if future.cancel()}
         for part in waiting.values():
-            part.loan.give_back()
+            part.give_back()
         wait(self._under_way.keys() - waiting.keys())
 
     def _send(self, part: Part) -> SentPart:
@@ -217,7 +219,7 @@ class Sending:
             self._means.journal.part_sent(self._errand.row.id, self._arrival_id, sent)
             return sent
         finally:
-            part.loan.give_back()
+            part.give_back()
 
     def _already_there(self, number: int, size: int, sha256: str) -> SentPart | None:
         """What need not be sent again: the journal's own parts, and all of them where the store has the whole."""
@@ -261,7 +263,3 @@ def _handed_over(errand: Errand, means: Means, standing: Standing, digests: Dige
 def expected_of(standing: Standing, name: bytes, digests: Digests, identity: AgentIdentity) -> Expected:
     """What a receipt for this arrival must say."""
     return Expected(agent_id=identity.agent_id, arrival_id=standing.arrival_id, name=name, digests=digests)
-
-
-def _nothing(_octets: int) -> None:
-    """Reading alone is not shown as progress."""
