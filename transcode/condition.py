@@ -14,7 +14,6 @@ POINTER_DEMUXERS: Final = ("hls", "dash", "concat", "sdp", "rtsp", "vobsub", "im
 HOSTILE_ENDINGS: Final = {
     How.OUT_OF_MEMORY: "Opening it asks for more memory than any recording needs",
     How.CPU_LIMIT: "Opening it asks for more work than any recording needs",
-    How.TIMED_OUT: "Opening it takes longer than any recording takes",
     How.FILE_LIMIT: "Opening it tries to write a file",
     How.TOO_MUCH_READ: "Opening it reads on and on without finding an end",
     How.TOO_MUCH_OUTPUT: "Its labels are larger than any recording's",

@@ -4,7 +4,7 @@
 ├── MasterChanged        the fetched bytes are not the master's        stop, call someone
 ├── ScratchFull          no room to work in                            try again
 ├── ChildFailed          a limited child did not end as it should      record, a person may retry
-│   ├── ChildBroke       the child broke, which is not the master's    try again
+│   ├── ChildBroke       it never began, or was starved                 try again
 │   └── RenderFailed     no rendition came of it                       record
 └── OutputUntrue         the rendition is not true to its master       record
 """
@@ -62,7 +62,7 @@ class ChildFailed(TranscodeError):
 
 
 class ChildBroke(ChildFailed):
-    """The child itself broke or talked nonsense, which says nothing about the master."""
+    """The child never began or got no time to work, which says nothing about the master."""
 
     try_again = True
 

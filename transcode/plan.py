@@ -26,6 +26,8 @@ MP4_SOUND: Final = ("aac", "mp3")
 WEBM_PICTURE: Final = ("vp8", "vp9", "av1")
 WEBM_SOUND: Final = ("opus", "vorbis")
 WAV_SOUND: Final = ("pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_alaw", "pcm_mulaw")
+SLOWEST_STORE: Final = 5_000_000
+"""Bytes a second that a store gives at least."""
 LARGEST_FILE: Final = 256 << 30
 GAP_BOMB_MS: Final = 30 * 60 * 1000
 """Pictures further apart than this are not filled in between, whatever asks for it."""
@@ -264,7 +266,8 @@ def limits_for(facts: MediaFacts, *, longest_hours: float) -> Limits:
         seconds = min(seconds, max(frames / picture.frames_a_second, 1.0)) if picture.frame_count else seconds
         load = picture.width * picture.height * picture.frames_a_second / FULL_HD_30
         out = min(load, 0.5)
-    allowed = min(60 + seconds * (4 * load + 6 * out + 1), longest_hours * 3600)
+    reading = facts.size / SLOWEST_STORE
+    allowed = min(60 + reading + seconds * (4 * load + 6 * out + 1), longest_hours * 3600)
     room = 64 * MIB + int(frames * 120_000 + seconds * 64_000) + facts.size // 8
     copied = 32 * MIB + facts.size + facts.size // 8
     return Limits(seconds=allowed, cpu_seconds=int(allowed * 4) + 10, file_size=min(max(room, copied), LARGEST_FILE))

@@ -6,9 +6,8 @@ import json
 import threading
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
 from evidence.jobs import JobStopped
+from evidence.vocabulary import Condition
 from transcode import child, sandbox
 from transcode.child import Command, Listener, Ranges
 from transcode.condition import Verdict, judge
@@ -19,6 +18,7 @@ from transcode.sandbox import Wall
 from transcode.settings import TranscodeSettings
 from transcode.signature import HEAD, Seems, Signature, signature
 
+PATIENCE = 6
 NEEDED_LAYERS = ("landlock-files", "seccomp")
 
 
@@ -41,8 +41,8 @@ def examine(
 ) -> Examination:
     """Look at a master without downloading it.
 
-    Raises ChildBroke where the examination itself broke (which says nothing about the master), SandboxRefused,
-    JobStopped, and whatever reading the source raises.
+    Raises ChildBroke where the child never began or was starved (which says nothing about the master),
+    SandboxRefused, JobStopped, and whatever reading the source raises.
     """
     seen = signature(source.read_at(0, min(HEAD, source.size)) if source.size else b"", source.size)
     if seen.seems in (Seems.EMPTY, Seems.POINTER, Seems.KEY):
@@ -51,11 +51,21 @@ def examine(
     insist_on_wall(settings)
     wall = Wall(cpu_seconds=int(settings.probe_seconds), address_space=settings.child_memory, file_size=0)
     command = Command(
-        inside="probe", wall=wall, seconds=settings.probe_seconds, reads=source, read_budget=settings.probe_bytes
+        inside="probe",
+        wall=wall,
+        # A slow store or a busy host is no fault of the master's: its own work is bounded by CPU time.
+        seconds=PATIENCE * settings.probe_seconds,
+        reads=source,
+        read_budget=settings.probe_bytes,
     )
     ending = child.run(command, Listener(stopping=stopping or threading.Event()))
-    facts = _facts(ending)
-    return Examination(judge(seen, ending, facts, has_key=has_key), facts, seen, ending)
+    if ending.how is How.STOPPED:
+        raise JobStopped("the examination was called off")
+    if ending.how in (How.NO_WALL, How.TIMED_OUT):
+        raise ChildBroke("examining the master", ending)
+    facts, broken = _facts(ending)
+    verdict = broken or judge(seen, ending, facts, has_key=has_key)
+    return Examination(verdict, facts, seen, ending)
 
 
 def insist_on_wall(settings: TranscodeSettings) -> None:
@@ -65,16 +75,16 @@ def insist_on_wall(settings: TranscodeSettings) -> None:
         raise SandboxRefused(missing)
 
 
-def _facts(ending: Ending) -> MediaFacts | None:
-    """Believe the child as far as its words can be checked."""
-    if ending.how is How.STOPPED:
-        raise JobStopped("the examination was called off")
-    if ending.how in (How.NO_WALL, How.EXIT_CODE):
-        raise ChildBroke("examining the master", ending)
+def _facts(ending: Ending) -> tuple[MediaFacts | None, Verdict | None]:
+    """Believe the child as far as its words can be checked; a verdict where it broke or talks nonsense."""
+    if ending.how is How.EXIT_CODE:
+        said = f"Examining it broke the examination ({' '.join(ending.messages[-1:])}). It is kept as it came."
+        return None, Verdict(Condition.UNKNOWN, said)
     if not ending.usable:
-        return None
+        return None, None
     try:
         told = json.loads(ending.output)
-        return None if "refused" in told else MediaFacts(**told, messages=ending.messages)
-    except (ValueError, TypeError, ValidationError) as error:
-        raise ChildBroke(f"understanding what the examination said ({type(error).__name__})", ending) from error
+        return (None if "refused" in told else MediaFacts(**told, messages=ending.messages)), None
+    except (ValueError, TypeError) as error:
+        said = f"What it says of itself cannot be ({type(error).__name__}). It is kept as it came."
+        return None, Verdict(Condition.HOSTILE, said)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from transcode.ending import Ending, How
 from transcode.errors import ChildBroke, RenderFailed
@@ -58,20 +58,17 @@ class SurveySaid(Saying):
 def understood(ending: Ending, kind: type[SayingT], doing: str) -> SayingT:
     """A child's answer as `kind`.
 
-    Raises RenderFailed where the child was stopped by its limits or the bytes were refused, ChildBroke where it
-    ended with an error of its own or talks nonsense.
+    Raises RenderFailed where the child ended badly, was refused the bytes or says what cannot be, and ChildBroke
+    where it never began.
     """
-    if ending.how in (How.NO_WALL, How.EXIT_CODE):
+    if ending.how is How.NO_WALL:
         raise ChildBroke(doing, ending)
     if not ending.usable:
         raise RenderFailed(doing, ending)
     try:
         told: Any = json.loads(ending.output)
-    except ValueError as error:
-        raise ChildBroke(doing, ending) from error
-    try:
         said = kind.model_validate(told)
-    except ValidationError as error:
+    except ValueError as error:
         # Times decades apart, more streams than anything has: the child has only repeated what the master says.
         raise RenderFailed(doing, _refusal(ending, "what the master says of itself cannot be")) from error
     if said.refused:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,40 +11,60 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from transcode.errors import ScratchFull
+from transcode.errors import ScratchFull, SettingsRefused
 from transcode.settings import TranscodeSettings
 
 IN_USE: Final = "in-use"
+DOOR: Final = "door"
 SPARE: Final = 256 << 20
 """Bytes that are left to the rest of the host."""
 
 
 @contextmanager
 def scratch(settings: TranscodeSettings, *, needed: int) -> Iterator[Path]:
-    """A folder of this work's own, for `needed` bytes. Raises ScratchFull."""
-    settings.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-    free = shutil.disk_usage(settings.scratch).free
-    if free < needed + SPARE:
-        raise ScratchFull(needed=needed, free=free)
-    folder = Path(tempfile.mkdtemp(dir=settings.scratch))
-    with (folder / IN_USE).open("w") as held:
+    """A folder of this work's own, for `needed` bytes. Raises ScratchFull; SettingsRefused for others' folders."""
+    with _door(settings):
+        free = shutil.disk_usage(settings.scratch).free
+        if free < needed + SPARE:
+            raise ScratchFull(needed=needed, free=free)
+        folder = Path(tempfile.mkdtemp(dir=settings.scratch))
+        held = (folder / IN_USE).open("w")
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+        held.close()
 
 
 def clear_left_over(settings: TranscodeSettings) -> int:
     """Remove the folders of work that died: nobody holds their lock. How many there were."""
     cleared = 0
-    for folder in settings.scratch.iterdir() if settings.scratch.is_dir() else ():
-        try:
-            with (folder / IN_USE).open("a") as held:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with _door(settings):
+        for folder in settings.scratch.iterdir():
+            if folder.is_dir() and not _is_in_use(folder):
                 shutil.rmtree(folder)
                 cleared += 1
-        except (BlockingIOError, FileNotFoundError, NotADirectoryError):
-            # In use, or just being made or removed by another.
-            continue
     return cleared
+
+
+def _is_in_use(folder: Path) -> bool:
+    try:
+        with (folder / IN_USE).open("r+") as held:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
+
+
+@contextmanager
+def _door(settings: TranscodeSettings) -> Iterator[None]:
+    """One at a time makes or clears folders: a folder that is just being made looks like one that was left."""
+    settings.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if settings.scratch.stat().st_uid != os.geteuid():
+        raise SettingsRefused(f"CONTINUITY_TRANSCODE_SCRATCH: {settings.scratch} belongs to someone else")
+    with (settings.scratch / DOOR).open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield

@@ -24,7 +24,7 @@ class TranscodeSettings(BaseSettings):
         default="", validation_alias="CONTINUITY_FFMPEG", description="FFmpeg to run; empty: the one of imageio-ffmpeg"
     )
     scratch: Path = Field(
-        default_factory=lambda: Path(tempfile.gettempdir()) / "continuity-scratch",
+        default_factory=lambda: Path(tempfile.gettempdir()) / f"continuity-scratch-{os.geteuid()}",
         description="Folder to work in; needs room for the largest master that must be re-encoded, twice",
     )
     slots: int = Field(

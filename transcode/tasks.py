@@ -15,7 +15,7 @@ from evidence.jobs import TaskSpec
 from evidence.jobs.periodic import Periodic
 from evidence.store.errors import ShortRead, StoreAway
 from transcode import ffmpeg, sandbox, sweep
-from transcode.errors import ScratchFull
+from transcode.errors import ChildBroke, ScratchFull
 from transcode.examination import Examiner
 from transcode.nudges import PICTURES, PICTURES_PRIORITY, PROBE, PROBE_PRIORITY, RENDER, RENDER_PRIORITY
 from transcode.pictures import Surveyor
@@ -23,7 +23,7 @@ from transcode.render import Renderer
 from transcode.scratch import clear_left_over
 from transcode.settings import TranscodeSettings
 
-AWAY = (StoreAway, ShortRead, OperationalError, StaleDataError, ScratchFull)
+AWAY = (StoreAway, ShortRead, OperationalError, StaleDataError, ScratchFull, ChildBroke)
 LONG = 10_000  # a store may be away for days; each wait is at most fifteen minutes
 
 
@@ -32,7 +32,6 @@ def tasks(house: House, settings: TranscodeSettings) -> Sequence[TaskSpec]:
     clear_left_over(settings)
     patient = partial(TaskSpec, max_attempts=LONG, retry_on=AWAY)
     return (
-        # A child that broke has nothing to do with being away: its job fails at once and can be sent round again.
         patient(name=PROBE, queue="verify", priority=PROBE_PRIORITY, run=Examiner(house, settings).run),
         patient(name=RENDER, queue="transcode", priority=RENDER_PRIORITY, run=Renderer(house, settings).run),
         patient(name=PICTURES, queue="pictures", priority=PICTURES_PRIORITY, run=Surveyor(house, settings).run),

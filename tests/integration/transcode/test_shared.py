@@ -49,6 +49,7 @@ def outcome(path: Path, settings: TranscodeSettings) -> tuple[Examination, Plan 
     return found, decide(found.facts, found.verdict.condition)
 
 
+@pytest.mark.timeout(600)
 def test_every_clean_camera_file_gets_a_plan(
     shared_media: Path, expected: dict[str, Any], settings: TranscodeSettings, table: list[str]
 ) -> None:

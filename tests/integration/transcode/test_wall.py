@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from evidence.vocabulary import Condition
 from tests.support.media import POINTERS, Footage
 from transcode import child, ffmpeg, sandbox
 from transcode.child import Command, Listener
 from transcode.ending import How
-from transcode.errors import SandboxRefused
+from transcode.errors import ChildBroke, SandboxRefused
 from transcode.probe import examine
 from transcode.ranges import FileRanges
 from transcode.sandbox import Wall
@@ -264,3 +265,25 @@ def test_the_memory_of_every_examination_is_bounded(settings: TranscodeSettings,
     for name in ("picture-bomb.mov", "plain.mp4", "gap.mov"):
         with FileRanges(footage.of(name)) as ranges:
             assert examine(ranges, settings).ending.peak_memory < 512 << 20, name
+
+
+def test_an_examination_that_is_starved_is_no_verdict(settings: TranscodeSettings, footage: Footage) -> None:
+    class Slow(FileRanges):
+        def read_at(self, offset: int, length: int) -> bytes:
+            time.sleep(0.2 if length > 4096 else 0)
+            return super().read_at(offset, length)
+
+    hurried = settings.model_copy(update={"probe_seconds": 0.02})
+    with Slow(footage.of("plain.mp4")) as ranges, pytest.raises(ChildBroke) as broke:
+        examine(ranges, hurried)
+    assert broke.value.try_again
+
+
+def test_an_examination_that_breaks_is_a_word_about_that_file_and_no_crash(
+    settings: TranscodeSettings, footage: Footage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "run", lambda *_: child.Ending(how=How.EXIT_CODE, code=1, messages=("KeyError: 7",)))
+    with FileRanges(footage.of("plain.mp4")) as ranges:
+        verdict = examine(ranges, settings).verdict
+    assert verdict.condition is Condition.UNKNOWN
+    assert "KeyError: 7" in verdict.sentence

@@ -53,7 +53,7 @@ def test_each_kind_of_trouble_has_its_word_and_its_sentence(
     assert words in verdict.sentence
 
 
-@pytest.mark.parametrize("how", [How.OUT_OF_MEMORY, How.CPU_LIMIT, How.TIMED_OUT, How.TOO_MUCH_READ, How.SIGNAL])
+@pytest.mark.parametrize("how", [How.OUT_OF_MEMORY, How.CPU_LIMIT, How.TOO_MUCH_READ, How.SIGNAL])
 def test_a_file_that_had_to_be_stopped_is_hostile(how: How) -> None:
     assert judge(MP4, Ending(how=how), None).condition is Condition.HOSTILE
 
