@@ -21,7 +21,7 @@ from sqlalchemy import insert, select, text
 from evidence import clock
 from evidence.custody.canonical import canonical, read_canonical
 from evidence.custody.events import SAYS, Event, EventType, Object, sentence
-from evidence.custody.rows import CustodyEvent, Queued, Sealed
+from evidence.custody.rows import CustodyEvent, Head, Queued, Sealed
 from evidence.database import ReadSession, WriteSession
 from evidence.errors import LogDisagrees
 from evidence.identifiers import new_id
@@ -98,15 +98,13 @@ def history(session: ReadSession, subject: UUID, *, after: int = 0, limit: int =
 
 
 def check_subject(session: ReadSession, subject: UUID) -> int:
-    """Walk one subject's back links; the number of events that agree.
+    """Hold one subject's rows, head and sealed values against its leaves; the number of events that agree.
 
     Raises LogDisagrees at the first that does not, or where there is nothing to check.
     """
     prev, n = ZERO, 0
-    rows = session.scalars(
-        select(CustodyEvent).where(CustodyEvent.subject == subject).order_by(CustodyEvent.subject_no)
-    )
-    for row in rows:
+    in_order = select(CustodyEvent).where(CustodyEvent.subject == subject).order_by(CustodyEvent.subject_no)
+    for row in session.scalars(in_order):
         n += 1
         leaf = cast("dict[str, Any]", read_canonical(row.leaf))
         if row.subject_no != n or leaf["n"] != n or leaf["prev"] != prev.hex():
@@ -114,9 +112,30 @@ def check_subject(session: ReadSession, subject: UUID) -> int:
         prev = hashlib.sha256(b"\x00" + row.leaf).digest()
         if prev != row.leaf_hash:
             raise LogDisagrees(f"event {row.ingest_no} of subject {subject} is not the one that was hashed")
+        _hold_row_against(row, leaf)
+        _hold_sealed_against(session, row, leaf)
     if n == 0:
         raise LogDisagrees(f"subject {subject} has no events: there is nothing to verify")
+    head = session.get(Head, subject)
+    if head is None or (head.n, head.leaf_hash) != (n, prev):
+        raise LogDisagrees(f"subject {subject} has {n} events, and its head says otherwise")
     return n
+
+
+def _hold_row_against(row: CustodyEvent, leaf: Mapping[str, Any]) -> None:
+    said = {"id": str(row.id), "type": row.type, "subj": str(row.subject), "at": clock.as_text(row.at)}
+    differs = [name for name, value in said.items() if leaf[name] != value]
+    if differs:
+        raise LogDisagrees(f"the row of event {row.ingest_no} says another {', '.join(differs)} than its leaf")
+
+
+def _hold_sealed_against(session: ReadSession, row: CustodyEvent, leaf: Mapping[str, Any]) -> None:
+    """A sealed value may have been erased, by law; one that stands must be the one that was committed to."""
+    for sealed in session.scalars(select(Sealed).where(Sealed.event_id == row.id)):
+        if sealed.salt is None or sealed.value_enc is None:
+            continue
+        if leaf["sealed"].get(sealed.field) != _commitment(sealed.salt, sealed.field, sealed.value_enc):
+            raise LogDisagrees(f"the sealed {sealed.field} of event {row.ingest_no} is not the one it was written with")
 
 
 def _leaf(event: Event) -> dict[str, Any]:

@@ -29,7 +29,12 @@ BEGIN
   FOR i IN 0..ahead LOOP
     start := (first + make_interval(months => i))::date;
     part := format('event_%s', to_char(start, 'YYYY_MM'));
-    IF to_regclass('custody.' || part) IS NULL THEN
+    -- What the default partition holds already stays there: it is read like any other, and cannot be moved.
+    IF to_regclass('custody.' || part) IS NULL AND NOT EXISTS (
+      SELECT 1 FROM custody.event_other
+      WHERE at >= start::timestamp AT TIME ZONE 'UTC'
+        AND at < (start + interval '1 month')::timestamp AT TIME ZONE 'UTC')
+    THEN
       EXECUTE format(
         'CREATE TABLE custody.%I PARTITION OF custody.event FOR VALUES FROM (%L) TO (%L)',
         part, start::timestamp AT TIME ZONE 'UTC', (start + interval '1 month')::timestamp AT TIME ZONE 'UTC');
