@@ -23,6 +23,7 @@ def lanes(settings: TranscodeSettings) -> list[Lane]:
     return [
         Lane(("verify",), 2),
         Lane(("transcode_urgent",), 1),
+        Lane(("remux",), 1),
         Lane(("transcode",), settings.slots),
         Lane(("pictures",), 1),
         Lane((SWEEPS,), 1),

@@ -102,4 +102,4 @@ def _want_pictures(session: WriteSession, master: Master, recording: Recording, 
 def enqueue_render(session: WriteSession, row: Rendition) -> None:
     """Nudge a worker to make this row's copy, sooner where someone is in custody."""
     urgent = session.scalars(select(Arrival.priority).where(Arrival.master_id == row.recording_id)).all()
-    row.job_id = enqueue(session, render_request(row.id, urgent=max(urgent, default=0)))
+    row.job_id = enqueue(session, render_request(row.id, method=row.method, urgent=max(urgent, default=0)))

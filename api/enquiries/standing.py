@@ -31,6 +31,7 @@ NAMES: Mapping[str, str] = {
     "pictures": "Still pictures and storyboards",
     "transcode": "Copies for playing",
     "transcode_urgent": "Urgent copies for playing",
+    "remux": "Quick copies for playing",
     "sweep": "Housekeeping",
 }
 
@@ -146,7 +147,7 @@ def _pace(session: ReadSession) -> dict[str, int]:
     made = session.scalar(
         select(func.count()).where(Rendition.made_at > since, Rendition.state == RenditionState.READY)
     )
-    return {"verify": verified, "transcode": made or 0, "pictures": made or 0, "transcode_urgent": made or 0}
+    return {"verify": verified, "transcode": made or 0, "pictures": made or 0, "transcode_urgent": made or 0, "remux": made or 0}
 
 
 def _failed(session: ReadSession) -> tuple[FailedJob, ...]:
