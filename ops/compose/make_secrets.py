@@ -3,7 +3,8 @@
     python ops/compose/make_secrets.py /secrets
 
 `docker compose run --rm secrets` runs it; each folder below is a volume of its own, mounted only where named:
-store (SeaweedFS), database (PostgreSQL), product (api, worker, migrate), keeper (the job that makes the buckets).
+store (SeaweedFS), database (PostgreSQL), product (api, worker), proof (migrate, which tries the store out and so
+also speaks as one who may delete), keeper (the job that makes the buckets).
 """
 
 from __future__ import annotations
@@ -35,8 +36,11 @@ def make(root: Path) -> bool:
     keys = {who: Credentials(f"continuity-{who}", secrets.token_urlsafe(32)) for who in Identity}
     database(root / "database", passwords)
     store(root / "store", keys, filer_password=passwords["filer"])
-    product(root / "product", keys, password=passwords["continuity"])
-    keeper(root / "keeper", keys)
+    whole = (Identity.INGEST, Identity.READER, Identity.RENDITIONS)
+    settings(root / "proof", {who: keys[who] for who in (*whole, Identity.DISPOSER)}, password=passwords["continuity"])
+    keeper(root / "keeper", keys[Identity.ADMIN])
+    settings(root / "product", {who: keys[who] for who in whole}, password=passwords["continuity"])
+    receipt_key(root / "product")
     done.touch()
     return True
 
@@ -70,37 +74,37 @@ def store(folder: Path, keys: Mapping[Identity, Credentials], *, filer_password:
         write(folder / name, text, mode=0o444)
 
 
-def product(folder: Path, keys: Mapping[Identity, Credentials], *, password: str) -> None:
-    """What the product's own processes are told: a file for each secret setting, and the key of receipts."""
-    url = f"postgresql://continuity:{password}@postgres:5432/continuity"
-    write(folder / "CONTINUITY_DATABASE_URL", url, mode=0o400)
-    for who in (Identity.INGEST, Identity.READER, Identity.RENDITIONS):
-        named = f"CONTINUITY_S3_{who.name}"
-        write(folder / f"{named}_KEY", keys[who].access_key, mode=0o400)
-        write(folder / f"{named}_SECRET", keys[who].secret_key, mode=0o400)
-    (folder / "receipt-key.pem").unlink(missing_ok=True)
-    ReceiptKey.make(folder / "receipt-key.pem")
-    for path in folder.iterdir():
-        give(path)
+def settings(folder: Path, keys: Mapping[Identity, Credentials], *, password: str) -> None:
+    """What our own processes are told: a file for each secret setting."""
+    write(folder / "CONTINUITY_DATABASE_URL", f"postgresql://continuity:{password}@postgres:5432/continuity")
+    for who, pair in keys.items():
+        write(folder / f"CONTINUITY_S3_{who.name}_KEY", pair.access_key)
+        write(folder / f"CONTINUITY_S3_{who.name}_SECRET", pair.secret_key)
 
 
-def keeper(folder: Path, keys: Mapping[Identity, Credentials]) -> None:
+def receipt_key(folder: Path) -> None:
+    """The key that signs receipts. There is one for ever: what it has signed must stay checkable."""
+    path = folder / "receipt-key.pem"
+    path.unlink(missing_ok=True)
+    ReceiptKey.make(path)
+    give(path)
+
+
+def keeper(folder: Path, admin: Credentials) -> None:
     """The store's administrator, for the one job that makes the buckets; the product runs without it."""
-    write(folder / "admin-key", keys[Identity.ADMIN].access_key, mode=0o400)
-    write(folder / "admin-secret", keys[Identity.ADMIN].secret_key, mode=0o400)
-    write(folder / "disposer-key", keys[Identity.DISPOSER].access_key, mode=0o400)
-    write(folder / "disposer-secret", keys[Identity.DISPOSER].secret_key, mode=0o400)
-    for path in folder.iterdir():
-        give(path)
+    write(folder / "admin-key", admin.access_key)
+    write(folder / "admin-secret", admin.secret_key)
 
 
-def write(path: Path, text: str, *, mode: int) -> None:
+def write(path: Path, text: str, *, mode: int = 0o400) -> None:
     """Write one file with its rights from the first moment. A half-made set from a killed run is replaced."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
+    if mode == 0o400:
+        give(path)
 
 
 def give(path: Path) -> None:

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
@@ -70,7 +71,7 @@ def default_of(field: FieldInfo) -> str:
 
 def typed(value: Any) -> str:
     """A value as it stands in the environment."""
-    if value is None or value in ("", ()):
+    if value is None or value in ("", ()) or (isinstance(value, SecretStr) and not value.get_secret_value()):
         return "none"
     if isinstance(value, list):
         return "`" + str(value).replace("'", '"') + "`"

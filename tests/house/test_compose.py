@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -69,16 +70,27 @@ def test_every_setting_is_one_that_is_read(name: str) -> None:
     assert named <= settings.every_variable()
 
 
-def test_what_must_be_set_is_set_or_made_into_a_file() -> None:
-    made = (tree.ROOT / "ops" / "compose" / "make_secrets.py").read_text("utf-8")
+def test_what_must_be_set_is_set_or_made_into_a_file(tmp_path: Path) -> None:
+    make = ["ops/compose/make_secrets.py", str(tmp_path)]
+    env = {**os.environ, "PYTHONPATH": str(tree.ROOT)}
+    subprocess.run([sys.executable, *make], cwd=tree.ROOT, env=env, check=True, capture_output=True, timeout=60)
     needed = {each.variable for kind in (EvidenceSettings, IngestSettings) for each in settings.of(kind) if each.needed}
-    files = {"CONTINUITY_DATABASE_URL"} if "CONTINUITY_DATABASE_URL" in made else set()
-    files |= {f"CONTINUITY_S3_{who}_{what}" for who in ("INGEST", "READER", "RENDITIONS") for what in ("KEY", "SECRET")}
-    for name in ("migrate", "api", "worker"):
+    for name, folder in {"migrate": "proof", "api": "product", "worker": "product"}.items():
+        files = {path.name for path in (tmp_path / folder).iterdir()}
         given = environment_of(SERVICES[name])
         assert needed - set(given) - files == set(), name
+        assert {each for each in files if each.startswith("CONTINUITY_")} <= settings.every_variable()
         assert given["CONTINUITY_SECRETS_DIR"] == "/run/secrets/continuity"
-        assert "secrets-product:/run/secrets/continuity:ro" in SERVICES[name]["volumes"]
+        assert f"secrets-{folder}:/run/secrets/continuity:ro" in SERVICES[name]["volumes"]
+
+
+def test_only_the_proof_speaks_as_one_who_may_delete_and_only_one_job_as_the_administrator() -> None:
+    def mounting(volume: str) -> set[str]:
+        return {name for name, each in SERVICES.items() if any(volume in str(one) for one in each.get("volumes", []))}
+
+    assert mounting("secrets-proof") == {"secrets", "migrate"}
+    assert mounting("secrets-keeper") == {"secrets", "buckets"}
+    assert mounting("secrets-product") == {"secrets", "buckets", "api", "worker"}
 
 
 def test_no_password_stands_in_the_file_or_has_a_default() -> None:

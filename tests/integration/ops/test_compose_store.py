@@ -174,7 +174,7 @@ def settings(secrets: Path) -> StoreSettings:
         who: key_of(secrets / "product", f"CONTINUITY_S3_{who.upper()}_KEY", f"CONTINUITY_S3_{who.upper()}_SECRET")
         for who in ("ingest", "reader", "renditions")
     }
-    disposer = key_of(secrets / "keeper", "disposer-key", "disposer-secret")
+    disposer = key_of(secrets / "proof", "CONTINUITY_S3_DISPOSER_KEY", "CONTINUITY_S3_DISPOSER_SECRET")
     return StoreSettings(endpoint=f"http://{ADDRESSES['s3']}:8333", disposer=disposer, **product)
 
 
