@@ -19,8 +19,7 @@ JOBS ?= 2
 
 CODE := api evidence ingest retention transcode hatch_build.py
 QUICK := not slow and not faults and not bench
-# Test files in different folders may share a name.
-PYTEST := $(PY) -m pytest --import-mode=importlib
+PYTEST := $(PY) -m pytest
 
 .PHONY: help
 help: ## Say what can be made
@@ -42,7 +41,7 @@ run: $(READY) ## Start everything on this machine, with demonstration footage (C
 lint: $(READY) ## Style, types and import contracts
 	ruff check .
 	ruff format --check .
-	mypy --explicit-package-bases
+	mypy
 	lint-imports
 
 .PHONY: check
