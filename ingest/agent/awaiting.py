@@ -101,7 +101,7 @@ class Awaiting:
             return 0.0
         if self._failures:
             self._failures = 0
-            self._reach.answered()
+            self._reach.answered(store_too=False)
         self._hand_on(page, found)
         return 0.0
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from ingest.agent import clock
 from ingest.agent.errors import Stopping
 
-SLICE = 256 * 1024  # bytes; small enough that a slow link is used evenly
+LARGEST_SLICE, SMALLEST_SLICE = 256 * 1024, 4 * 1024  # bytes
+SLICE_SECONDS = 0.1  # of the whole rate: no sender is silent for so long that the store hangs up
 OPEN_SLICE = 1 << 20  # bytes; without a limit, only so often as progress is worth showing
 
 
@@ -26,6 +27,11 @@ class TokenBucket:
         return max(0.0, self._free_at - at)
 
 
+def slice_for(rate: float) -> int:
+    """Bytes to send at once under this rate (bytes a second)."""
+    return max(SMALLEST_SLICE, min(LARGEST_SLICE, int(rate * SLICE_SECONDS)))
+
+
 class Throttle:
     """One bucket for all sending threads; without a rate it lets everything through whole."""
 
@@ -35,7 +41,7 @@ class Throttle:
 
     def paced(self, body: memoryview) -> Iterator[memoryview]:
         """The body in slices, each given out when its turn has come. Raises Stopping."""
-        step = OPEN_SLICE if self._bucket is None else SLICE
+        step = OPEN_SLICE if self._bucket is None else slice_for(self._bucket.rate)
         for start in range(0, len(body), step):
             piece = body[start : start + step]
             self._await_turn(len(piece))

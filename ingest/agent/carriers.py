@@ -12,7 +12,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ingest.agent import clock
-from ingest.agent.admission import whose_turn
+from ingest.agent.admission import Priority, whose_turn
 from ingest.agent.aftermath import after
 from ingest.agent.awaiting import Awaited, Awaiting, Heard
 from ingest.agent.devices import Devices
@@ -62,8 +62,10 @@ class Carriers:
 
     def admit(self, now: float, wake: threading.Event) -> None:
         """Let those begin whose turn it is; the others wait, with a reason."""
-        files = [(device, file) for device in self._devices for file in device.ready(now, self._devices.told(device))]
         away = self._reach.away
+        is_full = len(self._under_way) >= self._settings.concurrent_files
+        devices = [one for one in self._devices if not is_full or away or one.priority is Priority.LIVE_CUSTODY]
+        files = [(device, file) for device in devices for file in device.ready(now, self._devices.told(device))]
         candidates = [device.candidate(file, number) for number, (device, file) in enumerate(files)]
         under_way = [device.priority for device, _ in self._under_way.values()]
         turn = whose_turn(candidates, under_way, cap=self._settings.concurrent_files, away=away)
@@ -105,7 +107,7 @@ class Carriers:
             except AgentError as error:
                 self._settle_trouble(device, file, error, now)
                 continue
-            self._reach.answered()
+            self._reach.answered(store_too=True)
             awaited = Awaited(
                 device=device.key,
                 row=carried.row,

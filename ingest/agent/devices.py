@@ -60,7 +60,7 @@ class Devices:
         _recall(device, docked)
         self._mark_listed(device, telling.list_files(list(device.unlisted.values()), complete=device.listing_complete))
         device.settle_seen(docked.seen, self._settings, now, clock.now_ns())
-        device.next_sweep = now + self._settings.sweep_seconds
+        device.next_sweep, device.reason = now + self._settings.sweep_seconds, docked.fault
         log.info("device docked", extra={**_named(device), "files": len(device.files)})
 
     def hint(self, path: bytes) -> bool:
@@ -138,8 +138,14 @@ class Devices:
 
     def report(self, device: Device, names: Iterable[bytes]) -> None:
         """Let the server know where some files stand."""
+        telling = self.tellings[device.key]
+        telling.reason = device.reason
         for name in names:
-            self.tellings[device.key].report(device.files[name].report())
+            file = device.files[name]
+            if file.is_worth_telling:
+                telling.report(file.report())
+            else:
+                telling.keep_quiet_about(name)
 
     def known(self, key: int) -> Device | None:
         """A device that is docked, or that left while receipts for its files were still awaited."""

@@ -169,6 +169,11 @@ class _Once:
         results = [
             _result_of(device, device.files[name]) for device in self._seen.values() for name in sorted(device.files)
         ]
+        results += [
+            _not_there(device.place.root, device.reason, state=FileState.WAITING)
+            for device in self._seen.values()
+            if device.reason and not device.files
+        ]
         unseen = [place for place in self._places if key_of(place) not in self._seen]
         for place in unseen:
             reason = self._agent.reception.faults.get(key_of(place), "The agent was stopped before it was looked at.")
@@ -199,7 +204,7 @@ def _result_of(device: Device, file: Tracked) -> FileResult:
     )
 
 
-def _not_there(path: bytes, reason: str) -> FileResult:
+def _not_there(path: bytes, reason: str, *, state: FileState = FileState.GONE) -> FileResult:
     return FileResult(
         path=as_text(path),
         name=as_text(os.path.basename(path) or path),  # noqa: PTH119 - Path cannot hold raw bytes
@@ -207,6 +212,6 @@ def _not_there(path: bytes, reason: str) -> FileResult:
         size=0,
         sha256=None,
         recording_id=None,
-        state=FileState.GONE.value,
+        state=state.value,
         reason=reason,
     )

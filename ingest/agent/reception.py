@@ -41,6 +41,7 @@ class Docked:
     session: SessionRow
     seen: Examination
     receipted: Mapping[bytes, tuple[Identity, Digests, KeptReceipt]]
+    fault: str | None = None
 
     def as_device(self, key: int) -> Device:
         """The device to keep track of."""
@@ -145,10 +146,10 @@ class Reception:
     def _dock(self, place: Place, before: SessionRow | None) -> Docked:
         """In a looker's thread: list a device and write the listing down, before its first byte is copied."""
         dev, ino = presence_of(place)
-        seen = list_place(place)
+        seen, fault = _listed(place)
         if before is not None and (before.dev, before.ino, before.label) == (dev, ino, place.label):
             self._journal.list_more(before.id, seen.sightings)
-            return Docked(place, before, seen, self._journal.receipted_in(before.id))
+            return Docked(place, before, seen, self._journal.receipted_in(before.id), fault)
         if before is not None:
             self._journal.close_session(before.id, "The device was taken away while the agent did not run.")
         offset = timing.measure(self._server.time)
@@ -166,7 +167,15 @@ class Reception:
             clock_round_trip_ms=offset.round_trip_ms if offset else None,
         )
         self._journal.open_session(session, seen.sightings)
-        return Docked(place, session, seen, {})
+        return Docked(place, session, seen, {}, fault)
+
+
+def _listed(place: Place) -> tuple[Examination, str | None]:
+    """What a device holds; one that will not say is docked all the same, with the reason, and asked again."""
+    try:
+        return list_place(place), None
+    except SourceUnreadable as fault:
+        return Examination((), complete=False, whole=True), fault.reason
 
 
 def key_of(place: Place) -> Key:

@@ -44,6 +44,7 @@ class Telling:
         self._complete = False
         self._closing: str | None = None
         self.told = -1
+        self.reason: str | None = None
         self.refused: str | None = None
         self.closed = threading.Event()
         self.next_report = 0.0
@@ -61,6 +62,11 @@ class Telling:
         """Tell where a file stands."""
         with self._lock:
             self._reports[report.name] = report
+
+    def keep_quiet_about(self, name: bytes) -> None:
+        """The server knows better where this file stands: an older report must not reach it now."""
+        with self._lock:
+            self._reports.pop(name, None)
 
     def close(self, because: str) -> None:
         """Tell that the device has gone, after everything else has been told."""
@@ -160,7 +166,7 @@ class Reporter:
             return 5.0
         if self._failures:
             self._failures = 0
-            self._reach.answered()
+            self._reach.answered(store_too=False)
         return 0.2
 
     def _round(self) -> None:
@@ -191,11 +197,12 @@ class Reporter:
         self._server.put_session(telling.session.id, message)
         telling.refused = None
         telling.page_told(page, number)
-        self._reach.answered()
+        self._reach.contact()
 
     def _post(self, telling: Telling, reports: list[FileReport], closing: str | None) -> None:
         state = "closed" if closing else "present"
-        self._server.post_state(telling.session.id, state=state, reason=closing, files=reports)
+        self._server.post_state(telling.session.id, state=state, reason=closing or telling.reason, files=reports)
+        self._reach.contact()
         telling.reports_told(reports, closing, clock.monotonic())
         if closing:
             self._journal.closing_told(telling.session.id)

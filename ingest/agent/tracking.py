@@ -13,7 +13,7 @@ from ingest.agent.admission import Candidate, Priority
 from ingest.agent.digests import Digests
 from ingest.agent.docking import Examination, Place
 from ingest.agent.journal_rows import FileRow, KeptReceipt, SessionRow
-from ingest.agent.protocol import FileReport, FileState
+from ingest.agent.protocol import SMALLEST_PART, FileReport, FileState
 from ingest.agent.settings import Settings
 from ingest.agent.settle import Decision, Facts, Quiet, Verdict, age_of, decide
 from ingest.agent.sighting import Identity, Sighting
@@ -58,6 +58,13 @@ class Tracked:
     def identity(self) -> Identity:
         """What the file was when it was last seen."""
         return self.quiet.identity
+
+    @property
+    def is_worth_telling(self) -> bool:
+        """Whether the server cannot know by itself: it sees offers, completions and receipts, and small files whole."""
+        if self.state in {FileState.LISTED, FileState.CHECKING, FileState.RECEIPTED}:
+            return False
+        return self.state not in UNDER_WAY or self.identity.size > SMALLEST_PART
 
     def report(self) -> FileReport:
         """Where it stands, as the wall shows it."""

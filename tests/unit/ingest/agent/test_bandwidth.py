@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.agent.bandwidth import OPEN_SLICE, SLICE, Throttle, TokenBucket
+from ingest.agent.bandwidth import LARGEST_SLICE, OPEN_SLICE, SMALLEST_SLICE, Throttle, TokenBucket, slice_for
 from ingest.agent.errors import Stopping
 from ingest.agent.patience import pause_after
 
@@ -37,10 +37,14 @@ def test_without_a_rate_everything_goes_at_once_and_uncopied() -> None:
 def test_with_a_rate_it_goes_in_small_slices_and_stops_when_told() -> None:
     stop = threading.Event()
     stop.set()
-    slices = Throttle(float(SLICE), stop).paced(memoryview(bytearray(4 * SLICE)))
-    assert len(next(slices)) == SLICE
+    slices = Throttle(100_000.0, stop).paced(memoryview(bytearray(400_000)))
+    assert len(next(slices)) == 10_000
     with pytest.raises(Stopping):
         list(slices)
+
+
+def test_slices_are_small_on_a_slow_link_and_never_too_small() -> None:
+    assert [slice_for(rate) for rate in (1.0, 100_000.0, 1e9)] == [SMALLEST_SLICE, 10_000, LARGEST_SLICE]
 
 
 def test_pauses_double_up_to_the_cap_and_are_spread() -> None:
