@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from api import known_settings
+from api import known_settings, worker
 from evidence import vocabulary
 from tests.house import commands, settings, tables, tree
+from transcode.settings import TranscodeSettings
 
 PAGES = [path for path in tree.named("*.md") if path.relative_to(tree.ROOT).parts[0] not in {"tests"}]
 DOCS = tree.ROOT / "docs"
@@ -118,6 +119,12 @@ def test_every_run_book_and_every_decision_is_on_its_list() -> None:
         listed = set(LINK.findall((DOCS / folder / "README.md").read_text("utf-8")))
         there = {path.name for path in (DOCS / folder).glob("*.md")} - {"README.md"}
         assert there == {name for name in listed if "/" not in name}
+
+
+def test_the_architecture_names_every_queue_that_workers_take() -> None:
+    taken = {queue for lane in worker.lanes(TranscodeSettings()) for queue in lane.queues}
+    text = (DOCS / "architecture.md").read_text("utf-8")
+    assert {f"| `{queue}` |" for queue in taken} <= set(re.findall(r"^\| `\w+` \|", text, re.MULTILINE))
 
 
 def test_decisions_are_numbered_without_gap_and_say_what_was_refused() -> None:
