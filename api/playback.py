@@ -13,7 +13,7 @@ import hashlib
 import re
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from threading import Lock
 from typing import Final
@@ -35,6 +35,7 @@ from evidence.custody.events import Event, EventType, Object
 from evidence.database import ReadSession, WriteSession
 from evidence.errors import NotFound, NotPermitted
 from evidence.models import Master, Recording, Rendition
+from evidence.store.errors import ObjectMissing
 from evidence.vocabulary import RenditionKind, RenditionMethod, RenditionState
 
 ONE_RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
@@ -135,21 +136,18 @@ def master_source(master: Master, content_type: str | None, kind: RenditionKind)
     )
 
 
-def beside(source: Source, file: str, *, size: int) -> Source:
+def beside(house: House, source: Source, file: str) -> Source:
     """Another file of the same rendition: the sheets lie beside their list. Raises NotFound for any other name."""
     if not SHEET_SHAPE.fullmatch(file):
         raise NotFound("that file")
-    folder = source.key.rpartition("/")[0]
-    kind = "text/vtt" if file.endswith(".vtt") else "image/jpeg"
-    return Source(
-        recording=source.recording,
-        kind=source.kind,
-        key=f"{folder}/{file}",
-        version_id=None,
-        size=size,
-        sha256="",
-        content_type=kind,
-    )
+    key = f"{source.key.rpartition('/')[0]}/{file}"
+    if key == source.key:
+        return source
+    try:
+        size = house.renditions.head(key).size
+    except ObjectMissing as error:
+        raise NotFound("that file") from error
+    return replace(source, key=key, size=size, sha256="", content_type="image/jpeg")
 
 
 def view_key(caller: Caller, recording: UUID, view: str | None) -> str:

@@ -147,7 +147,13 @@ def _pace(session: ReadSession) -> dict[str, int]:
     made = session.scalar(
         select(func.count()).where(Rendition.made_at > since, Rendition.state == RenditionState.READY)
     )
-    return {"verify": verified, "transcode": made or 0, "pictures": made or 0, "transcode_urgent": made or 0, "remux": made or 0}
+    return {
+        "verify": verified,
+        "transcode": made or 0,
+        "pictures": made or 0,
+        "transcode_urgent": made or 0,
+        "remux": made or 0,
+    }
 
 
 def _failed(session: ReadSession) -> tuple[FailedJob, ...]:
@@ -169,7 +175,7 @@ def _arrivals(session: ReadSession) -> dict[ArrivalState, int]:
     rows = session.execute(
         select(Arrival.state, func.count()).where(Arrival.finished_at.is_(None)).group_by(Arrival.state)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def store_fault(house: House) -> str | None:

@@ -130,10 +130,9 @@ def storyboard(
     """One sheet of the storyboard, or the list of what is where. Whoever sees it has seen the recording."""
     with desk.house.reading() as session:
         source = _source(session, caller, name, RenditionKind.STORYBOARD)
+    wanted = playback.beside(desk.house, source, file)
     _record(request, desk, caller, source, view)
-    key = f"{source.key.rpartition('/')[0]}/{file}"
-    size = source.size if key == source.key else desk.house.renditions.head(key).size
-    return playback.answer(request, desk.house, playback.beside(source, file, size=size))
+    return playback.answer(request, desk.house, wanted)
 
 
 def _checked(session: ReadSession, subject: UUID) -> tuple[int, str]:

@@ -84,7 +84,8 @@ def _answer(request: Request, desk: Desk, caller: Caller, asked: Filter) -> Resp
         wanted = asked.wanted(ZoneInfo(desk.web.time_zone))
     except BadRequest as wrong:
         errors = [{"text": str(wrong), "href": f"#{wrong.pointer}"}]
-        return _page(request, caller, asked, Page[RecordingLine]((), None), errors)
+        nothing: Page[RecordingLine] = Page((), None)
+        return _page(request, caller, asked, nothing, errors)
     with desk.house.writing() as session:
         found = recordings.find(session, caller.asker, wanted)
         note_search(session, caller, text=asked.text, found=len(found.items))

@@ -6,6 +6,7 @@ from datetime import timedelta
 from http.cookies import SimpleCookie
 
 import pytest
+from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import select, update
 from starlette.testclient import TestClient
 
@@ -221,8 +222,6 @@ def test_an_expired_sign_in_takes_a_live_part_to_the_sign_in_page(world: World, 
 
 
 def test_a_password_kept_with_weaker_settings_is_hashed_anew(world: World, client: TestClient, cast: Cast) -> None:
-    from pwdlib.hashers.argon2 import Argon2Hasher
-
     weaker = Argon2Hasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
     with world.house.writing() as session:
         session.execute(update(Person).where(Person.sign_in_name == "officer").values(password_hash=weaker))

@@ -1,0 +1,78 @@
+"""Fixtures for journeys: a real browser, a house on real servers, and windows on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from evidence.store import StoreSettings
+from tests.support.browser import Visit, chromium, launched, listening, visiting
+from tests.support.cast import Cast
+from tests.support.house import World
+from tests.support.media import Footage
+from tests.support.recordings import Shelf
+
+Window = Callable[..., Visit]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium of the distribution. Without it these tests are skipped."""
+    chromium()
+    with sync_playwright() as playwright:
+        made = launched(playwright)
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def world(browser: Browser, database_url: str, store_settings: StoreSettings, tmp_path: Path) -> Iterator[World]:
+    """A house of the test's own database. Asks for the browser first: without one there is nothing to build."""
+    made = World(database_url, store_settings, tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def cast(world: World) -> Cast:
+    """Everybody, with accounts."""
+    return Cast(world)
+
+
+@pytest.fixture
+def shelf(world: World) -> Shelf:
+    """Where recordings are laid."""
+    return Shelf(world)
+
+
+@pytest.fixture
+def url(world: World, cast: Cast) -> Iterator[str]:
+    """The front desk's address."""
+    with listening(world.app()) as address:
+        yield address
+
+
+@pytest.fixture
+def window(browser: Browser, url: str) -> Iterator[Window]:
+    """Open a window, signed in as somebody or as nobody. A complaint of any window fails the test."""
+    opened: list[Visit] = []
+
+    def open_one(name: str | None = None, **how: object) -> Visit:
+        visit = visiting(browser, url, **how)
+        opened.append(visit)
+        return visit.sign_in(name) if name else visit
+
+    yield open_one
+    complaints = [each for visit in opened for each in visit.complaints]
+    for visit in opened:
+        visit.page.context.close()
+    assert complaints == []
+
+
+@pytest.fixture(scope="session")
+def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
+    """Small true recordings."""
+    return Footage(tmp_path_factory.mktemp("footage"))
