@@ -20,7 +20,7 @@ from evidence.bootstrap import House, open_house, store_settings
 from evidence.custody.events import Actor
 from evidence.jobs import waiting
 from evidence.models import Incident, Quarantine, Recording
-from evidence.settings import EvidenceSettings
+from evidence.settings import EvidenceSettings, secrets_folder
 from evidence.store.probe import probe
 from evidence.vocabulary import ActorKind, AgentKind, Role
 from ingest.enrolment import offer_enrolment
@@ -29,9 +29,16 @@ CODE_HOURS = 24
 Word = TypeVar("Word", bound=StrEnum)
 
 
+def names_a_database() -> bool:
+    """Whether settings name a database, in the environment or in a file: then no embedded one is meant."""
+    name, folder = "CONTINUITY_DATABASE_URL", secrets_folder()
+    files = [path.name.upper() for path in folder.iterdir()] if folder is not None and folder.is_dir() else []
+    return name in os.environ or name in files
+
+
 def house_at(data: Path) -> House:
     """The records room: the one that settings name, or the embedded one of this folder. Raises KnownTrouble."""
-    if "CONTINUITY_DATABASE_URL" in os.environ:
+    if names_a_database():
         return open_house(EvidenceSettings.read(), pool_size=2)
     if not (data / "postgres").exists():
         raise KnownTrouble(f"There is no system in {data}: start one with `continuity up`, or name it with --data.")
@@ -44,7 +51,7 @@ def house_at(data: Path) -> House:
 def standing(data: Path) -> dict[str, Any]:
     """What runs, what waits and why."""
     url = running_at(data)
-    if url is None and "CONTINUITY_DATABASE_URL" not in os.environ:
+    if url is None and not names_a_database():
         return {"running": False, "data": str(data)}
     with house_at(data).reading() as session:
         work = waiting(session)

@@ -28,12 +28,6 @@ from ingest.enrolment import actor_of
 from ingest.errors import ArrivalGone, MessageRefused
 from ingest.receipt import ReceiptKey, as_message, issue_receipt
 
-MIB = 1 << 20
-SMALLEST_PART = 16 * MIB
-MOST_PARTS = 9000
-LARGEST_FILE = 40 << 40
-UNFINISHED = (ArrivalState.SENDING, ArrivalState.STORED, ArrivalState.VERIFYING)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digests:

@@ -37,12 +37,6 @@ from ingest.nudges import verify_request
 from ingest.offer import answer_for
 from ingest.receipt import ReceiptKey
 
-MIB = 1 << 20
-SMALLEST_PART = 16 * MIB
-MOST_PARTS = 9000
-LARGEST_FILE = 40 << 40
-UNFINISHED = (ArrivalState.SENDING, ArrivalState.STORED, ArrivalState.VERIFYING)
-
 
 def complete(
     house: House, agent: Agent, arrival_id: UUID, digests: Digests, *, parts: Sequence[SentPart], key: ReceiptKey

@@ -35,7 +35,6 @@ MIB = 1 << 20
 SMALLEST_PART = 16 * MIB
 MOST_PARTS = 9000
 LARGEST_FILE = 40 << 40
-UNFINISHED = (ArrivalState.SENDING, ArrivalState.STORED, ArrivalState.VERIFYING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

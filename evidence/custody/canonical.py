@@ -28,9 +28,13 @@ def read_canonical(body: bytes) -> Any:
     """Read canonical bytes back; refuses duplicate members and bytes that are not in the one form."""
     try:
         value = json.loads(body.decode("utf-8"), object_pairs_hook=_members_once, parse_float=_no_floats)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise NotCanonical(f"not JSON in UTF-8: {error}") from error
-    if canonical(value) != body:
+        again = canonical(value)
+    except NotCanonical:
+        raise
+    # Python has limits of its own, on digits and on depth; bytes beyond them are no leaf of ours either.
+    except (ValueError, RecursionError) as error:
+        raise NotCanonical(f"not JSON in UTF-8: {str(error)[:200]}") from error
+    if again != body:
         raise NotCanonical("the bytes are JSON, but not in canonical form")
     return value
 

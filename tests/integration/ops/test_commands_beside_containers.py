@@ -40,7 +40,6 @@ def continuity(secrets: Path, *words: str, cwd: Path) -> subprocess.CompletedPro
     )
 
 
-@pytest.mark.xfail(reason="the command line looks for the database's name in the environment only", strict=False)
 def test_an_account_is_made_in_the_database_that_a_file_names(secrets: Path, tmp_path: Path) -> None:
     made = continuity(
         secrets,
@@ -58,7 +57,6 @@ def test_an_account_is_made_in_the_database_that_a_file_names(secrets: Path, tmp
     assert json.loads(made.stdout)["name"] == "amara"
 
 
-@pytest.mark.xfail(reason="the command line looks for the database's name in the environment only", strict=False)
 def test_status_speaks_of_the_database_that_a_file_names(secrets: Path, tmp_path: Path) -> None:
     found = continuity(secrets, "status", "--json", cwd=tmp_path)
     assert json.loads(found.stdout)["recordings"] == 0, found.stderr
