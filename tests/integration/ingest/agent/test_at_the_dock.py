@@ -110,6 +110,22 @@ def test_killed_at_any_moment_everything_arrives_once(bench: Bench) -> None:
     assert len([session for session in bench.sessions() if session.closed_at is None]) == 1
 
 
+def test_memory_does_not_grow_with_files_or_their_size(bench: Bench) -> None:
+    for number in range(8):
+        (bench.put(f"clip-{number}.mp4", b"")).write_bytes(os.urandom(MIB) * (20 + 10 * number))
+    with bench.desk.world.working():
+        process = bench.start_process()
+        try:
+            for number in range(8):
+                bench.await_state(f"clip-{number}.mp4", "receipted", within=90)
+            said = until(lambda: status.read(bench.settings.state), what="the status")
+        finally:
+            process.terminate()
+            assert process.wait(20) == 0
+    assert said["pid"] == process.pid
+    assert said["peak_memory_bytes"] < 128 * MIB
+
+
 def test_the_server_goes_away_and_comes_back(bench: Bench) -> None:
     with bench.desk.world.working(), bench.running():
         bench.put("first.mp4", b"first")
