@@ -146,7 +146,7 @@ class Agent:
         self.devices.list_news()
         self.carriers.collect(now)
         self.carriers.hear(now)
-        self.carriers.let_go(self.wake, self._lookers)
+        self.carriers.let_go(self.wake)
         self.carriers.admit(now, self.wake)
         self._tell()
         self._check_helpers()

@@ -8,12 +8,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ingest.agent import clock
 from ingest.agent.admission import Priority, whose_turn
-from ingest.agent.aftermath import after
+from ingest.agent.aftermath import Aftermath, after
 from ingest.agent.awaiting import Awaited, Awaiting, Heard
 from ingest.agent.devices import Devices
 from ingest.agent.errors import AgentError, AgentRevoked, ArrivalFailed, ArrivalGone, Away, JournalAway, ReceiptRefused
@@ -44,7 +44,7 @@ class Carriers:
     def __init__(self, settings: Settings, means: Means, devices: Devices, awaiting: Awaiting, reach: Reach) -> None:
         self._settings, self._means, self._devices = settings, means, devices
         self._awaiting, self._reach = awaiting, reach
-        # One place beyond the cap is live custody's; a release takes a place of its own.
+        # One place beyond the cap is live custody's.
         self._pool = ThreadPoolExecutor(settings.concurrent_files + 1, "carrier")
         self._under_way: dict[Future[Carried], tuple[Device, Tracked]] = {}
         self._letting_go: dict[Future[None], tuple[Device, Tracked]] = {}
@@ -82,7 +82,7 @@ class Carriers:
 
     def _carry(self, device: Device, file: Tracked) -> Carried:
         """In a carrier's thread: write the file into the journal and take it to the server."""
-        row = self._means.journal.claim(device.session.id, device.place.label, file.as_sighting())
+        file.row = row = self._means.journal.claim(device.session.id, device.place.label, file.as_sighting())
 
         def on_state(state: FileState) -> None:
             device.put(file, state)
@@ -124,20 +124,11 @@ class Carriers:
 
     def _settle_trouble(self, device: Device, file: Tracked, error: AgentError, now: float) -> None:
         """A file could not be carried: it waits, is gone or refused, with the reason."""
-        if isinstance(error, Away):
-            self._reach.failed(error)
-        if isinstance(error, AgentRevoked):
-            self._reach.refuse(error)
         outcome = after(error, failures=file.failures, away=file.away)
         file.failures += outcome.counts
         file.away += isinstance(error, Away)
         file.not_before = now + outcome.pause
-        if outcome.incident:
-            self._means.journal.open_incident(
-                outcome.incident, outcome.reason, session_id=device.session.id, name=file.name
-            )
-        if outcome.counts:
-            log.warning("a file waits", extra={"file": file.name, "reason": outcome.reason, "failures": file.failures})
+        self._note(device, file, error, outcome)
         if device.key not in self._devices.docked:
             return
         if outcome.settle_anew:
@@ -145,6 +136,20 @@ class Carriers:
         if outcome.look_at_device:
             device.next_sweep = 0.0
         device.put(file, outcome.state, outcome.reason)
+
+    def _note(self, device: Device, file: Tracked, error: AgentError, outcome: Aftermath) -> None:
+        """What went wrong becomes a record, and known to whom it concerns."""
+        if isinstance(error, Away):
+            self._reach.failed(error)
+        if isinstance(error, AgentRevoked):
+            self._reach.refuse(error)
+        journal = self._means.journal
+        if outcome.incident:
+            journal.open_incident(outcome.incident, outcome.reason, session_id=device.session.id, name=file.name)
+        if outcome.counts:
+            log.warning("a file waits", extra={"file": file.name, "reason": outcome.reason, "failures": file.failures})
+        if file.row is not None:
+            journal.set_aside(file.row.id, outcome.state, outcome.reason)
 
     # --- receipts
 
@@ -205,7 +210,7 @@ class Carriers:
 
     # --- letting go
 
-    def let_go(self, wake: threading.Event, lookers: Executor) -> None:
+    def let_go(self, wake: threading.Event) -> None:
         """Where the policy says so, let receipted sources go."""
         if self._settings.release is Release.KEEP:
             return
@@ -213,7 +218,7 @@ class Carriers:
             for file in device.files.values():
                 if file.state is FileState.RECEIPTED and not file.let_go_tried:
                     file.let_go_tried = True
-                    future = send_off(lookers, wake, self._release, device, file)
+                    future = send_off(self._pool, wake, self._release, device, file)
                     self._letting_go[future] = (device, file)
         for future in [one for one in self._letting_go if one.done()]:
             device, file = self._letting_go.pop(future)

@@ -22,6 +22,7 @@ from ingest.agent.journal_rows import (
     FILE_ROWS,
     JOURNAL_FILE,
     SCHEMA,
+    SETTLE_INCIDENTS,
     VERSION,
     FileRow,
     KeptReceipt,
@@ -269,6 +270,7 @@ class Journal:
                 db.execute("INSERT OR REPLACE INTO receipts VALUES (?,?,?,?,?,?,?)", (file_id, *values))
                 db.execute("UPDATE files SET state='receipted', reason=NULL WHERE id=?", (file_id,))
                 db.execute("DELETE FROM parts WHERE file_id=?", (file_id,))
+                db.execute(SETTLE_INCIDENTS, (moment, file_id))
 
     def receipt(self, file_id: int) -> KeptReceipt | None:
         """The kept receipt of a file, if there is one."""

@@ -46,6 +46,12 @@ CREATE TABLE incidents (
     opened_at TEXT NOT NULL, closed_at TEXT, closed_because TEXT);
 """
 
+SETTLE_INCIDENTS = """
+UPDATE incidents SET closed_at=?, closed_because='the file has its receipt since' FROM files f
+WHERE f.id=? AND incidents.closed_at IS NULL AND incidents.name=f.name
+AND incidents.session_id IN (SELECT id FROM sessions WHERE label=f.label)
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionRow:

@@ -77,6 +77,7 @@ class PartStore:
             )
             try:
                 words = answer.read(4096)
+                answer.drain_conn()
             finally:
                 answer.release_conn()
         except HTTPError as error:

@@ -23,6 +23,7 @@ from watchdog.events import (
     FileSystemEventHandler,
 )
 from watchdog.observers import Observer
+from watchdog.observers.api import ObservedWatch
 
 # Not what merely was opened or read: that would be our own reading.
 OF_INTEREST: list[type[FileSystemEvent]] = [
@@ -50,7 +51,7 @@ class Watcher:
         self._handler = _Handler(self._take)
         self._paths: set[bytes] = set()
         self._observer = Observer()
-        self._watched: set[Path] = set()
+        self._watched: dict[Path, ObservedWatch] = {}
         self.faults: dict[Path, str] = {}
 
     def start(self) -> None:
@@ -62,16 +63,18 @@ class Watcher:
         if folder in self._watched or not folder.is_dir():
             return
         try:
-            self._observer.schedule(self._handler, str(folder), recursive=True, event_filter=OF_INTEREST)
+            watch = self._observer.schedule(self._handler, str(folder), recursive=True, event_filter=OF_INTEREST)
         except OSError as error:
             self.faults[folder] = f"{folder} cannot be watched ({error.strerror}); it is listed at intervals instead."
             return
-        self._watched.add(folder)
+        self._watched[folder] = watch
         self.faults.pop(folder, None)
 
     def forget(self, folder: Path) -> None:
         """The folder went away: watch it anew when it is back."""
-        self._watched.discard(folder)
+        watch = self._watched.pop(folder, None)
+        if watch is not None:
+            self._observer.unschedule(watch)
 
     def _take(self, event: FileSystemEvent) -> None:
         with self._lock:

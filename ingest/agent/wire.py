@@ -91,6 +91,7 @@ class Wire:
             )
             try:
                 content = answer.read(LARGEST_ANSWER)
+                answer.drain_conn()
             finally:
                 answer.release_conn()
         except HTTPError as error:

@@ -117,6 +117,10 @@ def test_an_incident_is_opened_once(tmp_path: Path, journal: Journal) -> None:
     journal.open_incident("agent-fault", "Something.")
     journal.open_incident("agent-fault", "Something.")
     assert len(account_of(tmp_path).incidents) == 2
+    row = journal.claim("s-1", "cam", CLIP)
+    journal.sent(row.id, "a-1", DIGESTS)
+    journal.keep_receipts([(row.id, RECEIPT)])
+    assert [one["kind"] for one in account_of(tmp_path).incidents] == ["agent-fault"]
 
 
 def test_withdrawals_wait_until_they_are_told(journal: Journal) -> None:
