@@ -37,6 +37,7 @@ def create_app(
 
     Nothing is connected until it is asked for. Raises SettingsRefused.
     """
+    opened = house is None
     house = house or open_house(EvidenceSettings.read(), pool_size=POOL)
     desk = Desk(house=house, web=web or WebSettings.read(), ingest=ingest or IngestSettings.read())
     app = FastAPI(
@@ -45,7 +46,7 @@ def create_app(
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
-        lifespan=_life(desk),
+        lifespan=_life(desk, closes_house=opened),
     )
     app.state.desk = desk
     app.state.error_page = error_page
@@ -71,7 +72,7 @@ def _stand_guard(app: FastAPI, web: WebSettings) -> None:
     app.add_middleware(FrontDoor)
 
 
-def _life(desk: Desk) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _life(desk: Desk, *, closes_house: bool) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         feed = WallFeed(desk.house.settings.database_url.get_secret_value(), lambda key: look_of(desk, key))
@@ -81,6 +82,7 @@ def _life(desk: Desk) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
             yield
         finally:
             await feed.stop()
-            desk.house.sessions.engine.dispose()
+            if closes_house:
+                desk.house.sessions.engine.dispose()
 
     return life

@@ -35,6 +35,7 @@ COOKIE: Final = "__Host-session"
 WINDOW: Final = timedelta(minutes=15)
 # A request this soon after the last one does not move the idle limit: media asks many times a second.
 TOUCH: Final = timedelta(seconds=20)
+KEPT: Final = timedelta(days=30)
 LOOPBACK: Final = {"localhost", "127.0.0.1", "::1", "[::1]"}
 
 
@@ -139,6 +140,8 @@ def open_session(session: WriteSession, settings: WebSettings, person: Person, r
     if brought := request.cookies.get(COOKIE):
         end_session(session, digest(brought))
     number, now = secrets.token_urlsafe(32), clock.now()
+    # That somebody was signed in stands in the custody log; these rows only open doors, and then are of no use.
+    session.execute(delete(SignedIn).where(SignedIn.ends_at < now - KEPT))
     session.add(
         SignedIn(
             token_hash=digest(number),

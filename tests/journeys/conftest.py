@@ -9,11 +9,12 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from evidence.store import StoreSettings
-from tests.support.browser import Visit, chromium, launched, listening, visiting
+from tests.support.browser import Visit, chromium, launched, visiting
 from tests.support.cast import Cast
 from tests.support.house import World
 from tests.support.media import Footage
 from tests.support.recordings import Shelf
+from tests.support.serving import listening
 
 Window = Callable[..., Visit]
 

@@ -10,10 +10,11 @@ from evidence.models import ListedFile
 from evidence.notices import tell_wall
 from evidence.vocabulary import ListedState
 from tests.journeys.conftest import Window
-from tests.support.browser import listening, visiting, wait_for
+from tests.support.browser import visiting, wait_for
 from tests.support.cast import Cast
 from tests.support.house import World
 from tests.support.recordings import Shelf
+from tests.support.serving import listening
 
 pytestmark = pytest.mark.browser
 

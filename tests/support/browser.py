@@ -1,18 +1,13 @@
-"""A real browser for tests: Debian's Chromium driven by Playwright, and the front desk on a port of this machine."""
+"""A real browser for tests: Debian's Chromium, driven by Playwright."""
 
 from __future__ import annotations
 
 import shutil
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
-from fastapi import FastAPI
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright
 
 from tests.support.cast import PASSWORD
@@ -44,21 +39,6 @@ def chromium() -> str:
 def launched(playwright: Playwright) -> Browser:
     """A browser that talks to nobody by itself."""
     return playwright.chromium.launch(executable_path=chromium(), chromium_sandbox=False, args=QUIET)
-
-
-@contextmanager
-def listening(app: FastAPI) -> Iterator[str]:
-    """The front desk on a port of this machine; its address."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=1))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        until(lambda: server.started, what="the server")
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(20)
-    assert not thread.is_alive(), "an open live page kept the server from stopping"
 
 
 @dataclass

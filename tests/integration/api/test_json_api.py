@@ -51,7 +51,7 @@ def test_one_recording_says_everything(client: TestClient, supervisor: Header, s
     assert answer.headers["etag"].startswith('"')
     assert said["master"]["size"] == 14
     assert said["master"]["sha256"] == said["sha256"]
-    assert said["officer"] == "4821"
+    assert said["officer"] == "4821 Amara Osei"
     assert [each["kind"] for each in said["renditions"]] == ["playback"]
     assert said["offered"][0]["receipt"]
     assert client.get(f"/api/v1/recordings/{said['id']}", headers=supervisor).json()["reference"] == reference
@@ -71,7 +71,7 @@ def test_one_recording_says_everything(client: TestClient, supervisor: Header, s
         ("/api/v1/recordings/R0000009", 404, None),
         ("/api/v1/recordings/..%2f", 404, None),
         ("/api/v1/jobs/999", 404, None),
-        ("/api/v1/jobs/99999999999999999999999", 422, None),
+        ("/api/v1/jobs/99999999999999999999999", 404, None),
         ("/api/v1/tokens", 403, None),
     ],
 )
