@@ -58,8 +58,7 @@ def test_a_file_that_is_held_open_for_writing_waits_with_the_reason(bench: Bench
     with bench.desk.world.working(), bench.running():
         path = bench.put("clip.mp4", b"begun", old=False)
         with path.open("ab") as recorder:
-            line = bench.await_state("clip.mp4", "waiting")
-            assert "still writing" in str(line.reason)
+            until(lambda: [one for one in bench.listed("clip.mp4") if "still writing" in str(one.reason)], what="why")
             recorder.write(b" and done")
         bench.await_state("clip.mp4", "receipted")
     assert [master.size for master in bench.masters()] == [14]
