@@ -2,3 +2,8 @@
 import { initAll } from "../vendor/govuk-frontend.js";
 
 initAll();
+
+// On a narrow screen what is looked for comes before the ways of narrowing it.
+if (matchMedia("(max-width: 60em)").matches) {
+  for (const panel of document.querySelectorAll("[data-closed-on-narrow]")) panel.open = false;
+}
