@@ -18,6 +18,7 @@ from ingest.agent.protocol import STATUS_PAGE, ArrivalState, Standing
 from ingest.agent.reach import Reach
 
 HOLD = 3  # seconds the server may hold its answer; new arrivals wait no longer than this to be asked about
+BREATH = 0.005  # seconds for each arrival asked about
 ENDED = frozenset({ArrivalState.RECEIPTED, ArrivalState.FAILED, ArrivalState.WITHDRAWN})
 
 
@@ -103,7 +104,8 @@ class Awaiting:
             self._failures = 0
             self._reach.answered(store_too=False)
         self._hand_on(page, found)
-        return 0.0
+        # Of many, some end all the time: a breath between two questions lets one answer speak of several.
+        return len(page) * BREATH
 
     def _hand_on(self, page: list[str], found: dict[str, Standing]) -> None:
         with self._lock:
