@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from evidence.store import StoreSettings
-from tests.support.browser import Visit, chromium, launched, visiting
+from tests.support.browser import HOW_TO_GET_IT, Visit, chromium, launched, visiting
 from tests.support.cast import Cast
 from tests.support.house import World
 from tests.support.media import Footage
@@ -17,6 +17,15 @@ from tests.support.recordings import Shelf
 from tests.support.serving import listening
 
 Window = Callable[..., Visit]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Say once, and not once for each test, that there is no browser: skips of one place are counted in one line."""
+    report = yield
+    if report.skipped and isinstance(report.longrepr, tuple) and HOW_TO_GET_IT in report.longrepr[2]:
+        report.longrepr = ("tests/journeys", 1, report.longrepr[2])
+    return report
 
 
 @pytest.fixture(scope="session")
