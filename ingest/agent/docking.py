@@ -47,7 +47,8 @@ class Examination:
 
 def places_in(dock: Dock) -> list[Place]:
     """The devices in one dock folder now. Raises SourceUnreadable."""
-    root = os.fsencode(dock.folder.absolute())
+    # Resolved once here, where the folder is our own setting; below it no link is followed.
+    root = os.fsencode(dock.folder.resolve())
     own = os.fsencode(dock.folder.absolute().name) or b"dock"
     places = []
     has_files = False

@@ -65,10 +65,10 @@ class Docks:
                 if self.faults.get(str(dock.folder)) != fault.reason:
                     log.warning("a dock folder cannot be listed", extra={"reason": fault.reason})
                 self.faults[str(dock.folder)] = fault.reason
-                self._watcher.forget(dock.folder)
+                self._watcher.forget(dock.folder.resolve())
             else:
                 self.faults.pop(str(dock.folder), None)
-                self._watcher.watch(dock.folder)
+                self._watcher.watch(dock.folder.resolve())
         return found
 
 
@@ -121,10 +121,10 @@ class Reception:
                 before = self._before.pop(key, None)
                 self._docking[key] = send_off(self._lookers, self._wake, self._dock, place, before)
         if self._is_first:
-            self._is_first = False
             for session in self._before.values():
                 self._journal.close_session(session.id, "The device was taken away while the agent did not run.")
             self._before.clear()
+            self._is_first = False
 
     def _docked(self) -> list[Docked]:
         arrived = []

@@ -1,0 +1,139 @@
+"""What the agent knows of one device: files that appear, change, settle, vanish and come back."""
+
+from __future__ import annotations
+
+from ingest.agent.admission import Priority
+from ingest.agent.docking import Examination, Place
+from ingest.agent.journal_rows import SessionRow
+from ingest.agent.protocol import FileState
+from ingest.agent.settings import Kind, Settings
+from ingest.agent.sighting import Identity, Sighting
+from ingest.agent.tracking import NOT_YET, Device, counts
+
+SETTINGS = Settings(settle_seconds=2.0, sure_after_seconds=120.0)
+NOW_NS = 1_800_000_000 * 10**9
+
+
+def a_device() -> Device:
+    place = Place(root=b"/dock/cam", label="cam", bay="cam", kind=Kind.DOCK)
+    session = SessionRow(
+        id="s", root=b"/dock/cam", deep=True, label="cam", bay="cam", kind="dock", dev=1, ino=1, opened_at="now"
+    )
+    return Device(key=1, place=place, session=session, priority=Priority.ROUTINE)
+
+
+def seen(name: bytes = b"clip.mp4", *, size: int = 10, age: float = 0.0, refused: str | None = None) -> Sighting:
+    return Sighting(name, Identity(size, NOW_NS - int(age * 1e9), 1, 1), refused)
+
+
+def show(device: Device, *sightings: Sighting, at: float, whole: bool = True, missing: tuple[bytes, ...] = ()) -> None:
+    examination = Examination(sightings, missing, whole=whole)
+    device.take(examination, at)
+    device.settle_seen(examination, SETTINGS, at, NOW_NS)
+
+
+def list_all(device: Device) -> None:
+    for name in device.unlisted:
+        device.files[name].listed = 1
+    device.unlisted.clear()
+
+
+def test_a_new_file_is_listed_settles_and_is_ready() -> None:
+    device = a_device()
+    show(device, seen(), at=0.0)
+    assert list(device.unlisted) == [b"clip.mp4"]
+    assert device.files[b"clip.mp4"].state is FileState.SETTLING
+    show(device, seen(), at=2.5)
+    assert device.ready(2.5, told=99) == []  # not listed yet
+    assert device.files[b"clip.mp4"].listed == NOT_YET
+    list_all(device)
+    assert device.ready(2.5, told=0) == []  # the server does not know of it yet
+    assert [file.name for file in device.ready(2.5, told=1)] == [b"clip.mp4"]
+
+
+def test_a_growing_file_is_never_ready() -> None:
+    device = a_device()
+    for moment in range(10):
+        show(device, seen(size=moment), at=float(moment))
+        list_all(device)
+        assert device.ready(float(moment), told=1) == []
+    assert device.files[b"clip.mp4"].state is FileState.WAITING
+    assert "growing" in str(device.files[b"clip.mp4"].reason)
+
+
+def test_a_receipted_file_that_changes_is_another_file() -> None:
+    device = a_device()
+    show(device, seen(age=999.0), at=0.0)
+    file = device.files[b"clip.mp4"]
+    device.put(file, FileState.RECEIPTED)
+    list_all(device)
+    show(device, seen(age=999.0), at=1.0)
+    assert file.state is FileState.RECEIPTED
+    assert not device.unlisted
+    show(device, seen(size=11), at=2.0)
+    assert file.state is not FileState.RECEIPTED
+    assert (file.settled, file.listed, list(device.unlisted)) == (False, NOT_YET, [b"clip.mp4"])
+
+
+def test_a_file_that_is_being_sent_is_left_to_whoever_sends_it() -> None:
+    device = a_device()
+    show(device, seen(age=999.0), at=0.0)
+    file = device.files[b"clip.mp4"]
+    device.put(file, FileState.SENDING)
+    show(device, seen(size=11), at=1.0)
+    show(device, at=2.0)
+    assert (file.state, file.identity.size) == (FileState.SENDING, 10)
+
+
+def test_a_file_that_vanishes_is_gone_and_may_come_back() -> None:
+    device = a_device()
+    show(device, seen(), at=0.0)
+    show(device, at=1.0)
+    assert device.files[b"clip.mp4"].state is FileState.GONE
+    show(device, seen(), at=9.0)
+    assert device.files[b"clip.mp4"].state is FileState.WAITING
+
+
+def test_a_look_at_some_files_says_nothing_of_others() -> None:
+    device = a_device()
+    show(device, seen(b"a"), seen(b"b"), at=0.0)
+    show(device, seen(b"a"), at=1.0, whole=False)
+    assert device.files[b"b"].state is not FileState.GONE
+    show(device, at=2.0, whole=False, missing=(b"b",))
+    assert device.files[b"b"].state is FileState.GONE
+
+
+def test_what_is_no_file_is_refused_until_it_is_one() -> None:
+    device = a_device()
+    show(device, seen(refused="It is a link."), at=0.0)
+    assert device.files[b"clip.mp4"].state is FileState.REFUSED
+    show(device, seen(size=11, age=999.0), at=1.0)
+    show(device, seen(size=11, age=999.0), at=4.0)
+    assert device.files[b"clip.mp4"].state is FileState.WAITING
+
+
+def test_a_marker_settles_its_own_folder_only() -> None:
+    device = a_device()
+    show(device, seen(b"done/complete", age=999.0), at=0.0)
+    show(device, seen(b"done/complete", age=999.0), seen(b"done/clip"), seen(b"open/clip"), at=1.0)
+    assert device.files[b"done/clip"].settled
+    assert not device.files[b"open/clip"].settled
+
+
+def test_an_unplugged_device_takes_along_what_was_not_taken() -> None:
+    device = a_device()
+    show(device, seen(b"a"), seen(b"b"), seen(b"c"), at=0.0)
+    device.put(device.files[b"a"], FileState.RECEIPTED)
+    device.put(device.files[b"b"], FileState.CHECKING)
+    assert [file.name for file in device.leave("It was unplugged.")] == [b"c"]
+    assert device.files[b"c"].reason == "It was unplugged."
+    assert device.awaits_receipts
+    assert counts(device.files.values()) == {"receipted": 1, "checking": 1, "gone": 1}
+
+
+def test_hints_are_followed_only_where_looking_teaches_something() -> None:
+    device = a_device()
+    show(device, seen(b"settling"), seen(b"settled", age=999.0), at=0.0)
+    for name in (b"settling", b"settled", b"new"):
+        device.hint(name)
+    assert device.look_for == {b"settled", b"new"}
