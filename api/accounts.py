@@ -46,7 +46,7 @@ class NewPerson:
                 "Use 2 to 64 small letters, digits, full stops, hyphens, underscores or an @ in the sign-in name.",
                 pointer="sign_in_name",
             )
-        if not 2 <= len(shown) <= 100:
+        if not 2 <= len(shown) <= 100 or not shown.isprintable():
             raise BadRequest("Enter the person's name, 2 to 100 characters.", pointer="display_name")
         if collar is not None and not COLLAR_SHAPE.fullmatch(collar):
             raise BadRequest("Use letters and digits only in the collar number, 12 at most.", pointer="collar_number")

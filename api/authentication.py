@@ -30,6 +30,7 @@ from evidence.errors import NotPermitted
 from evidence.identifiers import new_id
 from evidence.models import ApiToken, Person, SignedIn, SignInAttempt
 from evidence.vocabulary import ActorKind, Role
+from ingest.display import shown_text
 
 COOKIE: Final = "__Host-session"
 WINDOW: Final = timedelta(minutes=15)
@@ -93,7 +94,8 @@ def check_password(
     session: WriteSession, settings: WebSettings, *, name: str, password: str, address: str
 ) -> Person | None:
     """The person, or None after the failure has been counted. Raises SignInRefused when there were too many."""
-    name = name.strip().lower()
+    # Whatever was typed is counted and recorded, so it must be something that can be kept.
+    name = shown_text(name.strip().lower())[:200]
     if wait := _minutes_to_wait(session, settings, name=name, address=address):
         raise SignInRefused(f"Too many attempts. Wait {wait} minutes and try again.")
     person = session.scalars(select(Person).where(func.lower(Person.sign_in_name) == name)).one_or_none()

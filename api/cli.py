@@ -17,7 +17,11 @@ from rich.console import Console
 from rich.table import Table
 
 from api.trouble import KnownTrouble
+from evidence.custody.canonical import NotCanonical
+from evidence.embedded.errors import EmbeddedError
 from evidence.errors import EvidenceError
+from evidence.store.errors import StoreError
+from ingest.errors import IngestError
 
 app = typer.Typer(
     name="continuity",
@@ -41,12 +45,13 @@ DataDir = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line")]
 HERE = Path("data")
+KNOWN = (EvidenceError, KnownTrouble, EmbeddedError, StoreError, IngestError, NotCanonical)
 
 
 @app.command()
 def up(
     data: DataDir = HERE,
-    port: Annotated[int, typer.Option(help="Port of the pages; another is taken where it is in use")] = 8080,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the pages; 8080 where it is free")] = None,
     host: Annotated[str, typer.Option(help="Address that the pages listen on")] = "127.0.0.1",
     workers: Annotated[int, typer.Option(min=1, max=64, help="Worker processes")] = 1,
     dock: Annotated[list[Path] | None, typer.Option(help="Folder to watch as a dock; may be given again")] = None,
@@ -60,6 +65,9 @@ def up(
 
     stop = threading.Event()
     stop_on_signals(stop)
+    for folder in dock or ():
+        if not folder.is_dir():
+            err.print(f"There is no folder {folder} yet: it is watched, and taken in when it appears", style="yellow")
     wanted = Wanted(data=data, host=host, port=port, workers=workers, docks=dock or (), demo=demo)
     with Up(wanted, say=lambda words: err.print(words, style="dim")) as system:
         _announce(system.url, system.docks(), system.sign_ins(), as_json=as_json)
@@ -86,7 +94,9 @@ def ingest(
     for result in results:
         if as_json:
             sys.stdout.write(json.dumps(result, ensure_ascii=True) + "\n")
-    if not as_json:
+    if not results:
+        err.print("There is no file in what was named.")
+    elif not as_json:
         _print_results(results)
     raise typer.Exit(0 if results and all(result["receipt"] for result in results) else 3)
 
@@ -196,8 +206,10 @@ def main() -> None:
     try:
         refuse_unknown()
         app()
-    except (EvidenceError, KnownTrouble) as trouble:
+    except KNOWN as trouble:
         _fail(str(trouble), code=1)
+    except OSError as trouble:
+        _fail(f"{trouble.filename or 'This machine'}: {trouble.strerror or trouble}", code=1)
 
 
 def _fail(words: str, *, code: int) -> None:

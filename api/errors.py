@@ -22,13 +22,14 @@ from urllib.parse import quote
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from evidence.custody.canonical import NotCanonical
 from evidence.errors import AlreadySettled, DatabaseAway, NotFound, NotPermitted
 
 log = structlog.get_logger()
@@ -101,6 +102,7 @@ class Problem:
         return members
 
 
+UNKEPT = "A text holds a control character or a number is too large. Take it out and try again."
 AWAY = "The database cannot be reached just now. Nothing is lost; try again in a minute."
 
 # Type of error -> status, kind, title. The sentence is the error's own, except where one stands here.
@@ -110,6 +112,8 @@ ANSWERS: dict[type[Exception], tuple[int, str, str, str | None]] = {
     CrossSite: (403, "cross-site", "Request refused", None),
     BadRequest: (400, "bad-request", "That cannot be done", None),
     RangeRefused: (416, "range-refused", "No such bytes", None),
+    NotCanonical: (422, "invalid", "Some of what was sent cannot be kept", UNKEPT),
+    DataError: (422, "invalid", "Some of what was sent cannot be kept", UNKEPT),
     NotFound: (404, "not-found", "Not found", None),
     NotPermitted: (403, "not-permitted", "Not permitted", None),
     AlreadySettled: (409, "already-settled", "Someone was quicker", None),

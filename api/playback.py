@@ -38,7 +38,7 @@ from evidence.models import Master, Recording, Rendition
 from evidence.store.errors import ObjectMissing
 from evidence.vocabulary import RenditionKind, RenditionMethod, RenditionState
 
-ONE_RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
+ONE_RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 VIEW_SHAPE: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
 SHEET_SHAPE: Final = re.compile(r"storyboard(-\d{3,5}\.jpg|\.vtt)")
 # What a browser is ever told that bytes from outside are. Anything else is offered as plain bytes.

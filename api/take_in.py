@@ -5,6 +5,7 @@ Where nothing runs on the data folder the whole system is started for as long as
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +32,7 @@ from api.up import Up, Wanted, enrol, running_at, stop_on_signals
 from evidence.bootstrap import House
 from evidence.models import Quarantine, Recording, Sidecar
 from evidence.vocabulary import AgentKind, Condition, Playability
-from ingest.agent.errors import AgentError
+from ingest.agent.errors import AgentError, StateInUse
 from ingest.agent.once import Event, FileResult, ingest_once
 from ingest.agent.settings import Settings
 
@@ -46,10 +47,7 @@ def take_in(paths: Sequence[Path], data: Path, *, show: bool, say: Say) -> list[
     with _system(data, say=say) as (embedded, url):
         state = embedded.data / "workstation"
         enrol(embedded, url, state, kind=AgentKind.WORKSTATION, name="Handed in on the command line")
-        try:
-            results = _send(paths, Settings(server=url, state=state), stop, show=show)
-        except AgentError as error:
-            raise KnownTrouble(error.reason) from error
+        results = _send_in_turn(paths, Settings(server=url, state=state), stop, show=show, say=say)
         house = embedded.house()
         _await_examination(house, results, stop)
         return [_told(house, result) for result in results]
@@ -71,6 +69,26 @@ def _system(data: Path, *, say: Say) -> Iterator[tuple[Embedded, str]]:
         finally:
             watching.set()
             keeper.join()
+
+
+def _send_in_turn(
+    paths: Sequence[Path], settings: Settings, stop: threading.Event, *, show: bool, say: Say
+) -> list[FileResult]:
+    """Send, once nobody else hands files in from this data folder. Each file's reason is in its result."""
+    logging.getLogger("ingest.agent").addHandler(logging.NullHandler())
+    logging.getLogger("ingest.agent").propagate = False
+    told = False
+    while True:
+        try:
+            return _send(paths, settings, stop, show=show)
+        except StateInUse as busy:
+            if not told:
+                say("Files are being handed in by another command; this one waits for its turn")
+                told = True
+            if stop.wait(1.0):
+                raise KnownTrouble("Stopped before any file was sent.") from busy
+        except AgentError as error:
+            raise KnownTrouble(error.reason) from error
 
 
 def _send(paths: Sequence[Path], settings: Settings, stop: threading.Event, *, show: bool) -> list[FileResult]:

@@ -28,6 +28,7 @@ from ingest.agent.settings import Kind as AgentSideKind
 from ingest.enrolment import offer_enrolment
 
 Say = Callable[[str], None]
+USUAL_PORT = 8080
 READY_WITHIN = 120.0  # seconds for the pages to answer
 UP = Actor.system("continuity up")
 
@@ -38,7 +39,7 @@ class Wanted:
 
     data: Path
     host: str = "127.0.0.1"
-    port: int = 8080
+    port: int | None = None
     workers: int = 1
     docks: Sequence[Path] = ()
     demo: bool = True
@@ -54,6 +55,7 @@ class Up:
     embedded: Embedded = field(init=False)
     children: list[Child] = field(default_factory=list)
     url: str = ""
+    announced: bool = False
 
     def __post_init__(self) -> None:
         self.embedded = Embedded.of(self.wanted.data)
@@ -71,22 +73,27 @@ class Up:
 
     def start(self) -> None:
         """Start everything and wait until the pages answer."""
+        if (there := running_at(self.wanted.data)) is not None:
+            raise KnownTrouble(f"Continuity already runs on {self.wanted.data}, at {there}.")
         self.say("Starting PostgreSQL and the S3 server")
         self.embedded.start()
         environment = {**_inherited(), **self.embedded.environment()}
-        port = _free_port(self.wanted.host, self.wanted.port)
+        port = _port(self.wanted.host, self.wanted.port, self.say)
         self.url = f"http://{_shown_host(self.wanted.host)}:{port}"
         self._run("api", ["api", "--host", self.wanted.host, "--port", str(port)], environment, patience=10)
         for number in range(1, self.wanted.workers + 1):
             self._run(f"worker-{number}", ["worker"], environment, patience=20)
         _wait_for(f"{self.url}/health/ready", self.children[0])
         write_private(self._record(), {"pid": os.getpid(), "url": self.url})
+        self.announced = True
         if self.wanted.agent:
             self._start_agent()
 
     def stop(self) -> None:
         """Stop everything that was started: our processes first, the servers last."""
-        self._record().unlink(missing_ok=True)
+        if self.announced:
+            self._record().unlink(missing_ok=True)
+            self.announced = False
         stop_all(list(reversed(self.children)))
         self.children.clear()
         self.embedded.stop()
@@ -166,16 +173,29 @@ def _inherited() -> dict[str, str]:
     return {**passed, **ours, "PYTHONUNBUFFERED": "1"}
 
 
-def _free_port(host: str, wanted: int) -> int:
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise OSError(f"no port is free on {host}")
+def _port(host: str, asked: int | None, say: Say) -> int:
+    """The port to listen on: the one that was asked for, or the usual one, or where that is taken any other."""
+    if asked:
+        if not _is_free(host, asked):
+            raise KnownTrouble(f"Port {asked} on {host} is in use: stop what uses it, or name another with --port.")
+        return asked
+    if asked is None and _is_free(host, USUAL_PORT):
+        return USUAL_PORT
+    if asked is None:
+        say(f"Port {USUAL_PORT} is in use; another is taken")
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def _is_free(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
 
 
 def _shown_host(host: str) -> str:

@@ -12,6 +12,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 
 from evidence import clock
 from evidence.bootstrap import House
@@ -58,6 +59,15 @@ def part_size_for(size: int) -> int:
 def take_offer(house: House, agent: Agent, offered: Offered, *, key: ReceiptKey) -> Answer:
     """Take an offer, or find the one that was made before. Raises MessageRefused for what cannot be."""
     _refuse_nonsense(offered)
+    try:
+        arrival = _find_or_claim(house, agent, offered, key=key)
+    except IntegrityError:
+        # The same file was offered twice at once, and the other offer was first: now it is found.
+        arrival = _find_or_claim(house, agent, offered, key=key)
+    return answer_for(house, arrival)
+
+
+def _find_or_claim(house: House, agent: Agent, offered: Offered, *, key: ReceiptKey) -> Arrival:
     with house.writing() as session:
         docking = session_of(session, agent, offered.session_id)
         arrival = _known_arrival(session, agent, docking, offered) or _held_already(
@@ -66,7 +76,7 @@ def take_offer(house: House, agent: Agent, offered: Offered, *, key: ReceiptKey)
         if arrival is None:
             arrival = _claim(session, house, agent, docking, offered)
         _link(session, docking, arrival)
-    return answer_for(house, arrival)
+    return arrival
 
 
 def part_urls(

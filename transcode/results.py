@@ -111,10 +111,10 @@ def write_failed(session: WriteSession, recording: Recording, row: Rendition, be
     _record(session, EventType.RENDITION_FAILED, recording.id, {"kind": row.kind.value, "because": because})
     if row.kind is not RenditionKind.PLAYBACK or recording.playability is Playability.PLAYABLE:
         return
-    if recording.condition is Condition.SOUND:
-        recording.playability, recording.playability_reason = Playability.FAILED, because
-    else:
-        write_unplayable(session, recording, because)
+    sound = recording.condition is Condition.SOUND
+    write_unplayable(session, recording, because)
+    if sound:
+        recording.playability = Playability.FAILED
 
 
 def write_unplayable(session: WriteSession, recording: Recording, because: str) -> None:
@@ -123,8 +123,16 @@ def write_unplayable(session: WriteSession, recording: Recording, because: str) 
     still_open = select(Quarantine.id).where(Quarantine.recording_id == recording.id, Quarantine.closed_at.is_(None))
     if session.scalars(still_open).one_or_none() is not None:
         return
-    reason = recording.condition_reason or because
-    session.add(Quarantine(id=new_id(), recording_id=recording.id, code=recording.condition.value, reason=reason))
+    sound = recording.condition is Condition.SOUND
+    reason = because if sound else recording.condition_reason or because
+    session.add(
+        Quarantine(
+            id=new_id(),
+            recording_id=recording.id,
+            code="not-playable" if sound else recording.condition.value,
+            reason=reason,
+        )
+    )
     _record(session, EventType.RECORDING_QUARANTINED, recording.id, {"because": reason})
 
 

@@ -55,7 +55,7 @@ def history(request: Request, desk: AtDesk, caller: ReadingHistory, name: str, a
         found = recordings.one(session, caller.asker, name)
         note_history(session, caller, found.id)
     with desk.house.reading() as session:
-        lines = ledger.history(session, found.id, after=max(0, after), limit=HISTORY_PAGE + 1)
+        lines = ledger.history(session, found.id, after=min(max(0, after), 2**53), limit=HISTORY_PAGE + 1)
         agreeing, disagrees = _checked(session, found.id)
     values = {
         "line": found,

@@ -27,6 +27,7 @@ from api.records_of_reading import note_search
 from evidence.access import Action
 from evidence.vocabulary import Condition, Playability, RecordingKind
 
+LAST_DAY = date(9990, 1, 1)
 router = APIRouter(include_in_schema=False)
 
 Seeing = Annotated[Caller, Depends(may(Action.SEE_RECORDING))]
@@ -56,7 +57,7 @@ class Filter(BaseModel):
             playability=_word(Playability, self.playability, "playability"),
             in_quarantine=bool(self.quarantined),
             captured_from=_day(self.recorded_from, zone, "recorded_from"),
-            captured_until=until + timedelta(days=1) if until else None,
+            captured_until=_end_of(until) if until else None,
             after=self.after or None,
             limit=PER_PAGE,
         )
@@ -113,6 +114,11 @@ def _word(closed: type[Word], text: str, name: str) -> Word | None:
         return closed(text)  # type: ignore[call-arg] # a closed list takes one of its words
     except ValueError as error:
         raise BadRequest("Choose one of the words in the list.", pointer=name) from error
+
+
+def _end_of(day: datetime) -> datetime:
+    """The first moment after a day; the last day that there is has none."""
+    return day + timedelta(days=1) if day.date() < LAST_DAY else day
 
 
 def _day(text: str, zone: ZoneInfo, name: str) -> datetime | None:

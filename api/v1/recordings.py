@@ -51,7 +51,7 @@ class EventsAsked(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    after: int = Field(default=0, ge=0, description="The number of the last event that was seen")
+    after: int = Field(default=0, ge=0, le=2**53, description="The number of the last event that was seen")
     limit: int = Field(default=100, ge=1, le=200)
 
 
