@@ -6,6 +6,7 @@ import hashlib
 import json
 import mmap
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,17 @@ def test_how_it_is_fed_does_not_matter(pieces: list[int]) -> None:
         piecewise.digests()
     whole.update(body[:start])
     assert piecewise.digests() == whole.digests()
+
+
+def test_two_threads_find_the_same() -> None:
+    body = os.urandom(3 * CHUNK + 7)
+    alone = Digester()
+    alone.update(body)
+    with ThreadPoolExecutor(1) as aside:
+        helped = Digester(aside)
+        for start in range(0, len(body), CHUNK // 2):
+            helped.update(memoryview(body)[start : start + CHUNK // 2])
+    assert helped.digests() == alone.digests()
 
 
 def test_what_was_fed_may_be_overwritten_and_given_back() -> None:
