@@ -17,6 +17,7 @@ from typing import Any
 from evidence import migrations
 from evidence.bootstrap import House, open_house
 from evidence.embedded import EmbeddedPostgres, EmbeddedS3
+from evidence.embedded.errors import EmbeddedError
 from evidence.settings import EvidenceSettings
 from evidence.store import StoreSettings
 from evidence.store.probe import probe
@@ -61,9 +62,14 @@ class Embedded:
         """Start again what has ended. Says what happened."""
         happened = []
         for name, server in (("PostgreSQL", self.postgres), ("the S3 server", self.s3)):
-            if not server.is_running():
-                happened.append(f"{name} had ended and is started again")
+            if server.is_running():
+                continue
+            try:
                 server.start()
+                happened.append(f"{name} had ended and was started again")
+            except EmbeddedError as trouble:
+                # Killed again while it started, say. The next round tries again; nobody else is taken down.
+                happened.append(f"{name} had ended, did not start, and is tried again: {trouble}")
         return happened
 
     def store_settings(self) -> StoreSettings:
