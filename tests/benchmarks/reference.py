@@ -78,7 +78,12 @@ def openssl_sha256(files: Sequence[Path]) -> Spent:
     return run(["openssl", "dgst", "-sha256", *map(os.fspath, files)])
 
 
-def spent_by(pid: int) -> float:
-    """Processor seconds that a living process has used so far."""
-    times = psutil.Process(pid).cpu_times()
-    return float(times.user + times.system)
+def spent_by(*pids: int | None) -> float:
+    """Processor seconds that living processes and the children that they have seen end have used so far."""
+    spent = 0.0
+    for pid in pids:
+        assert pid is not None
+        family = psutil.Process(pid)
+        spent += sum(family.cpu_times()[:4])
+        spent += sum(sum(child.cpu_times()[:2]) for child in family.children(recursive=True))
+    return spent

@@ -50,6 +50,8 @@ class Rounds:
     ours: list[Spent] = field(default_factory=list)
     hashed: list[Spent] = field(default_factory=list)
     sent: list[Spent] = field(default_factory=list)
+    served_ours: list[float] = field(default_factory=list)
+    served_theirs: list[float] = field(default_factory=list)
     verified: list[float] = field(default_factory=list)
     read: list[Spent] = field(default_factory=list)
 
@@ -64,7 +66,7 @@ def test_settled_to_stored(room: Callable[[float], Path], sheet: Sheet) -> None:
         for number in range(times):
             renew(files)
             ours = partial(_ours, system, folder, f"camera-{number}", seen)
-            theirs = partial(_theirs, store, files, seen)
+            theirs = partial(_theirs, system, store, files, seen)
             for turn in (ours, theirs) if number % 2 == 0 else (theirs, ours):
                 turn()
             _read_back(system, store, f"camera-{number}", seen)
@@ -74,18 +76,25 @@ def test_settled_to_stored(room: Callable[[float], Path], sheet: Sheet) -> None:
 def _ours(system: System, folder: Path, device: str, seen: Rounds) -> None:
     system.pause(Part.WORKER)
     agent = system.pid(Part.AGENT)
-    assert agent is not None
-    before = spent_by(agent)
+    before, served = spent_by(agent), _servers(system)
     dock(system, folder, device)
     stored = await_stored(system, device, FILES)
     seen.ours.append(Spent(seconds(stored, began_at(system, device)), spent_by(agent) - before))
+    seen.served_ours.append(_servers(system) - served)
     undock(system, device, folder)
 
 
-def _theirs(store: Store, files: list[Path], seen: Rounds) -> None:
+def _theirs(system: System, store: Store, files: list[Path], seen: Rounds) -> None:
     seen.hashed.append(openssl_sha256(files))
+    served = _servers(system)
     seen.sent.append(store.put(f"{files[0].parent}/*.bin", "bench"))
+    seen.served_theirs.append(_servers(system) - served)
     store.clear("bench")
+
+
+def _servers(system: System) -> float:
+    """Processor seconds of all that serves the agent."""
+    return spent_by(*(system.pid(part) for part in (Part.S3, Part.API, Part.POSTGRES)))
 
 
 def _read_back(system: System, store: Store, device: str, seen: Rounds) -> None:
@@ -113,6 +122,12 @@ def _tell(seen: Rounds, sheet: Sheet) -> None:
         "client processor time, agent against openssl and s5cmd",
         ours=middle([each.cpu for each in seen.ours]) / GIB,
         reference=middle([each.cpu for each in reference]) / GIB,
+        unit="CPU-s/GiB",
+    )
+    sheet.add(
+        "processor time of store, desk and database meanwhile",
+        ours=middle(seen.served_ours) / GIB,
+        reference=middle(seen.served_theirs) / GIB,
         unit="CPU-s/GiB",
     )
     sheet.add(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest.agent.status import STATUS_FILE
 from tests.benchmarks.scene import await_receipted, dock, make_files
 from tests.benchmarks.sheet import Sheet
 from tests.faults.cargo import MIB
@@ -39,6 +41,8 @@ def _tell(sheet: Sheet, case: str, system: System, sizes: list[int]) -> None:
     """A new agent for each case: what an earlier file needed must not count."""
     system.kill(Part.AGENT)
     system.back(Part.AGENT)
+    status = system.journals[0].with_name(STATUS_FILE)
+    system.until(lambda: json.loads(status.read_bytes())["pid"] == system.pid(Part.AGENT), within=60, what="an agent")
     device = case.replace(" ", "-")
     if sizes:
         made = make_files(system.docks[0].with_name("camera"), sizes)

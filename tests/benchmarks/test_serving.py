@@ -40,10 +40,10 @@ def test_media_through_our_own_address(room: Callable[[float], Path], sheet: She
         key = {"Bucket": master.bucket, "Key": master.key, "VersionId": master.version_id}
         theirs = s3_as_admin(system).generate_presigned_url("get_object", Params=key, ExpiresIn=3600)
         bearer = {"Authorization": f"Bearer {token}"}
-        half = size // 2
-        span = {"Range": f"bytes={half}-{half + MIDDLE - 1}"}
+        half, part = size // 2, min(MIDDLE, size // 2)
+        span = {"Range": f"bytes={half}-{half + part - 1}"}
         _compare(sheet, "the whole", size, (ours, bearer), (theirs, {}))
-        _compare(sheet, "a range of 64 MiB out of the middle", MIDDLE, (ours, bearer | span), (theirs, span))
+        _compare(sheet, "a range out of the middle", part, (ours, bearer | span), (theirs, span))
         cat = [Store(system.data).read(master.bucket, master.key).wall for _ in range(rounds(3))]
         whole = [_read(ours, bearer, size).wall for _ in range(rounds(3))]
         speeds = size / middle(whole) / 1e6, size / middle(cat) / 1e6

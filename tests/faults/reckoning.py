@@ -21,6 +21,7 @@ import boto3
 from botocore.config import Config
 from cryptography.exceptions import InvalidSignature
 from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
 
 from evidence import clock
 from evidence.bootstrap import House
@@ -38,6 +39,10 @@ from tests.faults.system import System
 
 Key = tuple[str, bytes, int, int]
 UNFINISHED = (ArrivalState.SENDING, ArrivalState.STORED, ArrivalState.VERIFYING)
+UNENDED = text(
+    "SELECT id, task_name, status FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
+    " AND (task_name IN ('transcode.probe', 'transcode.render', 'transcode.pictures', 'ingest.verify'))"
+)
 UNDECIDED = (Playability.WAITING, Playability.PREPARING)
 
 
@@ -132,19 +137,31 @@ def await_half_sent(system: System, article: Article) -> None:
     system.until(lambda: octets_sent(system, article) >= half, within=300, what=f"half of {article.name!r}")
 
 
+def is_playable(system: System, article: Article) -> bool:
+    """Whether the recording of a file can be watched now; not while the database cannot say so."""
+    playable = select(Recording.id).join(Master).where(Master.sha256 == article.sha256)
+    with opened(system) as house:
+        try:
+            with house.reading() as session:
+                return session.scalar(playable.where(Recording.playability == Playability.PLAYABLE)) is not None
+        except OperationalError:
+            return False
+
+
 def await_quiet(system: System, *, within: float) -> None:
-    """Wait until every recording has been examined and either plays or has its reason, and no arrival is under way."""
-    unsettled = [select(Recording.id).where(Recording.playability.in_(UNDECIDED))]
-    unsettled += [select(Recording.id).where(Recording.condition == Condition.UNEXAMINED)]
-    unsettled += [select(Arrival.id).where(Arrival.state.in_(UNFINISHED))]
+    """Wait until every recording has been examined, plays or has its reason, and nothing is asked of a worker."""
+    undecided = select(Recording.id).where(Recording.playability.in_(UNDECIDED))
+    unexamined = select(Recording.id).where(Recording.condition == Condition.UNEXAMINED)
+    under_way = select(Arrival.id).where(Arrival.state.in_(UNFINISHED))
 
     with opened(system) as house:
 
         def is_quiet() -> bool:
             with house.reading() as session:
-                return not any(session.scalars(each.limit(1)).first() for each in unsettled)
+                waiting = (session.execute(each.limit(1)).first() for each in (undecided, unexamined, under_way))
+                return not any(waiting) and session.execute(UNENDED).first() is None
 
-        system.until(is_quiet, within=within, what="every recording examined, every arrival ended")
+        system.until(is_quiet, within=within, what="every recording examined, every arrival and every job ended")
 
 
 def reckon(system: System, cargo: Sequence[Article], *, since: datetime, once: bool = True) -> Reckoning:
@@ -281,11 +298,7 @@ def _check_ends(session: ReadSession, found: Reckoning) -> None:
     for recording in session.scalars(select(Recording)):
         if recording.condition is Condition.UNEXAMINED or recording.playability in UNDECIDED:
             found.stuck.append(f"recording {recording.id} is {recording.condition}, {recording.playability}")
-    unended = text(
-        "SELECT id, task_name, status FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
-        " AND (task_name LIKE 'transcode.%' OR task_name = 'ingest.verify')"
-    )
-    for job, task, status in session.execute(unended):
+    for job, task, status in session.execute(UNENDED):
         found.stuck.append(f"job {job} ({task}) is {status}")
 
 
