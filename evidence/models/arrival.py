@@ -45,7 +45,8 @@ class Arrival(Base):
     released_how: Mapped[str | None]
 
     __table_args__ = (
-        # One open claim on one file of one device: a second offer finds the first.
+        # One file of one device is sent once at a time: a second offer finds the first. One that has been sent is no
+        # hindrance: a camera may write other bytes under the same name, size and time.
         Index(
             "uq_arrival_open",
             "agent_id",
@@ -54,7 +55,7 @@ class Arrival(Base):
             "size",
             "mtime_ns",
             unique=True,
-            postgresql_where=text("state NOT IN ('failed', 'withdrawn')"),
+            postgresql_where=text("state = 'sending'"),
         ),
         Index("ix_arrival_unfinished", "state", "offered_at", postgresql_where=text("finished_at IS NULL")),
     )

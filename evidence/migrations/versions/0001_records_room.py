@@ -479,7 +479,7 @@ def upgrade() -> None:
         "arrival",
         ["agent_id", "device_label", "name_raw", "size", "mtime_ns"],
         unique=True,
-        postgresql_where=sa.text("state NOT IN ('failed', 'withdrawn')"),
+        postgresql_where=sa.text("state = 'sending'"),
     )
     op.create_table(
         "incident",
@@ -771,7 +771,7 @@ def downgrade() -> None:
     op.drop_index(
         "uq_arrival_open",
         table_name="arrival",
-        postgresql_where=sa.text("state NOT IN ('failed', 'withdrawn')"),
+        postgresql_where=sa.text("state = 'sending'"),
     )
     op.drop_index("ix_arrival_unfinished", table_name="arrival", postgresql_where=sa.text("finished_at IS NULL"))
     op.drop_index(op.f("ix_arrival_session_id"), table_name="arrival")
