@@ -47,6 +47,7 @@ class Reading:
 
     def parts(self, part_size: int) -> Iterator[Part]:
         """Every part in order, full but for the last; one empty part for an empty file. Raises SourceError."""
+        self._to_the_beginning()
         left = self._source.identity.size
         number = 0
         while left or not number:
@@ -62,6 +63,13 @@ class Reading:
                 self._last = self._aside.submit(self._digester.update_sha512, loan.view)
             yield Part(number, loan, self._last)
         self._check_ended()
+
+    def _to_the_beginning(self) -> None:
+        """An earlier reading of the same handle, for its digests alone, left it at its end."""
+        try:
+            self._file.seek(0)
+        except OSError as error:
+            raise unreadable(error) from error
 
     def digests(self) -> Digests:
         """The digests of what has been read."""
