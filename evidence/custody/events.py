@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from evidence.vocabulary import ActorKind
+
+# What an event is about that is about no recording, device or person: the log and the system that keeps it.
+SYSTEM: Final = UUID("00000000-0000-8000-8000-000000000001")
 
 
 class Operation(StrEnum):
@@ -68,6 +71,18 @@ class EventType(StrEnum):
     JOB_CANCELLED = "job.cancelled"
     JOB_RETRIED = "job.retried"
     SYSTEM_STARTED = "system.started"
+    HEADMAP_LOGGED = "log.headmap"
+    LOG_VERIFIED = "log.verified"
+    LOG_ROLLED_FORWARD = "log.rolled_forward"
+    KEY_ROTATED = "key.rotated"
+    KEY_REVOKED = "key.revoked"
+    TIMESTAMP_RECEIVED = "timestamp.received"
+    WITNESS_SILENT = "witness.silent"
+    CENSUS_TAKEN = "census.taken"
+    CENSUS_GAP = "census.gap"
+    PACKAGE_MADE = "package.made"
+    REPORT_MADE = "report.made"
+    SEALED_ERASED = "sealed.erased"
 
 
 SAYS: Mapping[EventType, tuple[str, Operation]] = {
@@ -113,6 +128,27 @@ SAYS: Mapping[EventType, tuple[str, Operation]] = {
     EventType.JOB_CANCELLED: ("{actor} cancelled {task}", Operation.ALTERATION),
     EventType.JOB_RETRIED: ("{actor} asked again for {task}", Operation.ALTERATION),
     EventType.SYSTEM_STARTED: ("{process} started, build {build}", Operation.NONE),
+    EventType.HEADMAP_LOGGED: ("the log stood at {size} events of {entries} subjects", Operation.NONE),
+    EventType.LOG_VERIFIED: ("{actor} verified the log of {size} events: {verdict}", Operation.NONE),
+    EventType.LOG_ROLLED_FORWARD: (
+        "{actor} rolled the log forward from {from_size} to {to_size} events, out of the store",
+        Operation.NONE,
+    ),
+    EventType.KEY_ROTATED: ("{actor} put the log key {key} in force from event {from_size}", Operation.NONE),
+    EventType.KEY_REVOKED: ("{actor} revoked the log key {key}: {because}", Operation.NONE),
+    EventType.TIMESTAMP_RECEIVED: ("{authority} time-stamped the log at {size} events: {gen_time}", Operation.NONE),
+    EventType.WITNESS_SILENT: (
+        "the witness {witness} did not sign the log at {size} events: {because}",
+        Operation.NONE,
+    ),
+    EventType.CENSUS_TAKEN: (
+        "the store was counted: {found} of {expected} there, {missing} missing, {extra} unknown, {changed} changed",
+        Operation.NONE,
+    ),
+    EventType.CENSUS_GAP: ("the count of the store found an object {gap}: {key}", Operation.NONE),
+    EventType.PACKAGE_MADE: ("{actor} made the package {package} of {exhibits} exhibits", Operation.DISCLOSURE),
+    EventType.REPORT_MADE: ("{actor} made a continuity report", Operation.DISCLOSURE),
+    EventType.SEALED_ERASED: ("{actor} erased the sealed {field} of event {event}", Operation.ERASURE),
 }
 
 
@@ -133,7 +169,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Object:
-    """Bytes that an event speaks of."""
+    """Bytes that an event speaks of. Digests in hex; `packets`: SHA-256 of the packet manifest of these bytes."""
 
     role: str
     sha256: str
@@ -141,6 +177,7 @@ class Object:
     sha512: str | None = None
     tree: str | None = None
     version_id: str | None = None
+    packets: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
