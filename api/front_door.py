@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders, State
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,6 +21,7 @@ from api.errors import CrossSite, answer_for
 SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
 # Agents sign in with their own keys and carry no cookie that another site could borrow.
 DOCKS = "/api/dock/"
+TOO_LARGE = "More was sent at once than is taken. Media goes to the store, not here; send the rest in smaller pieces."
 
 FIXED = {
     "X-Content-Type-Options": "nosniff",
@@ -60,12 +62,17 @@ class FrontDoor:
         async def guarded(message: Message) -> None:
             nonlocal begun
             if message["type"] == "http.response.start":
+                if _is_limit_in_plain_text(message):
+                    raise _LimitPassed
                 begun = True
                 _set_headers(MutableHeaders(scope=message), scope, nonce=nonce, number=number)
             await send(message)
 
         try:
             await self._let_in(scope, receive, guarded)
+        except _LimitPassed:
+            too_large = HTTPException(413, TOO_LARGE)
+            await answer_for(Request(scope, receive), too_large)(scope, receive, guarded)
         except Exception as error:
             # Answered here, inside the headers. Half an answer cannot be mended: the connection is broken off,
             # so that the caller sees too few bytes and not a whole file that is not one.
@@ -79,6 +86,15 @@ class FrontDoor:
         if comes_from_elsewhere(scope):
             raise CrossSite
         await self.app(scope, receive, send)
+
+
+class _LimitPassed(Exception):
+    """More was sent than is taken. Not an HTTPException: those are answered further in, where it is too late."""
+
+
+def _is_limit_in_plain_text(message: Message) -> bool:
+    """The limit on bodies answers in plain text; whoever asked gets the form of every other refusal instead."""
+    return message["status"] == 413 and Headers(raw=message["headers"])["content-type"].startswith("text/plain")
 
 
 def note(state: MutableMapping[str, Any] | State, **facts: str) -> None:

@@ -26,13 +26,13 @@ router = APIRouter(include_in_schema=False)
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
 
 
-@router.get("/health/live")
+@router.api_route("/health/live", methods=["GET", "HEAD"])
 def live() -> Response:
     """This process answers. It asks nothing of anybody else."""
     return PlainTextResponse("live\n")
 
 
-@router.get("/health/ready")
+@router.api_route("/health/ready", methods=["GET", "HEAD"])
 def ready(desk: AtDesk) -> Response:
     """Whether requests can be served: the database and the store answer. Says which does not, and no more."""
     answers = {

@@ -126,7 +126,7 @@ def _lines(asker: Asker) -> Select[*tuple[Any, ...]]:
 
 
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
-    conditions = [_mentions(word) for word in wanted.text.lower().split()[:10]]
+    conditions = [_mentions(word) for word in wanted.text.lower().split()]
     pairs = (
         (Recording.kind, wanted.kind),
         (Recording.condition, wanted.condition),

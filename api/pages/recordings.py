@@ -33,6 +33,7 @@ router = APIRouter(include_in_schema=False)
 Seeing = Annotated[Caller, Depends(may(Action.SEE_RECORDING))]
 Word = TypeVar("Word")
 PER_PAGE = 25
+LONGEST_TEXT = 200  # characters; each word of it is looked up
 
 
 class Filter(BaseModel):
@@ -51,7 +52,7 @@ class Filter(BaseModel):
         """What is looked for. Raises BadRequest that points at the member which cannot be read."""
         until = _day(self.recorded_until, zone, "recorded_until")
         return Wanted(
-            text=self.text[:200],
+            text=_text(self.text),
             kind=_word(RecordingKind, self.kind, "kind"),
             condition=_word(Condition, self.condition, "condition"),
             playability=_word(Playability, self.playability, "playability"),
@@ -105,6 +106,12 @@ def _page(
         "playabilities": PLAYABILITIES,
     }
     return page(request, "recordings.html", values, caller=caller, status=422 if errors else 200)
+
+
+def _text(text: str) -> str:
+    if len(text) > LONGEST_TEXT:
+        raise BadRequest(f"Look for {LONGEST_TEXT} characters or fewer.", pointer="text")
+    return text
 
 
 def _word(closed: type[Word], text: str, name: str) -> Word | None:

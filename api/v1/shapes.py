@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from evidence.vocabulary import (
     AgentKind,
@@ -213,8 +213,8 @@ class SearchAsked(Asked):
     condition: Condition | None = None
     playability: Playability | None = None
     in_quarantine: bool = False
-    captured_from: datetime | None = None
-    captured_until: datetime | None = None
+    captured_from: AwareDatetime | None = None
+    captured_until: AwareDatetime | None = None
     after: str | None = Field(default=None, max_length=200)
     limit: int = Field(default=50, ge=1, le=200)
 

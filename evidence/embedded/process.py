@@ -70,6 +70,7 @@ def launch(command: Sequence[str], *, account: Account, log: Path, cwd: Path, en
     if log.exists() and log.stat().st_size > LOG_LIMIT:
         log.replace(log.with_suffix(".1.log"))
     with log.open("ab") as words:
+        log.chmod(0o600)  # the servers' words name addresses, keys and queries
         give_to_owner_of_folder(log)
         child = subprocess.Popen(  # noqa: S603 - our own program, no shell
             command, stdin=subprocess.DEVNULL, stdout=words, stderr=subprocess.STDOUT, cwd=cwd, env=dict(env),

@@ -5,6 +5,8 @@ const STALE_AFTER = 10_000; // milliseconds; the server sends something at least
 const wall = document.querySelector("[data-wall]");
 const age = wall.querySelector("[data-wall-age]");
 const says = wall.querySelector("[data-wall-says]");
+// Without this script nothing here is live, so the word waits for it.
+wall.querySelector("[data-wall-fresh]").hidden = false;
 let heard = performance.now();
 let before = states();
 

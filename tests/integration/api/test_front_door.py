@@ -83,6 +83,14 @@ def test_a_body_without_end_is_refused(client: TestClient) -> None:
     headers = {"Sec-Fetch-Site": "same-origin"}
     answer = client.post("/sign-in", content=b"name=" + b"x" * (5 << 20), headers=headers)
     assert answer.status_code == 413
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["type"] == "/problems/too-large"
+    assert "smaller pieces" in answer.json()["detail"]
+
+
+def test_a_program_may_ask_for_the_head_of_the_health_pages(client: TestClient) -> None:
+    assert client.head("/health/live").status_code == 200
+    assert client.head("/health/ready").status_code == 200
 
 
 def test_a_page_that_is_not_there_says_so_to_people_and_programs(client: TestClient) -> None:

@@ -37,6 +37,15 @@ def test_a_list_is_read_to_its_end_by_following_next(client: TestClient, supervi
     assert seen == list(reversed(made))
 
 
+@pytest.mark.parametrize("asked", [{"captured_from": "2026-01-01T00:00:00"}, {"text": "x" * 201}])
+def test_a_search_that_could_mean_two_things_or_is_too_long_is_refused(
+    client: TestClient, supervisor: Header, shelf: Shelf, asked: dict[str, str]
+) -> None:
+    answer = client.post("/api/v1/recordings/search", json=asked, headers=supervisor)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == f"/body/{next(iter(asked))}"
+
+
 def test_a_search_travels_in_the_body(client: TestClient, supervisor: Header, shelf: Shelf) -> None:
     wanted = shelf.recording(b"1", title="Mill Lane")
     shelf.recording(b"2", title="A46")
