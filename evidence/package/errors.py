@@ -1,0 +1,66 @@
+"""PackageError
+├── NotAPackage         what was named cannot be read as a package         name another
+├── NameTaken           there is something at that place already           choose another place
+├── NotWritten          the place cannot be written: full, or not ours      make room, choose another
+├── BytesDiffer         what the store gave is not what was registered      an incident; no package
+├── NotYetInLog         the sequencer has not published the events in time  see that it runs; try again
+└── NothingToPackage    no recording was named, or one was named twice
+"""
+
+from __future__ import annotations
+
+from evidence.errors import EvidenceError
+
+
+class PackageError(EvidenceError):
+    """Something about making or reading a package."""
+
+
+class NotAPackage(PackageError):
+    """There is no package there, or nothing in it can be read as one."""
+
+    def __init__(self, path: str, *, because: str) -> None:
+        super().__init__(f"{path} cannot be read as a package: {because}")
+        self.path, self.because = path, because
+
+
+class NameTaken(PackageError):
+    """Nothing is written over."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} is there already, and nothing is written over: choose another place")
+        self.path = path
+
+
+class NotWritten(PackageError):
+    """The place for the package cannot be written."""
+
+    def __init__(self, path: str, *, because: str) -> None:
+        super().__init__(f"the package could not be written to {path}: {because}. Nothing was left there")
+        self.path, self.because = path, because
+
+
+class BytesDiffer(PackageError):
+    """The store's bytes are not those of the register. `what` says which of size, SHA-256 and SHA-512."""
+
+    def __init__(self, path: str, *, what: str, expected: object, found: object) -> None:
+        super().__init__(
+            f"{path}: the store gave bytes whose {what} is {found}, and {expected} was registered. No package was"
+            " made, and an incident is open"
+        )
+        self.path, self.what, self.expected, self.found = path, what, expected, found
+
+
+class NotYetInLog(PackageError):
+    """Nothing was published within the time that was given."""
+
+    def __init__(self, *, seconds: float) -> None:
+        super().__init__(
+            f"the log did not publish these events within {seconds:g} seconds. See that `continuity sequencer` runs"
+            " and try again: what was asked for has been recorded, and nothing was handed out"
+        )
+        self.seconds = seconds
+
+
+class NothingToPackage(PackageError):
+    """A package is made of at least one recording, each named once."""
