@@ -78,6 +78,17 @@ class StoredObject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListedVersion:
+    """One version of one object, as the store lists it. `is_mark`: no bytes, but a mark that hides the others."""
+
+    key: str
+    version_id: str
+    size: int
+    is_latest: bool
+    is_mark: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredPart:
     """A part of an unfinished upload, as the store lists it."""
 
@@ -175,6 +186,14 @@ class MasterStore(Protocol):
 
     def head(self, key: str, *, version_id: str | None = None) -> StoredObject:
         """What the store says about the object now. Raises MasterMissing."""
+        ...
+
+    def list_versions(self) -> Iterator[ListedVersion]:
+        """Every version below `masters/`, in the order of keys (as bytes). Raises StoreAway rather than end early."""
+        ...
+
+    def list_strangers(self) -> Iterator[ListedVersion]:
+        """Every version in the bucket that is neither below `masters/` nor of the probe, in any order."""
         ...
 
     def read(self, key: str, *, version_id: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:

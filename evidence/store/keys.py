@@ -10,6 +10,7 @@ import re
 from uuid import UUID
 
 SEGMENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
+MASTERS, PROBE = "masters/", "probe/"  # the two top folders of the masters bucket
 LONGEST = 800  # characters; S3 allows 1,024 bytes
 
 
@@ -27,7 +28,7 @@ def check_key(key: str) -> str:
 
 def master_key(master_id: UUID) -> str:
     """The key of a master: its own UUIDv7, used once and never again."""
-    return check_key(f"masters/{master_id}")
+    return check_key(f"{MASTERS}{master_id}")
 
 
 def rendition_key(master_id: UUID, *, kind: str, job_id: int, attempt: int, file: str) -> str:
@@ -42,4 +43,4 @@ def rendition_folder(master_id: UUID, *, kind: str, job_id: int, attempt: int) -
 
 def probe_key(probe_id: UUID, what: str) -> str:
     """The key of a throw-away object of the start-up probe."""
-    return check_key(f"probe/{probe_id}/{what}")
+    return check_key(f"{PROBE}{probe_id}/{what}")

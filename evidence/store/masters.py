@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from evidence.store import Lock, Ranges, SentPart, SignedPut, StoredObject, StoredPart, StoreSettings
+from evidence.store import ListedVersion, Lock, Ranges, SentPart, SignedPut, StoredObject, StoredPart, StoreSettings
 from evidence.store.durability import sync_folder
 from evidence.store.errors import (
     MasterMissing,
@@ -18,7 +18,8 @@ from evidence.store.errors import (
     StoreRefused,
     UploadGone,
 )
-from evidence.store.keys import check_key
+from evidence.store.keys import MASTERS, PROBE, check_key
+from evidence.store.listing import strangers, versions
 from evidence.store.reading import ObjectRanges, Place, read
 from evidence.store.s3 import connect, speaking
 
@@ -164,6 +165,14 @@ class S3MasterStore:
     def head(self, key: str, *, version_id: str | None = None) -> StoredObject:
         """What the store says about the object now."""
         return self._place(self._reader, key, version_id).head()
+
+    def list_versions(self) -> Iterator[ListedVersion]:
+        """Every version of every master, in the order of keys."""
+        return versions(self._reader, self.bucket, MASTERS)
+
+    def list_strangers(self) -> Iterator[ListedVersion]:
+        """What else there is in the bucket, but for the probe's own."""
+        return strangers(self._reader, self.bucket, (MASTERS, PROBE))
 
     def read(self, key: str, *, version_id: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """The bytes of [start, stop)."""
