@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from evidence.errors import SettingsRefused
@@ -19,6 +19,16 @@ def secrets_folder() -> Path | None:
     """The folder that holds secrets as files, where one is named."""
     named = os.environ.get("CONTINUITY_SECRETS_DIR")
     return Path(named) if named else None
+
+
+class TimeAuthority(BaseModel):
+    """A time-stamp authority: a name of ours for it, where it is asked, and a PEM file of its certificate and chain."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,39}$")
+    url: str = Field(pattern=r"^https?://[!-~]+$")
+    certificates: Path
 
 
 class EvidenceSettings(BaseSettings):
@@ -53,6 +63,35 @@ class EvidenceSettings(BaseSettings):
     force_name: str = Field(default="Continuity", max_length=60, description="The force's name, shown on each page")
     log_origin: str = Field(
         default="custody.demonstration.example/main", description="Name of the custody log; never reused"
+    )
+    log_keys_dir: Path | None = Field(
+        default=None, description="Folder of the log's private keys and of what was last signed with them"
+    )
+    log_keys_overlap_days: int = Field(
+        default=30, ge=1, le=3650, description="Days for which an old log key signs beside the one that replaces it"
+    )
+    log_pkcs11_module: Path | None = Field(
+        default=None, description="PKCS#11 library of the device that holds log keys, where one does"
+    )
+    log_pkcs11_token: str = Field(default="", description="Label of the token in that device")
+    log_pkcs11_pin: SecretStr = Field(default=SecretStr(""), description="PIN of that token")
+    witness_policy: Path | None = Field(
+        default=None, description="Policy file (C2SP tlog-policy) with the log's witnesses and their addresses"
+    )
+    witness_seconds: int = Field(
+        default=60, ge=1, le=3600, description="Seconds between two requests to witnesses while events arrive"
+    )
+    time_authorities: list[TimeAuthority] = Field(
+        default=[],
+        description='Time-stamp authorities, as JSON: `[{"name": …, "url": …, "certificates": file}]`; two or more, '
+        "under different roots",
+    )
+    time_stamp_minutes: int = Field(default=60, ge=1, le=1440, description="Minutes between two time-stamps")
+    outside_seconds: float = Field(
+        default=10, gt=0, le=120, description="Seconds that a witness or an authority has for its answer"
+    )
+    outside_silence_hours: float = Field(
+        default=3, gt=0, le=168, description="Hours without a witness's signature or a time-stamp before an incident"
     )
 
     @classmethod
