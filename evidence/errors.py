@@ -3,6 +3,8 @@
 ├── NotFound            nothing by that name that the caller may see
 ├── NotPermitted        the caller may not do this
 ├── AlreadySettled      the thing has been decided by someone else   look again
+├── NotAnEvent          an event says what its kind may not say      mend the caller
+├── NotALeaf            the bytes are not a leaf of the custody log  stop, call someone
 ├── LogDisagrees        the custody log and a row do not agree       stop, call someone
 └── DatabaseAway        the database cannot be reached               try again
 """
@@ -36,6 +38,14 @@ class NotPermitted(EvidenceError):
 
 class AlreadySettled(EvidenceError):
     """Someone else has decided this meanwhile."""
+
+
+class NotAnEvent(EvidenceError):
+    """An event cannot be recorded as it is; the sentence says which member of it is wrong and how."""
+
+
+class NotALeaf(EvidenceError):
+    """The bytes are not one leaf of the custody log in its one form."""
 
 
 class LogDisagrees(EvidenceError):

@@ -1,7 +1,7 @@
 """The one byte form of an event or a receipt: RFC 8785 canonical JSON in a narrower profile. Pure.
 
 Narrower: integers within ±(2^53-1) and no other numbers; text in NFC without control characters; member
-names are ASCII, so that ordering by code point and by UTF-16 unit is the same thing.
+names are ASCII, so that ordering by code point and by UTF-16 unit is the same thing; no deeper than 64.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 LARGEST = 2**53 - 1
+# Lists and mappings within one another; far more than anything here has, and far less than any reader's stack.
+DEEPEST = 64
 
 
 class NotCanonical(ValueError):
@@ -20,7 +22,7 @@ class NotCanonical(ValueError):
 
 def canonical(value: Any) -> bytes:
     """The canonical bytes of a value. Raises NotCanonical for what the profile does not hold."""
-    text = json.dumps(_checked(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(_checked(value, 0), ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return text.encode("utf-8")
 
 
@@ -39,7 +41,9 @@ def read_canonical(body: bytes) -> Any:
     return value
 
 
-def _checked(value: Any) -> Any:
+def _checked(value: Any, depth: int) -> Any:
+    if depth > DEEPEST:
+        raise NotCanonical(f"lists and mappings stand in one another more than {DEEPEST} deep")
     match value:
         case None | bool():
             return value
@@ -48,14 +52,17 @@ def _checked(value: Any) -> Any:
         case int():
             return _checked_number(value)
         case Mapping():
-            return {_checked_name(name): _checked(member) for name, member in value.items()}
+            return {_checked_name(name): _checked(member, depth + 1) for name, member in value.items()}
         case Sequence() if not isinstance(value, bytes | bytearray):
-            return [_checked(member) for member in value]
+            return [_checked(member, depth + 1) for member in value]
         case _:
             raise NotCanonical(f"a {type(value).__name__} has no canonical form")
 
 
 def _checked_text(text: str) -> str:
+    # Printable ASCII is in every form and holds no control character: most text is, and is not looked at again.
+    if text.isascii() and text.isprintable():
+        return text
     if not unicodedata.is_normalized("NFC", text):
         raise NotCanonical("text is not in Unicode normal form C")
     for character in text:

@@ -1,0 +1,394 @@
+"""What may be said of each kind of event: one closed shape a kind, checked before anything is written. Pure.
+
+Numbers, digests, identifiers and words of closed lists, and no text that a person typed, that a device sent or that a
+file's own content shaped: such words go into an event's `personal`, and so into the log only as a commitment.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from evidence.custody.events import Event, EventType
+from evidence.custody.shapes import FIELD, Count, Digest, Id, KeyId, Label, Moment, Name, Signed, Word
+from evidence.errors import NotAnEvent
+from evidence.vocabulary import (
+    AgentKind,
+    Condition,
+    IncidentKind,
+    QuarantineDecision,
+    RecordingKind,
+    RenditionKind,
+    RenditionMethod,
+    Role,
+)
+
+_FIELD: Final = re.compile(FIELD)
+# Words of the closed lists arrive as words, here as there.
+_Role = Annotated[Role, Field(strict=False)]
+_Copy = Annotated[RenditionKind, Field(strict=False)]
+_Method = Annotated[RenditionMethod, Field(strict=False)]
+_Trouble = Annotated[IncidentKind, Field(strict=False)]
+_Agent = Annotated[AgentKind, Field(strict=False)]
+
+
+class Facts(BaseModel):
+    """What one kind of event may say, member by member; this one says nothing."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class DeviceSeen(Facts):
+    """How many files a device listed, and how far the dock's clock was from the server's, in milliseconds."""
+
+    files: Count
+    clock_offset_ms: Signed | None = None
+
+
+class Offered(Facts):
+    """Bytes that an agent offers, brings or takes back: how many, in which session of a device."""
+
+    size: Count
+    session: Id
+
+
+class MasterStored(Facts):
+    """How many bytes were read back, and under which lock of the store they lie."""
+
+    size: Count
+    lock: Literal["GOVERNANCE", "COMPLIANCE"]
+
+
+class OfferedAgain(Facts):
+    """On which occasion the same bytes came again."""
+
+    arrival: Id
+
+
+class Registered(Facts):
+    """How people name the recording, and what sort of capture it is."""
+
+    reference: Annotated[str, StringConstraints(pattern=r"^R[0-9]{7,15}$")]
+    kind: Annotated[RecordingKind, Field(strict=False)]
+
+
+class Examined(Facts):
+    """In which condition the bytes were found; the words for it are sealed, as the file's content shapes them."""
+
+    condition: Annotated[Condition, Field(strict=False)]
+
+
+class QuarantineDecided(Facts):
+    """What a person decided, and what the recording had been set aside for."""
+
+    decision: Annotated[QuarantineDecision, Field(strict=False)]
+    code: Word
+
+
+class OfficerAssigned(Facts):
+    """The account of the officer, by its opaque id."""
+
+    officer: Id
+
+
+class SidecarRegistered(Facts):
+    """What sort of metadata file."""
+
+    kind: Word
+
+
+class SidecarMatched(Facts):
+    """What sort of metadata file, and which master holds it."""
+
+    kind: Word
+    sidecar: Id
+
+
+class ReceiptIssued(Facts):
+    """Which receipt, for which arrival, under which key."""
+
+    receipt: Id
+    key: KeyId
+    arrival: Id
+
+
+class SourceReleased(Facts):
+    """How the source file was let go."""
+
+    action: Literal["deleted", "moved"]
+    arrival: Id
+
+
+class RenditionPlanned(Facts):
+    """Which copy is to be made, and how."""
+
+    kind: _Copy
+    method: _Method
+    recipe: Word
+
+
+class RenditionMade(Facts):
+    """Which copy was made of which bytes, how and by what."""
+
+    kind: _Copy
+    method: _Method
+    recipe: Word
+    tool: Label | Literal[""]
+    master_sha256: Digest
+
+
+class OneCopy(Facts):
+    """Which copy is meant."""
+
+    kind: _Copy
+
+
+class Viewed(Facts):
+    """Which copy was opened; `view` tells one viewing from another and names nobody."""
+
+    kind: _Copy
+    view: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+
+
+class SearchRun(Facts):
+    """How many recordings were shown."""
+
+    found: Count
+
+
+class IncidentFacts(Facts):
+    """What kind of trouble."""
+
+    kind: _Trouble
+
+
+class AgentEnrolled(Facts):
+    """What the agent is, and the SHA-256 of its public key."""
+
+    kind: _Agent
+    key_sha256: Digest
+
+
+class EnrolmentOffered(Facts):
+    """What the one-time code is for."""
+
+    kind: _Agent
+
+
+class PersonCreated(Facts):
+    """What the account may do."""
+
+    role: _Role
+
+
+class PersonChanged(Facts):
+    """What was done to the account, in one of these sentences."""
+
+    change: Annotated[
+        str,
+        StringConstraints(
+            pattern="^(chose a new password|a new first password was made|the account was (disabled|enabled again)"
+            f"|the role is now ({'|'.join(Role)}))$"
+        ),
+    ]
+
+
+class SignInRefused(Facts):
+    """Why the sign-in was refused."""
+
+    because: Literal["unknown name", "disabled account", "wrong password"]
+
+
+class TokenCreated(Facts):
+    """What the token may do."""
+
+    role: _Role | Literal["wall display"]
+
+
+class OneTask(Facts):
+    """Which kind of work."""
+
+    task: Word
+
+
+class SystemStarted(Facts):
+    """Which process of which build."""
+
+    process: Word
+    build: Label
+
+
+class HeadmapLogged(Facts):
+    """The map of the last event of every subject: of how many events, how many subjects, and its root."""
+
+    size: Count
+    entries: Count
+    root: Digest
+
+
+class LogVerified(Facts):
+    """What a verification of the whole log found, at which size and root."""
+
+    size: Count
+    root: Digest
+    verdict: Literal["agrees", "contradicted"]
+    contradictions: Count = 0
+
+
+class LogRolledForward(Facts):
+    """How far the database was behind the store, and where both stand now."""
+
+    from_size: Count
+    to_size: Count
+    root: Digest
+
+
+class KeyRotated(Facts):
+    """Which key of the log is in force from which size on, and which one it follows."""
+
+    key: KeyId
+    from_size: Count
+    old: KeyId | None = None
+    algorithm: Word | None = None
+    vkey: Label | None = None
+
+
+class KeyRevoked(Facts):
+    """Which key of the log is trusted no more, and from which size on."""
+
+    key: KeyId
+    to_size: Count
+    algorithm: Word | None = None
+
+
+class TimestampReceived(Facts):
+    """Which authority stamped the checkpoint of which size, and its time."""
+
+    size: Count
+    authority: Label
+    gen_time: Moment
+
+
+class WitnessSilent(Facts):
+    """Which witness has not signed the checkpoint of which size, and since when it is silent."""
+
+    witness: Label
+    size: Count
+    since: Moment | None = None
+
+
+class CensusTaken(Facts):
+    """What the store holds against what it should hold, in objects, and the root over what it holds."""
+
+    census: Id
+    expected: Count
+    found: Count
+    missing: Count
+    extra: Count
+    changed: Count
+    root: Digest
+
+
+class CensusGap(Facts):
+    """One object that is missing, unknown or changed. A key that is not ours to choose is sealed, not told here."""
+
+    census: Id
+    gap: Literal["missing", "extra", "changed"]
+    bucket: Label | None = None
+    version_id: Label | None = None
+
+
+class PackageMade(Facts):
+    """Which package, of how many exhibits."""
+
+    package: Id
+    exhibits: Count
+
+
+class ReportMade(Facts):
+    """Which report, at which size of the log."""
+
+    report: Id | None = None
+    size: Count | None = None
+
+
+class SealedErased(Facts):
+    """Which personal value of which event was erased."""
+
+    event: Id
+    field: Name
+
+
+FACTS: Final[Mapping[EventType, type[Facts]]] = {
+    EventType.DEVICE_SEEN: DeviceSeen,
+    EventType.DEVICE_CLOSED: Facts,
+    EventType.ARRIVAL_CLAIMED: Offered,
+    EventType.ARRIVAL_STORED: Offered,
+    EventType.ARRIVAL_WITHDRAWN: Offered,
+    EventType.ARRIVAL_FAILED: Facts,
+    EventType.MASTER_STORED: MasterStored,
+    EventType.MASTER_OFFERED_AGAIN: OfferedAgain,
+    EventType.RECORDING_REGISTERED: Registered,
+    EventType.RECORDING_EXAMINED: Examined,
+    EventType.RECORDING_QUARANTINED: Facts,
+    EventType.QUARANTINE_DECIDED: QuarantineDecided,
+    EventType.OFFICER_ASSIGNED: OfficerAssigned,
+    EventType.SIDECAR_REGISTERED: SidecarRegistered,
+    EventType.SIDECAR_MATCHED: SidecarMatched,
+    EventType.RECEIPT_ISSUED: ReceiptIssued,
+    EventType.SOURCE_RELEASED: SourceReleased,
+    EventType.FIXITY_FAILED: Facts,
+    EventType.RENDITION_PLANNED: RenditionPlanned,
+    EventType.RENDITION_MADE: RenditionMade,
+    EventType.RENDITION_FAILED: OneCopy,
+    EventType.RENDITION_RETRIED: OneCopy,
+    EventType.RENDITION_VIEWED: Viewed,
+    EventType.MASTER_VIEWED: Viewed,
+    EventType.HISTORY_READ: Facts,
+    EventType.DETAILS_READ: Facts,
+    EventType.SEARCH_RUN: SearchRun,
+    EventType.INCIDENT_OPENED: IncidentFacts,
+    EventType.INCIDENT_CLOSED: IncidentFacts,
+    EventType.AGENT_ENROLLED: AgentEnrolled,
+    EventType.AGENT_REVOKED: Facts,
+    EventType.ENROLMENT_OFFERED: EnrolmentOffered,
+    EventType.PERSON_CREATED: PersonCreated,
+    EventType.PERSON_CHANGED: PersonChanged,
+    EventType.SIGNED_IN: Facts,
+    EventType.SIGN_IN_REFUSED: SignInRefused,
+    EventType.SIGNED_OUT: Facts,
+    EventType.TOKEN_CREATED: TokenCreated,
+    EventType.TOKEN_REVOKED: Facts,
+    EventType.JOB_CANCELLED: OneTask,
+    EventType.JOB_RETRIED: OneTask,
+    EventType.SYSTEM_STARTED: SystemStarted,
+    EventType.HEADMAP_LOGGED: HeadmapLogged,
+    EventType.LOG_VERIFIED: LogVerified,
+    EventType.LOG_ROLLED_FORWARD: LogRolledForward,
+    EventType.KEY_ROTATED: KeyRotated,
+    EventType.KEY_REVOKED: KeyRevoked,
+    EventType.TIMESTAMP_RECEIVED: TimestampReceived,
+    EventType.WITNESS_SILENT: WitnessSilent,
+    EventType.CENSUS_TAKEN: CensusTaken,
+    EventType.CENSUS_GAP: CensusGap,
+    EventType.PACKAGE_MADE: PackageMade,
+    EventType.REPORT_MADE: ReportMade,
+    EventType.SEALED_ERASED: SealedErased,
+}
+
+
+def check_facts(event: Event) -> None:
+    """Refuse an event that says what its kind may not say, or leaves out what it must. Raises NotAnEvent."""
+    try:
+        FACTS[event.type].model_validate(dict(event.facts))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"])) or "its facts"
+        raise NotAnEvent(f"{event.type.value} cannot be recorded: {place}: {first['msg']}") from error
+    if twice := sorted({"actor", *event.facts} & set(event.personal)):
+        raise NotAnEvent(f"{event.type.value} cannot be recorded: {', '.join(twice)} is told twice")
+    if odd := sorted(name for name in event.personal if not _FIELD.fullmatch(name)):
+        raise NotAnEvent(f"{event.type.value} cannot be recorded: {odd[0][:80]!r} is not the name of a field")

@@ -1,0 +1,113 @@
+"""Personal values of events: sealed behind a salted commitment, opened for people, held against it, and erased.
+
+A commitment is HMAC-SHA-256 under a fresh salt, so the leaf tells nothing of the value; without the salt not even a
+guess can be tried. The writer is the ledger; this module knows the one custody table from which anything may go.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+from uuid import UUID
+
+from sqlalchemy import insert, select
+
+from evidence.custody.canonical import canonical, read_canonical
+from evidence.custody.events import EventType
+from evidence.custody.leaf import Leaf, read_leaf
+from evidence.custody.rows import CustodyEvent, Sealed
+from evidence.database import ReadSession, WriteSession
+from evidence.errors import AlreadySettled, LogDisagrees, NotFound
+
+SEAL_LABEL = b"continuity-sealed-v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Revealed:
+    """What opens one commitment: give it away, and whoever holds the leaf can check the value."""
+
+    salt: bytes
+    value: str
+
+
+def commitment(salt: bytes, field: str, plain: bytes) -> str:
+    """What stands in the leaf for a value whose canonical bytes are `plain`, in hex. Pure."""
+    message = SEAL_LABEL + b"\x00" + field.encode() + b"\x00" + plain
+    return hmac.new(salt, message, hashlib.sha256).hexdigest()
+
+
+def seal(session: WriteSession, event_id: UUID, values: Mapping[str, str]) -> dict[str, str]:
+    """Keep an event's personal values and give their commitments. Raises NotCanonical for text with no such form."""
+    rows, commitments = [], {}
+    for field, value in values.items():
+        plain = canonical(unicodedata.normalize("NFC", value))
+        salt = secrets.token_bytes(32)
+        commitments[field] = commitment(salt, field, plain)
+        rows.append({"event_id": event_id, "field": field, "salt": salt, "value_enc": plain})
+    session.execute(insert(Sealed), rows)
+    return commitments
+
+
+def revealed(session: ReadSession, event_ids: Sequence[UUID]) -> dict[UUID, dict[str, Revealed]]:
+    """The values of these events that have not been erased, field by field, with what opens them."""
+    opened: dict[UUID, dict[str, Revealed]] = {}
+    for row in session.scalars(select(Sealed).where(Sealed.event_id.in_(event_ids))):
+        if row.salt is not None and row.value_enc is not None:
+            value = cast("str", read_canonical(row.value_enc))
+            opened.setdefault(row.event_id, {})[row.field] = Revealed(row.salt, value)
+    return opened
+
+
+def check_sealed(session: ReadSession, subject: UUID, leaves: Mapping[UUID, Leaf]) -> None:
+    """Hold a subject's sealed values against the leaves of its events, by event id. Raises LogDisagrees.
+
+    A value may have been erased, by law; then an event says so. One that stands is the one committed to.
+    """
+    missing = {(event_id, field) for event_id, leaf in leaves.items() for field in leaf.sealed}
+    theirs = select(CustodyEvent.id).where(CustodyEvent.subject == subject)
+    for row in session.scalars(select(Sealed).where(Sealed.event_id.in_(theirs))):
+        # An event that came after the leaves were read is not ours to judge.
+        if row.event_id in leaves:
+            missing.discard((row.event_id, row.field))
+            _hold_against(session, row, leaves[row.event_id])
+    for event_id, field in sorted(missing):
+        raise LogDisagrees(f"the sealed {field} of event {event_id} is gone, and its row with it")
+
+
+def erasable(session: WriteSession, event_id: UUID, field: str) -> tuple[Sealed, UUID]:
+    """One value's row, held for the caller to erase, and the subject of its event.
+
+    Raises NotFound, or AlreadySettled where it has been erased.
+    """
+    row = session.get(Sealed, (event_id, field), with_for_update=True, populate_existing=True)
+    subject = session.scalars(select(CustodyEvent.subject).where(CustodyEvent.id == event_id)).one_or_none()
+    if row is None or subject is None:
+        raise NotFound(f"a sealed {field[:80]} of event {event_id}")
+    if row.salt is None and row.value_enc is None:
+        raise AlreadySettled(f"the sealed {field} of event {event_id} has been erased already")
+    return row, subject
+
+
+def _hold_against(session: ReadSession, row: Sealed, leaf: Leaf) -> None:
+    said = f"the sealed {row.field} of event {row.event_id}"
+    if row.salt is None and row.value_enc is None:
+        if not _was_erased(session, row):
+            raise LogDisagrees(f"{said} is gone, and no event says who erased it")
+        return
+    whole = row.salt is not None and row.value_enc is not None
+    if not whole or leaf.sealed.get(row.field) != commitment(row.salt or b"", row.field, row.value_enc or b""):
+        raise LogDisagrees(f"{said} is not the one it was written with")
+
+
+def _was_erased(session: ReadSession, row: Sealed) -> bool:
+    body = session.scalars(select(CustodyEvent.leaf).where(CustodyEvent.id == row.erased_by)).one_or_none()
+    if body is None:
+        return False
+    leaf = read_leaf(body)
+    erased = {"event": str(row.event_id), "field": row.field}
+    return leaf.type == EventType.SEALED_ERASED and leaf.facts == erased

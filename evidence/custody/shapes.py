@@ -1,0 +1,24 @@
+"""What a number, a digest, an identifier, a time and a word look like in a leaf. Pure."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from pydantic import Field, StringConstraints
+
+from evidence.custody.canonical import LARGEST
+
+# A field's name, of a fact as of a personal value.
+FIELD: Final = r"^[a-z][a-z0-9_]{0,39}$"
+
+Count = Annotated[int, Field(ge=0, le=LARGEST)]
+Signed = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+KeyId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8,64}$")]
+Moment = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}(:[0-9]{2}){2}\.[0-9]{6}Z$")]
+Name = Annotated[str, StringConstraints(pattern=FIELD)]
+# A word that a program chose: of a task, a recipe, a code, a sort of metadata file.
+Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,79}$")]
+# What a program calls itself, or what the settings call a witness or an authority.
+Label = Annotated[str, StringConstraints(pattern=r"^[!-~][ -~]{0,199}$")]
