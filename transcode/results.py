@@ -50,8 +50,8 @@ def rows_of(session: ReadSession, recording_id: UUID) -> list[Rendition]:
 def write_examined(session: WriteSession, recording: Recording, verdict: Verdict) -> None:
     """What condition the bytes are in, and why."""
     recording.condition, recording.condition_reason = verdict.condition, verdict.sentence
-    facts = {"condition": verdict.condition.value, "because": verdict.sentence}
-    _record(session, EventType.RECORDING_EXAMINED, recording.id, facts)
+    facts = {"condition": verdict.condition.value}
+    _record(session, EventType.RECORDING_EXAMINED, recording.id, facts, because=verdict.sentence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +77,8 @@ def want(session: WriteSession, recording: Recording, master: Master, wish: Wish
         session.add(row)
     row.master_sha256, row.method, row.why = master.sha256, wish.method, wish.why
     row.state, row.reason = RenditionState.WANTED, None
-    facts = {"kind": wish.kind.value, "method": wish.method.value, "because": wish.why, "recipe": wish.recipe}
-    _record(session, EventType.RENDITION_PLANNED, recording.id, facts)
+    facts = {"kind": wish.kind.value, "method": wish.method.value, "recipe": wish.recipe}
+    _record(session, EventType.RENDITION_PLANNED, recording.id, facts, because=wish.why)
     return row
 
 
@@ -99,7 +99,8 @@ def write_ready(session: WriteSession, recording: Recording, row: Rendition, res
         "tool": " ".join(str(result.tool[key]) for key in ("name", "version") if key in result.tool),
         "master_sha256": row.master_sha256,
     }
-    _record(session, EventType.RENDITION_MADE, recording.id, facts, objects)
+    made = Event(type=EventType.RENDITION_MADE, subject=recording.id, actor=WORKROOM, facts=facts, objects=objects)
+    ledger.record(session, made)
     if row.kind is RenditionKind.PLAYBACK:
         recording.playability, recording.playability_reason = Playability.PLAYABLE, row.why
         recording.playable_at = recording.playable_at or row.made_at
@@ -108,7 +109,7 @@ def write_ready(session: WriteSession, recording: Recording, row: Rendition, res
 def write_failed(session: WriteSession, recording: Recording, row: Rendition, because: str) -> None:
     """A rendition could not be made. A sound master waits for a person; a damaged one is set aside as well."""
     row.state, row.reason, row.attempts = RenditionState.FAILED, because, row.attempts + 1
-    _record(session, EventType.RENDITION_FAILED, recording.id, {"kind": row.kind.value, "because": because})
+    _record(session, EventType.RENDITION_FAILED, recording.id, {"kind": row.kind.value}, because=because)
     if row.kind is not RenditionKind.PLAYBACK or recording.playability is Playability.PLAYABLE:
         return
     sound = recording.condition is Condition.SOUND
@@ -133,7 +134,7 @@ def write_unplayable(session: WriteSession, recording: Recording, because: str) 
             reason=reason,
         )
     )
-    _record(session, EventType.RECORDING_QUARANTINED, recording.id, {"because": reason})
+    _record(session, EventType.RECORDING_QUARANTINED, recording.id, {}, because=reason)
 
 
 def tell(session: WriteSession, recording: Recording) -> None:
@@ -145,17 +146,13 @@ def tell(session: WriteSession, recording: Recording) -> None:
 def write_retried(session: WriteSession, recording: Recording, row: Rendition, *, by: Actor) -> None:
     """A person asks for a failed rendition again."""
     row.state, row.reason = RenditionState.WANTED, None
-    _record(session, EventType.RENDITION_RETRIED, recording.id, {"kind": row.kind.value}, (), by)
+    facts = {"kind": row.kind.value}
+    ledger.record(session, Event(type=EventType.RENDITION_RETRIED, subject=recording.id, actor=by, facts=facts))
     if row.kind is RenditionKind.PLAYBACK and recording.playability is not Playability.PLAYABLE:
         recording.playability, recording.playability_reason = Playability.PREPARING, row.why
 
 
-def _record(
-    session: WriteSession,
-    kind: EventType,
-    subject: UUID,
-    facts: Mapping[str, Any],
-    objects: Sequence[Object] = (),
-    by: Actor = WORKROOM,
-) -> None:
-    ledger.record(session, Event(type=kind, subject=subject, actor=by, facts=dict(facts), objects=list(objects)))
+def _record(session: WriteSession, kind: EventType, subject: UUID, facts: Mapping[str, Any], *, because: str) -> None:
+    # What FFmpeg and the plan say of a file may hold words out of it, and those may name somebody: they are sealed.
+    event = Event(type=kind, subject=subject, actor=WORKROOM, facts=facts, personal={"because": because})
+    ledger.record(session, event)
