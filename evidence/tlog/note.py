@@ -85,9 +85,10 @@ def parse_signatures(data: bytes) -> tuple[NoteSignature, ...]:
 
 
 def _parse_line(line: str) -> NoteSignature:
-    dash, name, encoded, *more = [*line.split(" "), "", ""]
-    if dash != "—" or any(more):
+    parts = line.split(" ")
+    if len(parts) != 3 or parts[0] != "—":
         raise Malformed(f"{line[:120]!r} is not the line of a signature")
+    _, name, encoded = parts
     check_name(name)
     data = read_base64(encoded)
     if len(data) <= KEY_ID_SIZE:
