@@ -103,6 +103,12 @@ def choose_password(session: WriteSession, person: UUID, *, new: str, by: Actor,
     _say_changed(session, person, "chose a new password", by)
 
 
+def sign_out_elsewhere(session: WriteSession, person: UUID, *, by: Actor, keep: bytes) -> None:
+    """End every sign-in of a person but the one that asks."""
+    end_all_sessions(session, person, but=keep)
+    _say_changed(session, person, "ended every other sign-in", by)
+
+
 def reset_password(session: WriteSession, person: UUID, *, by: Actor) -> str:
     """A new first password, for one who has lost theirs; every sign-in of theirs ends."""
     row = person_of(session, person)

@@ -39,7 +39,7 @@ def account(request: Request, desk: AtDesk, caller: Asking) -> Response:
 def end_others(desk: AtDesk, caller: Asking) -> Response:
     """End every other sign-in of one's own."""
     with desk.house.writing() as session:
-        authentication.end_all_sessions(session, caller.in_person(), but=caller.key)
+        accounts.sign_out_elsewhere(session, caller.in_person(), by=caller.actor, keep=caller.key)
     return go_to("/account", note="You are signed out everywhere else.")
 
 

@@ -34,6 +34,15 @@ _Method = Annotated[RenditionMethod, Field(strict=False)]
 _Trouble = Annotated[IncidentKind, Field(strict=False)]
 _Agent = Annotated[AgentKind, Field(strict=False)]
 
+# What can be done to an account, in the words that its event says.
+CHANGES: Final = (
+    "chose a new password",
+    "ended every other sign-in",
+    "a new first password was made",
+    "the account was (disabled|enabled again)",
+    f"the role is now ({'|'.join(Role)})",
+)
+
 
 class Facts(BaseModel):
     """What one kind of event may say, member by member; this one says nothing."""
@@ -187,13 +196,7 @@ class PersonCreated(Facts):
 class PersonChanged(Facts):
     """What was done to the account, in one of these sentences."""
 
-    change: Annotated[
-        str,
-        StringConstraints(
-            pattern="^(chose a new password|a new first password was made|the account was (disabled|enabled again)"
-            f"|the role is now ({'|'.join(Role)}))$"
-        ),
-    ]
+    change: Annotated[str, StringConstraints(pattern=f"^({'|'.join(CHANGES)})$")]
 
 
 class SignInRefused(Facts):
