@@ -24,7 +24,7 @@ from evidence.store.probe import probe
 from ingest.receipt import ReceiptKey
 
 DATABASE = "continuity"
-OUTSIDE = ("CONTINUITY_FFMPEG", "CONTINUITY_FORCE_NAME", "CONTINUITY_LOCK_DAYS")
+OUTSIDE = ("CONTINUITY_FFMPEG", "CONTINUITY_FORCE_NAME", "CONTINUITY_LOCK_DAYS", "CONTINUITY_CUSTODY_LOCK_DAYS")
 
 
 @dataclass(slots=True)
@@ -98,6 +98,9 @@ class Embedded:
             "CONTINUITY_S3_READER_SECRET": store.reader.secret_key,
             "CONTINUITY_S3_RENDITIONS_KEY": store.renditions.access_key,
             "CONTINUITY_S3_RENDITIONS_SECRET": store.renditions.secret_key,
+            "CONTINUITY_S3_CUSTODY_BUCKET": store.custody_bucket,
+            "CONTINUITY_S3_CUSTODY_KEY": store.custody.access_key,
+            "CONTINUITY_S3_CUSTODY_SECRET": store.custody.secret_key,
             "CONTINUITY_LOCK_MODE": "GOVERNANCE",
             "CONTINUITY_INGEST_RECEIPT_KEY_FILE": str(self.receipt_key()),
             "CONTINUITY_TRANSCODE_SCRATCH": str(self.data / "scratch"),

@@ -7,19 +7,21 @@ from dataclasses import dataclass
 
 from evidence.database import ReadSession, Sessions, WriteSession, open_engine
 from evidence.settings import EvidenceSettings
-from evidence.store import MasterStore, RenditionStore, StoreKey, StoreSettings
+from evidence.store import CustodyStore, MasterStore, RenditionStore, StoreKey, StoreSettings
+from evidence.store.custody import S3CustodyStore
 from evidence.store.masters import S3MasterStore
 from evidence.store.renditions import S3RenditionStore
 
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What a room is handed: where records are, where masters are, where renditions are."""
+    """What a room is handed: where records are, where masters, renditions and the custody log's objects are."""
 
     settings: EvidenceSettings
     sessions: Sessions
     masters: MasterStore
     renditions: RenditionStore
+    custody: CustodyStore
 
     def reading(self) -> AbstractContextManager[ReadSession]:
         """A session that is rolled back at its end."""
@@ -38,9 +40,12 @@ def store_settings(settings: EvidenceSettings) -> StoreSettings:
         region=settings.s3_region,
         masters_bucket=settings.s3_masters_bucket,
         renditions_bucket=settings.s3_renditions_bucket,
+        custody_bucket=settings.s3_custody_bucket,
+        custody_lock_days=settings.custody_lock_days,
         ingest=StoreKey(settings.s3_ingest_key, settings.s3_ingest_secret.get_secret_value()),
         reader=StoreKey(settings.s3_reader_key, settings.s3_reader_secret.get_secret_value()),
         renditions=StoreKey(settings.s3_renditions_key, settings.s3_renditions_secret.get_secret_value()),
+        custody=StoreKey(settings.s3_custody_key, settings.s3_custody_secret.get_secret_value()),
         disposer=_disposer(settings),
         local_folder=settings.s3_local_folder,
     )
@@ -61,4 +66,5 @@ def open_house(settings: EvidenceSettings, *, pool_size: int = 10) -> House:
         sessions=Sessions(engine, log_origin=settings.log_origin),
         masters=S3MasterStore(store),
         renditions=S3RenditionStore(store),
+        custody=S3CustodyStore(store),
     )

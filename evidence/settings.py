@@ -48,6 +48,9 @@ class EvidenceSettings(BaseSettings):
     s3_reader_secret: SecretStr = Field(description="Its secret")
     s3_renditions_key: str = Field(description="Access key that may write and delete renditions only")
     s3_renditions_secret: SecretStr = Field(description="Its secret")
+    s3_custody_bucket: str = Field(default="custody", description="Bucket with versions and Object Lock for the log")
+    s3_custody_key: str = Field(description="Access key that may write and lock the custody log, and not remove it")
+    s3_custody_secret: SecretStr = Field(description="Its secret")
     s3_disposer_key: str = Field(
         default="", description="Access key that may delete after a lock's end; named, the start-up proof tries it too"
     )
@@ -60,6 +63,13 @@ class EvidenceSettings(BaseSettings):
         default="COMPLIANCE", description="Object Lock mode; the embedded default sets GOVERNANCE"
     )
     lock_days: int = Field(default=31, ge=1, le=36500, description="Days from verified intake to the first lock date")
+    custody_lock_days: int = Field(
+        default=3653,
+        ge=1,
+        le=36500,
+        description="Days for which objects of the custody log are locked, always in COMPLIANCE mode: they can be "
+        "lengthened and never shortened",
+    )
     force_name: str = Field(default="Continuity", max_length=60, description="The force's name, shown on each page")
     log_origin: str = Field(
         default="custody.demonstration.example/main", description="Name of the custody log; never reused"

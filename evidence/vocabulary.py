@@ -121,6 +121,14 @@ class IncidentKind(StrEnum):
     SAME_NAME_OTHER_BYTES = "same_name_other_bytes"
     CLOCK_WRONG = "clock_wrong"
     AGENT_SILENT = "agent_silent"
+    LOG_HALTED = "log_halted"
+    LOG_BEHIND = "log_behind"
+    LOG_DISAGREES = "log_disagrees"
+    CENSUS_GAP = "census_gap"
+    TIMESTAMP_MISSING = "timestamp_missing"
+    TIMESTAMP_REFUSED = "timestamp_refused"
+    WITNESS_SILENT = "witness_silent"
+    WITNESS_REFUSES = "witness_refuses"
 
 
 class QuarantineDecision(StrEnum):
@@ -137,3 +145,11 @@ class ActorKind(StrEnum):
     TOKEN = "token"  # noqa: S105 - a kind of actor, not a secret
     AGENT = "agent"
     SYSTEM = "system"
+
+
+class LogKeyState(StrEnum):
+    """What a key of the custody log is: what it has signed while in force counts for ever, unless it was revoked."""
+
+    IN_FORCE = "in_force"
+    RETIRED = "retired"
+    REVOKED = "revoked"

@@ -25,6 +25,14 @@ TITLES = {
     IncidentKind.SAME_NAME_OTHER_BYTES: "Same name, other content",
     IncidentKind.CLOCK_WRONG: "A clock is wrong",
     IncidentKind.AGENT_SILENT: "A dock is silent",
+    IncidentKind.LOG_HALTED: "The custody log has been halted",
+    IncidentKind.LOG_BEHIND: "The custody log is behind",
+    IncidentKind.LOG_DISAGREES: "The custody log does not verify",
+    IncidentKind.CENSUS_GAP: "The store does not hold what it should",
+    IncidentKind.WITNESS_SILENT: "A witness does not sign",
+    IncidentKind.WITNESS_REFUSES: "A witness knows the custody log otherwise",
+    IncidentKind.TIMESTAMP_MISSING: "No time-stamp could be had",
+    IncidentKind.TIMESTAMP_REFUSED: "A time-stamp does not hold",
 }
 
 

@@ -6,34 +6,30 @@ a subject's events are numbered without gap or double; other subjects do not wai
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import secrets
-import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import insert, select, text
 
 from evidence import clock
-from evidence.custody.canonical import canonical, read_canonical
-from evidence.custody.events import SAYS, Event, EventType, Object, sentence
-from evidence.custody.rows import CustodyEvent, Head, Queued, Sealed
+from evidence.custody.events import SAYS, Actor, Event, EventType, Object, sentence
+from evidence.custody.facts import check_facts
+from evidence.custody.leaf import FORMAT, ZERO, Leaf, hash_of, read_leaf, write_leaf
+from evidence.custody.rows import CustodyEvent, Head, Queued
+from evidence.custody.sealing import Revealed, check_sealed, erasable, revealed, seal
 from evidence.database import ReadSession, WriteSession
-from evidence.errors import LogDisagrees
+from evidence.errors import LogDisagrees, NotALeaf
 from evidence.identifiers import new_id
 
-ZERO = bytes(32)
-SEAL_LABEL = b"continuity-sealed-v1"
-FORMAT = 1
-
-# One statement takes the next number, gives the hash before it, and asks the database what time it is.
+# One statement takes the next number, gives the hash before it, asks the database what time it is, and which
+# checkpoint is the newest that the witness policy has accepted: the event is no older than that.
 NEXT = text(
     "INSERT INTO custody.head AS h (subject, n, leaf_hash) VALUES (:subject, 1, :zero)"
-    " ON CONFLICT (subject) DO UPDATE SET n = h.n + 1 RETURNING n, leaf_hash, clock_timestamp() AS at"
+    " ON CONFLICT (subject) DO UPDATE SET n = h.n + 1 RETURNING n, leaf_hash, clock_timestamp() AS at,"
+    " (SELECT witnessed_size FROM custody.state), (SELECT witnessed_root FROM custody.state)"
 )
 SET_HEAD = text("UPDATE custody.head SET leaf_hash = :leaf_hash WHERE subject = :subject")
 
@@ -67,21 +63,24 @@ class HistoryLine:
 def record(session: WriteSession, event: Event) -> Recorded:
     """Append one event. It commits or vanishes with the caller's transaction.
 
-    Raises NotCanonical where a fact has no canonical form; the caller's change must then not happen either.
+    Raises NotAnEvent where its facts are not those of its kind, and NotCanonical where a personal value has no
+    canonical form; the caller's change must then not happen either.
     """
-    n, prev, at = session.execute(NEXT, {"subject": event.subject, "zero": ZERO}).one()
+    check_facts(event)
+    n, prev, at, seen, root = session.execute(NEXT, {"subject": event.subject, "zero": ZERO}).one()
     event_id = new_id()
     origin = str(session.info["log_origin"])
-    commitments = _seal(session, event_id, {"actor": event.actor.shown, **event.personal})
+    commitments = seal(session, event_id, {"actor": event.actor.shown, **event.personal})
     place = {"log": origin, "id": str(event_id), "at": clock.as_text(at), "n": n, "prev": bytes(prev).hex()}
-    leaf = canonical({**_leaf(event), **place, "sealed": commitments})
-    leaf_hash = hashlib.sha256(b"\x00" + leaf).digest()
+    witnessed = {"size": seen, "root": bytes(root).hex()}
+    leaf = write_leaf({**_leaf(event), **place, "seen": witnessed, "sealed": commitments})
+    leaf_hash = hash_of(leaf)
     row = insert(CustodyEvent).values(
         id=event_id, subject=event.subject, subject_no=n, type=event.type.value, at=at, leaf=leaf, leaf_hash=leaf_hash
     )
     ingest_no = session.execute(row.returning(CustodyEvent.ingest_no)).scalar_one()
     session.execute(SET_HEAD, {"leaf_hash": leaf_hash, "subject": event.subject})
-    session.execute(insert(Queued).values(ingest_no=ingest_no))
+    session.execute(insert(Queued).values(ingest_no=ingest_no, at=at))
     return Recorded(event_id, ingest_no, n, at, leaf_hash)
 
 
@@ -93,8 +92,21 @@ def history(session: ReadSession, subject: UUID, *, after: int = 0, limit: int =
         .order_by(CustodyEvent.subject_no)
         .limit(limit)
     ).all()
-    opened = _unsealed(session, [row.id for row in rows])
+    opened = revealed(session, [row.id for row in rows])
     return [_line(row, opened.get(row.id, {})) for row in rows]
+
+
+def erase_sealed(session: WriteSession, event_id: UUID, field: str, by: Actor) -> Recorded:
+    """Erase one personal value of an event, for good, and write down that it was done; the leaf stays as it is.
+
+    Raises NotFound, or AlreadySettled where it has been erased.
+    """
+    row, subject = erasable(session, event_id, field)
+    facts = {"event": str(event_id), "field": field}
+    recorded = record(session, Event(type=EventType.SEALED_ERASED, subject=subject, actor=by, facts=facts))
+    row.salt, row.value_enc, row.erased_by = None, None, recorded.id
+    session.flush()
+    return recorded
 
 
 def check_subject(session: ReadSession, subject: UUID) -> int:
@@ -102,40 +114,44 @@ def check_subject(session: ReadSession, subject: UUID) -> int:
 
     Raises LogDisagrees at the first that does not, or where there is nothing to check.
     """
-    prev, n = ZERO, 0
-    in_order = select(CustodyEvent).where(CustodyEvent.subject == subject).order_by(CustodyEvent.subject_no)
-    for row in session.scalars(in_order):
+    prev, n, head = ZERO, 0, None
+    leaves: dict[UUID, Leaf] = {}
+    # One statement, so that an event that comes meanwhile is in the rows and in the head or in neither.
+    in_order = (
+        select(CustodyEvent, Head)
+        .outerjoin(Head, Head.subject == CustodyEvent.subject)
+        .where(CustodyEvent.subject == subject)
+        .order_by(CustodyEvent.subject_no)
+    )
+    for row, head in session.execute(in_order).tuples():  # noqa: B007 - the head is looked at after the last row
         n += 1
-        leaf = cast("dict[str, Any]", read_canonical(row.leaf))
-        if row.subject_no != n or leaf["n"] != n or leaf["prev"] != prev.hex():
+        leaf = leaves[row.id] = _leaf_of(row)
+        if row.subject_no != n or leaf.n != n or leaf.prev != prev.hex():
             raise LogDisagrees(f"event {row.ingest_no} of subject {subject} does not follow the one before it")
-        prev = hashlib.sha256(b"\x00" + row.leaf).digest()
+        prev = hash_of(row.leaf)
         if prev != row.leaf_hash:
             raise LogDisagrees(f"event {row.ingest_no} of subject {subject} is not the one that was hashed")
         _hold_row_against(row, leaf)
-        _hold_sealed_against(session, row, leaf)
     if n == 0:
         raise LogDisagrees(f"subject {subject} has no events: there is nothing to verify")
-    head = session.get(Head, subject)
     if head is None or (head.n, head.leaf_hash) != (n, prev):
         raise LogDisagrees(f"subject {subject} has {n} events, and its head says otherwise")
+    check_sealed(session, subject, leaves)
     return n
 
 
-def _hold_row_against(row: CustodyEvent, leaf: Mapping[str, Any]) -> None:
+def _leaf_of(row: CustodyEvent) -> Leaf:
+    try:
+        return read_leaf(row.leaf)
+    except NotALeaf as error:
+        raise LogDisagrees(f"event {row.ingest_no} of subject {row.subject}: {error}") from error
+
+
+def _hold_row_against(row: CustodyEvent, leaf: Leaf) -> None:
     said = {"id": str(row.id), "type": row.type, "subj": str(row.subject), "at": clock.as_text(row.at)}
-    differs = [name for name, value in said.items() if leaf[name] != value]
+    differs = [name for name, value in said.items() if getattr(leaf, name) != value]
     if differs:
         raise LogDisagrees(f"the row of event {row.ingest_no} says another {', '.join(differs)} than its leaf")
-
-
-def _hold_sealed_against(session: ReadSession, row: CustodyEvent, leaf: Mapping[str, Any]) -> None:
-    """A sealed value may have been erased, by law; one that stands must be the one that was committed to."""
-    for sealed in session.scalars(select(Sealed).where(Sealed.event_id == row.id)):
-        if sealed.salt is None or sealed.value_enc is None:
-            continue
-        if leaf["sealed"].get(sealed.field) != _commitment(sealed.salt, sealed.field, sealed.value_enc):
-            raise LogDisagrees(f"the sealed {sealed.field} of event {row.ingest_no} is not the one it was written with")
 
 
 def _leaf(event: Event) -> dict[str, Any]:
@@ -144,8 +160,6 @@ def _leaf(event: Event) -> dict[str, Any]:
         "v": FORMAT,
         "type": event.type.value,
         "subj": str(event.subject),
-        # No checkpoint is witnessed yet: the empty tree says "not before" nothing.
-        "seen": {"size": 0, "root": hashlib.sha256(b"").hexdigest()},
         "s62": SAYS[event.type][1].value,
         "actor": {"kind": event.actor.kind.value, "ref": event.actor.id},
         "auth": {"method": event.actor.method},
@@ -162,40 +176,15 @@ def _object(each: Object) -> dict[str, Any]:
         "size": each.size,
         "tree": each.tree,
         "version_id": each.version_id,
+        "packets": each.packets,
     }
     return {name: value for name, value in known.items() if value is not None}
 
 
-def _seal(session: WriteSession, event_id: UUID, values: Mapping[str, str]) -> dict[str, str]:
-    rows, commitments = [], {}
-    for name, value in values.items():
-        plain = canonical(unicodedata.normalize("NFC", value))
-        salt = secrets.token_bytes(32)
-        commitments[name] = _commitment(salt, name, plain)
-        rows.append({"event_id": event_id, "field": name, "salt": salt, "value_enc": plain})
-    session.execute(insert(Sealed), rows)
-    return commitments
-
-
-def _commitment(salt: bytes, name: str, plain: bytes) -> str:
-    message = SEAL_LABEL + b"\x00" + name.encode() + b"\x00" + plain
-    return hmac.new(salt, message, hashlib.sha256).hexdigest()
-
-
-def _unsealed(session: ReadSession, event_ids: Sequence[UUID]) -> dict[UUID, dict[str, str]]:
-    opened: dict[UUID, dict[str, str]] = {}
-    for row in session.scalars(select(Sealed).where(Sealed.event_id.in_(event_ids))):
-        if row.value_enc is not None:
-            opened.setdefault(row.event_id, {})[row.field] = cast("str", read_canonical(row.value_enc))
-    return opened
-
-
-def _line(row: CustodyEvent, personal: Mapping[str, str]) -> HistoryLine:
-    leaf = cast("dict[str, Any]", read_canonical(row.leaf))
+def _line(row: CustodyEvent, personal: Mapping[str, Revealed]) -> HistoryLine:
+    leaf = _leaf_of(row)
+    known = {field: each.value for field, each in personal.items()}
+    actor = known.pop("actor", "someone whose name has been erased")
     kind = EventType(row.type)
-    actor = personal.get("actor", "someone whose name has been erased")
-    facts = {**leaf["facts"], **{name: value for name, value in personal.items() if name != "actor"}}
-    said = sentence(kind, facts=facts, actor=actor)
-    return HistoryLine(
-        row.id, row.ingest_no, row.subject_no, row.at, kind, str(leaf["s62"]), said, actor, leaf["facts"]
-    )
+    said = sentence(kind, facts={**leaf.facts, **known}, actor=actor)
+    return HistoryLine(row.id, row.ingest_no, row.subject_no, row.at, kind, leaf.s62, said, actor, leaf.facts)

@@ -1,4 +1,4 @@
-"""Who may do what in the embedded S3 server: five identities, each with its own key. Pure."""
+"""Who may do what in the embedded S3 server: six identities, each with its own key. Pure."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ class Identity(StrEnum):
     INGEST = "ingest"
     READER = "reader"
     RENDITIONS = "renditions"
+    CUSTODY = "custody"
     DISPOSER = "disposer"
 
 
@@ -35,13 +36,20 @@ INGEST = (*UPLOAD, "PutObjectRetention", "PutObjectTagging", *READ)
 DISPOSE = ("DeleteObjectVersion", *READ)
 
 
-def identities_file(credentials: Mapping[Identity, Credentials], *, masters: str, renditions: str) -> str:
+# Writes the custody log, and cannot remove it: only what is partial, and what was the newest checkpoint before.
+KEEP = ("PutObject", "PutObjectRetention", *READ)
+REPLACE = ("DeleteObjectVersion",)
+REPLACED = ("partial/*", "checkpoint")
+
+
+def identities_file(credentials: Mapping[Identity, Credentials], *, masters: str, renditions: str, custody: str) -> str:
     """The JSON text of `-s3.config`: each identity with its key and its policy."""
     policies = {
-        Identity.INGEST: _policy(INGEST, masters),
-        Identity.READER: _policy(READ, masters, renditions),
-        Identity.RENDITIONS: _policy((*UPLOAD, "DeleteObject", *READ), renditions),
-        Identity.DISPOSER: _policy(DISPOSE, masters),
+        Identity.INGEST: _policy(_may(INGEST, masters)),
+        Identity.READER: _policy(_may(READ, masters, renditions, custody)),
+        Identity.RENDITIONS: _policy(_may((*UPLOAD, "DeleteObject", *READ), renditions)),
+        Identity.CUSTODY: _policy(_may(KEEP, custody), _may(REPLACE, custody, below=REPLACED)),
+        Identity.DISPOSER: _policy(_may(DISPOSE, masters)),
     }
     admin = _identity(Identity.ADMIN, credentials)
     admin["actions"] = ["Admin", "Read", "List", "Tagging", "Write"]
@@ -55,7 +63,11 @@ def _identity(who: Identity, credentials: Mapping[Identity, Credentials]) -> dic
     return {"name": str(who), "credentials": [{"accessKey": keys.access_key, "secretKey": keys.secret_key}]}
 
 
-def _policy(actions: Sequence[str], *buckets: str) -> str:
-    resources = [f"arn:aws:s3:::{bucket}{tail}" for bucket in buckets for tail in ("", "/*")]
-    statement = {"Effect": "Allow", "Action": [f"s3:{name}" for name in actions], "Resource": resources}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+def _policy(*statements: Mapping[str, object]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def _may(actions: Sequence[str], *buckets: str, below: Sequence[str] = ("", "*")) -> dict[str, object]:
+    """What may be done, in these buckets; `below`: to the bucket itself and to everything in it."""
+    resources = [f"arn:aws:s3:::{bucket}{'/' if place else ''}{place}" for bucket in buckets for place in below]
+    return {"Effect": "Allow", "Action": [f"s3:{name}" for name in actions], "Resource": resources}

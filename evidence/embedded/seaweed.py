@@ -39,16 +39,19 @@ IDLE = 5
 
 
 class EmbeddedS3:
-    """One S3 server whose objects lie below `data_dir`/s3, with the two buckets named.
+    """One S3 server whose objects lie below `data_dir`/s3, with the three buckets named.
 
     Also answers where a server is that another process supervises: `endpoint`, `credentials` and
     `is_running` need no `start`.
     """
 
-    def __init__(self, data_dir: Path, *, masters: str = "masters", renditions: str = "renditions") -> None:
+    def __init__(
+        self, data_dir: Path, *, masters: str = "masters", renditions: str = "renditions", custody: str = "custody"
+    ) -> None:
         self.home = data_dir.resolve() / "s3"
         self.masters = masters
         self.renditions = renditions
+        self.custody = custody
         self._server: ServerProcess | None = None
         self._watch: process.Watch | None = None
 
@@ -114,9 +117,11 @@ class EmbeddedS3:
             public_endpoint=public_endpoint,
             masters_bucket=self.masters,
             renditions_bucket=self.renditions,
+            custody_bucket=self.custody,
             ingest=self._key(Identity.INGEST),
             reader=self._key(Identity.READER),
             renditions=self._key(Identity.RENDITIONS),
+            custody=self._key(Identity.CUSTODY),
             disposer=self._key(Identity.DISPOSER),
             local_folder=self.home,
         )
@@ -145,10 +150,11 @@ class EmbeddedS3:
         return process.read_record(self.home / "server.json")
 
     def _remember(self, **facts: object) -> None:
-        """Write the record with these facts; make the secrets the first time."""
+        """Write the record with these facts; make the secrets that are missing."""
         record = self._record()
         keys = {str(who): (f"continuity-{who}", secrets.token_urlsafe(32)) for who in Identity}
-        record.setdefault("keys", keys)
+        # Data that an older version made may lack an identity that this one knows.
+        record["keys"] = {**keys, **record.get("keys", {})}
         record.setdefault("kek", secrets.token_hex(32))
         record.update(facts)
         process.write_private(self.home / "server.json", json.dumps(record))
@@ -180,10 +186,19 @@ class EmbeddedS3:
         if found is None:
             return None
         known = "ports" in self._record() and found.command() == self._command(_program(account))
-        if known and process.wait_until(self._answers, within=20):
+        if known and self._told_of_all() and process.wait_until(self._answers, within=20):
             return found
         self._end(found, patience=35)
         return None
+
+    def _told_of_all(self) -> bool:
+        """The identities that the server read at its start are those that there are now."""
+        told = self.home / "config" / "s3.json"
+        return told.exists() and told.read_text("utf-8") == self._identities()
+
+    def _identities(self) -> str:
+        keys = {who: self.credentials(who) for who in Identity}
+        return identities_file(keys, masters=self.masters, renditions=self.renditions, custody=self.custody)
 
     def _launched(self, account: Account, patience: float) -> ServerProcess:
         """A new server. Tries other ports when somebody took one between the choice and the start."""
@@ -239,8 +254,7 @@ class EmbeddedS3:
         account.own(config)
         made = make_certificates()
         names = {"authority.pem": made.authority, "server.pem": made.certificate, "server.key": made.key}
-        keys = {who: self.credentials(who) for who in Identity}
-        names["s3.json"] = identities_file(keys, masters=self.masters, renditions=self.renditions)
+        names["s3.json"] = self._identities()
         names["security.toml"] = _security(config, kek=self._record()["kek"])
         for name, text in names.items():
             process.write_private(config / name, text, account=account)

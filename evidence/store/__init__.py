@@ -1,9 +1,10 @@
 """What an object store promises, whatever serves it.
 
 Masters live in a versioned bucket with Object Lock: written once, never altered, never deleted from here.
-Renditions live in a plain bucket: they can always be made again. keys.py says where each object lies,
-masters.py and renditions.py keep the promises over S3, s3.py alone speaks to the S3 library, and probe.py
-finds out before start-up whether a store deserves masters.
+Renditions live in a plain bucket: they can always be made again. The custody log's tree and checkpoints live in a
+third, locked for good. keys.py says where each object lies, masters.py, renditions.py and custody.py keep the
+promises over S3, s3.py alone speaks to the S3 library, and probe.py finds out before start-up whether a store
+deserves masters.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class StoreSettings:
 
     `public_endpoint` is the store's address as docks reach it, named in presigned URLs; empty: `endpoint`.
     `disposer` is needed by the probe alone, to show that the lock holds against one who may delete.
+    `custody_lock_days` is how long objects of the custody log are locked, always in COMPLIANCE mode.
     `local_folder` is where an embedded store keeps its objects; every other store sees to its own disks.
     """
 
@@ -40,10 +42,13 @@ class StoreSettings:
     ingest: StoreKey
     reader: StoreKey
     renditions: StoreKey
+    custody: StoreKey
     public_endpoint: str = ""
     region: str = "us-east-1"
     masters_bucket: str = "masters"
     renditions_bucket: str = "renditions"
+    custody_bucket: str = "custody"
+    custody_lock_days: int = 1
     disposer: StoreKey | None = None
     local_folder: Path | None = None
 
@@ -246,4 +251,37 @@ class RenditionStore(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove it. Nothing happens where it is not there."""
+        ...
+
+
+class CustodyStore(Protocol):
+    """Keeps what the custody log is checked against: tiles, bundles, checkpoints, time-stamps, head maps.
+
+    Written once and locked in COMPLIANCE mode, so that nobody may change or remove them before their time, us
+    included. Only partial tiles and bundles (below `partial/`) and the newest checkpoint are not locked.
+    """
+
+    bucket: str
+
+    def put_new(self, key: str, data: bytes, *, locked: bool) -> None:
+        """Store an object that is not there yet, and read it back. The same bytes there already are fine.
+
+        Raises CustodyObjectDiffers where the key holds other bytes, NotAsAgreed where a lock is missing, StoreAway.
+        """
+        ...
+
+    def put_latest(self, key: str, data: bytes) -> None:
+        """Store an object that replaces the one before, and is not locked."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """All bytes of an object. Raises ObjectMissing, StoreAway."""
+        ...
+
+    def list(self, prefix: str, *, after: str = "") -> Iterator[str]:
+        """The keys below a prefix, in the order of their bytes, from the first one after `after`."""
+        ...
+
+    def clear_partial(self, prefix: str) -> None:
+        """Remove what is partial below `prefix`, every version. Raises NotAKey outside `partial/`."""
         ...

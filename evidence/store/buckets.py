@@ -1,4 +1,4 @@
-"""Makes the two buckets. Only an administrator may; the product runs without that key."""
+"""Makes the three buckets. Only an administrator may; the product runs without that key."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ HAVE = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
 
 
 def make_buckets(settings: StoreSettings, *, admin: StoreKey) -> None:
-    """Make the masters bucket (versions, Object Lock) and the renditions bucket where they are missing.
+    """Make the buckets of masters and custody log (versions, Object Lock) and of renditions where they are missing.
 
     Says nothing about a bucket that was there: the probe looks at what it can do.
     """
     client = connect(settings.endpoint, key=admin, region=settings.region)
     _make(client, settings.masters_bucket, locked=True)
+    _make(client, settings.custody_bucket, locked=True)
     _make(client, settings.renditions_bucket, locked=False)
 
 

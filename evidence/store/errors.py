@@ -8,6 +8,7 @@
 ├── UploadGone          the store does not know the multipart upload                begin again
 ├── PartsMissing        parts that were named are not in the store                  send those parts again
 ├── ChecksumRefused     the bytes are not those that were announced                 send them again
+├── CustodyObjectDiffers  the custody log has other bytes under that key            an incident; the log is halted
 ├── NotAsAgreed         what is stored differs from what was agreed                 an incident, never "stored"
 └── PromiseBroken       the store fails the probe                                   do not start
 """
@@ -99,6 +100,14 @@ class NotAsAgreed(StoreError):
     def __init__(self, key: str, *, fact: str, expected: object, found: object) -> None:
         super().__init__(f"{key}: {fact} should be {expected} and is {found}")
         self.key, self.fact, self.expected, self.found = key, fact, expected, found
+
+
+class CustodyObjectDiffers(StoreError):
+    """An object of the custody log that can be written only once is there already, with other bytes."""
+
+    def __init__(self, key: str, *, there: int, ours: int) -> None:
+        super().__init__(f"{key} is in the store already, with other bytes ({there}) than those to be written ({ours})")
+        self.key = key
 
 
 class PromiseBroken(StoreError):

@@ -1,4 +1,4 @@
-"""Makes the two buckets, the masters with versions and Object Lock. The one act that needs the administrator's key.
+"""Makes the three buckets, masters and custody log with versions and Object Lock. The one act that needs the administrator's key.
 
     python ops/compose/make_buckets.py /run/keeper
 
@@ -25,7 +25,9 @@ def main() -> int:
     admin = StoreKey((keeper / "admin-key").read_text("utf-8"), (keeper / "admin-secret").read_text("utf-8"))
     settings = store_settings(EvidenceSettings.read())
     make_buckets(settings, admin=admin)
-    sys.stdout.write(f"The buckets {settings.masters_bucket} and {settings.renditions_bucket} are there.\n")
+    sys.stdout.write(
+        f"The buckets {settings.masters_bucket}, {settings.custody_bucket} and {settings.renditions_bucket} are there.\n"
+    )
     return 0
 
 

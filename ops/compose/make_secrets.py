@@ -22,7 +22,7 @@ from ingest.receipt import ReceiptKey
 # The account that the image runs as. PostgreSQL and SeaweedFS read their folders as whoever they start as.
 PRODUCT_UID = 10001
 FILER = Path(__file__).with_name("filer.toml")
-MASTERS, RENDITIONS = "masters", "renditions"
+MASTERS, RENDITIONS, CUSTODY = "masters", "renditions", "custody"
 PARTS = ("master", "volume", "filer", "s3", "client", "admin", "worker")
 TOKENS = ("jwt.signing", "jwt.signing.read", "jwt.filer_signing", "jwt.filer_signing.read")
 
@@ -36,7 +36,7 @@ def make(root: Path) -> bool:
     keys = {who: Credentials(f"continuity-{who}", secrets.token_urlsafe(32)) for who in Identity}
     database(root / "database", passwords)
     store(root / "store", keys, filer_password=passwords["filer"])
-    whole = (Identity.INGEST, Identity.READER, Identity.RENDITIONS)
+    whole = (Identity.INGEST, Identity.READER, Identity.RENDITIONS, Identity.CUSTODY)
     settings(root / "proof", {who: keys[who] for who in (*whole, Identity.DISPOSER)}, password=passwords["continuity"])
     keeper(root / "keeper", keys[Identity.ADMIN])
     settings(root / "product", {who: keys[who] for who in whole}, password=passwords["continuity"])
@@ -66,7 +66,7 @@ def store(folder: Path, keys: Mapping[Identity, Credentials], *, filer_password:
         "authority.pem": made.authority,
         "server.pem": made.certificate,
         "server.key": made.key,
-        "s3.json": identities_file(keys, masters=MASTERS, renditions=RENDITIONS),
+        "s3.json": identities_file(keys, masters=MASTERS, renditions=RENDITIONS, custody=CUSTODY),
         "security.toml": "\n".join(lines) + "\n",
         "filer.toml": FILER.read_text("utf-8").replace("@PASSWORD@", filer_password),
     }

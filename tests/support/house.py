@@ -21,6 +21,7 @@ from evidence.jobs.periodic import QUEUE as SWEEPS
 from evidence.jobs.worker import run_worker
 from evidence.settings import EvidenceSettings
 from evidence.store import StoreSettings
+from evidence.store.custody import S3CustodyStore
 from evidence.store.masters import S3MasterStore
 from evidence.store.renditions import S3RenditionStore
 from ingest import tasks as ingest_tasks
@@ -46,6 +47,10 @@ def settings_of(database_url: str, store: StoreSettings) -> EvidenceSettings:
             "s3_reader_secret": store.reader.secret_key,
             "s3_renditions_key": store.renditions.access_key,
             "s3_renditions_secret": store.renditions.secret_key,
+            "s3_custody_bucket": store.custody_bucket,
+            "s3_custody_key": store.custody.access_key,
+            "s3_custody_secret": store.custody.secret_key,
+            "custody_lock_days": 1,
             "lock_mode": "GOVERNANCE",
             "lock_days": 1,
         }
@@ -61,7 +66,9 @@ class World:
         self.folder = folder
         engine = open_engine(database_url, pool_size=10)
         sessions = Sessions(engine, log_origin=self.settings.log_origin)
-        self.house = House(self.settings, sessions, S3MasterStore(store), S3RenditionStore(store))
+        self.house = House(
+            self.settings, sessions, S3MasterStore(store), S3RenditionStore(store), S3CustodyStore(store)
+        )
         key = folder / "receipt-key.pem"
         self.key = ReceiptKey.load(key) if key.exists() else ReceiptKey.make(key)
         self.ingest = IngestSettings(receipt_key_file=key)

@@ -172,7 +172,7 @@ def settings(secrets: Path) -> StoreSettings:
     """How the product speaks to this store."""
     product = {
         who: key_of(secrets / "product", f"CONTINUITY_S3_{who.upper()}_KEY", f"CONTINUITY_S3_{who.upper()}_SECRET")
-        for who in ("ingest", "reader", "renditions")
+        for who in ("ingest", "reader", "renditions", "custody")
     }
     disposer = key_of(secrets / "proof", "CONTINUITY_S3_DISPOSER_KEY", "CONTINUITY_S3_DISPOSER_SECRET")
     return StoreSettings(endpoint=f"http://{ADDRESSES['s3']}:8333", disposer=disposer, **product)

@@ -19,6 +19,8 @@ NEEDED = {
     "CONTINUITY_S3_READER_SECRET": "reader-secret-word",
     "CONTINUITY_S3_RENDITIONS_KEY": "renditions",
     "CONTINUITY_S3_RENDITIONS_SECRET": "renditions-secret-word",
+    "CONTINUITY_S3_CUSTODY_KEY": "custody",
+    "CONTINUITY_S3_CUSTODY_SECRET": "custody-secret-word",
 }
 
 

@@ -1,0 +1,99 @@
+"""SequencingError
+├── NotSequencedYet     the event is not under a published checkpoint yet    wait, or ask for a checkpoint
+├── Displaced           another sequencer leads since                        stand by
+├── RollForwardRefused  the store does not continue what the database holds  a person must decide
+└── MustHalt            nothing may be numbered or signed any more           a person must look
+    ├── RolledBack      the database has fewer events than were signed       roll forward
+    ├── StoreBehind     the database has a checkpoint that the store has not  look which store this is
+    ├── HistoryDiffers  one size, two roots                                  call someone
+    ├── LeafDiffers     an event is not the one that was hashed              restore it from its bundle
+    └── RootsDiffer     two ways of computing one root do not agree          call someone
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from evidence.errors import EvidenceError
+
+ROLL_FORWARD = "Nothing is numbered or signed until `continuity custody rollforward` has put back what the store has."
+
+
+class SequencingError(EvidenceError):
+    """Something is wrong with the order of the log or with what stands in the store of it."""
+
+
+class NotSequencedYet(SequencingError):
+    """The event is not under a published checkpoint yet."""
+
+    def __init__(self, event_id: UUID) -> None:
+        super().__init__(f"event {event_id} is not under a published checkpoint yet")
+        self.event_id = event_id
+
+
+class Displaced(SequencingError):
+    """Another process leads since; whatever this one was about to write is not written."""
+
+    def __init__(self, *, epoch: int, now: int) -> None:
+        super().__init__(f"the sequencer of epoch {epoch} is no longer the one that leads: that is epoch {now}")
+        self.epoch, self.now = epoch, now
+
+
+class RollForwardRefused(SequencingError):
+    """What the store has does not continue what the database holds, or is not whole."""
+
+
+class MustHalt(SequencingError):
+    """Nothing may be numbered or signed any more until a person has looked. The sentence is kept as the reason."""
+
+
+class RolledBack(MustHalt):
+    """The database ends before the newest signed checkpoint: it was restored from an older copy."""
+
+    def __init__(self, *, database: int, store: int) -> None:
+        super().__init__(
+            f"the database holds {database} events of the log, and the store a signed checkpoint over {store}:"
+            f" the database was rolled back. {ROLL_FORWARD}"
+        )
+        self.database, self.store = database, store
+
+
+class StoreBehind(MustHalt):
+    """The database knows a checkpoint that the store does not have: another store, or one that has lost objects."""
+
+    def __init__(self, *, database: int, store: int) -> None:
+        super().__init__(
+            f"the database has published {database} events of the log, and the newest checkpoint in the store is"
+            f" over {store}: this is not the store that the log was written to, or it has lost objects"
+        )
+        self.database, self.store = database, store
+
+
+class HistoryDiffers(MustHalt):
+    """Database and store have another root for the same size: one of the two was written on from elsewhere."""
+
+    def __init__(self, *, size: int, database: bytes, store: bytes) -> None:
+        super().__init__(
+            f"over the first {size} events the database has the root {database.hex()} and the signed checkpoint in"
+            f" the store {store.hex()}: two histories. {ROLL_FORWARD}"
+        )
+        self.size, self.database, self.store = size, database, store
+
+
+class LeafDiffers(MustHalt):
+    """The bytes of an event are not those whose hash has its number, or it is gone."""
+
+    def __init__(self, seq: int, *, found: str) -> None:
+        super().__init__(f"event {seq} of the log is not the one that was given this number: {found}")
+        self.seq, self.found = seq, found
+
+
+class RootsDiffer(MustHalt):
+    """The root from the events and the root from what the store gave back are not the same."""
+
+    def __init__(self, *, size: int, frontier: bytes, tiles: bytes) -> None:
+        super().__init__(
+            f"over {size} events the events themselves have the root {frontier.hex()} and the tiles in the store"
+            f" {tiles.hex()}; nothing was signed"
+        )
+        self.size, self.frontier, self.tiles = size, frontier, tiles

@@ -1,0 +1,131 @@
+"""The log as others read it: its newest checkpoint, places of events, proofs. Changes nothing but to ask for speed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from sqlalchemy import select, text
+
+from evidence.custody.rows import Cosignature, CustodyEvent, Leaf, LogState, PublishedCheckpoint
+from evidence.database import ReadSession, WriteSession
+from evidence.errors import NotFound
+from evidence.sequencing.errors import NotSequencedYet
+from evidence.store import CustodyStore
+from evidence.store.errors import ObjectMissing
+from evidence.tlog.checkpoint import Checkpoint
+from evidence.tlog.merkle import Subtree, inclusion_proof
+from evidence.tlog.proof import LogProof
+from evidence.tlog.tiles import TileTree
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from evidence.bootstrap import House
+
+WANTED = "custody_wanted"
+PUBLISHED = "custody_published"
+PARTIAL = "partial/"
+
+
+def log_head(session: ReadSession) -> Checkpoint | None:
+    """The newest published checkpoint; None while nothing is published."""
+    state = session.get_one(LogState, 1)
+    if state.published_size == 0:
+        return None
+    return Checkpoint(str(session.info["log_origin"]), state.published_size, state.published_root)
+
+
+def published_note(session: ReadSession, size: int) -> bytes:
+    """The signed checkpoint over `size` events with all cosignatures known so far, a key's first. Raises NotFound."""
+    note = session.scalar(select(PublishedCheckpoint.note).where(PublishedCheckpoint.size == size))
+    if note is None:
+        raise NotFound(f"a checkpoint over {size} events")
+    lines: dict[bytes, bytes] = {}
+    in_order = select(Cosignature).where(Cosignature.size == size).order_by(Cosignature.received_at)
+    for row in session.scalars(in_order):
+        lines.setdefault(row.key_id, row.line)
+    return b"".join([note, *lines.values()])
+
+
+def seq_of(session: ReadSession, event_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """The places in the log of those events that have one."""
+    rows = session.execute(
+        select(CustodyEvent.id, Leaf.seq)
+        .join(Leaf, Leaf.ingest_no == CustodyEvent.ingest_no)
+        .where(CustodyEvent.id.in_(event_ids))
+    )
+    return {event_id: seq for event_id, seq in rows}
+
+
+def leaves_of(session: ReadSession, subject: UUID) -> list[tuple[int, bytes]]:
+    """Place and leaf of a subject's events that have a place, in their order."""
+    rows = session.execute(
+        select(Leaf.seq, CustodyEvent.leaf)
+        .join(CustodyEvent, CustodyEvent.ingest_no == Leaf.ingest_no)
+        .where(CustodyEvent.subject == subject)
+        .order_by(CustodyEvent.subject_no)
+    )
+    return [(seq, bytes(leaf)) for seq, leaf in rows]
+
+
+def tile_reader(store: CustodyStore) -> Callable[[str], bytes]:
+    """Gives the bytes of tiles and bundles by their C2SP path. A partial one may be a later, wider one."""
+
+    def read(path: str) -> bytes:
+        whole, partial, _ = path.partition(".p/")
+        if not partial:
+            return store.get(path)
+        try:
+            return store.get(PARTIAL + path)
+        except ObjectMissing:
+            # Partial ones are cleared away once the full one is there.
+            return store.get(whole)
+
+    return read
+
+
+def subtree_reader(session: ReadSession, store: CustodyStore) -> Subtree:
+    """MTH(D[start:end]) up to the newest published checkpoint, from the tiles in the store."""
+    size = session.get_one(LogState, 1).published_size
+    return TileTree(tile_reader(store), size).subtree
+
+
+def prove(session: ReadSession, store: CustodyStore, event_id: UUID) -> LogProof:
+    """That the event is in the log, up to the newest published checkpoint. Raises NotSequencedYet."""
+    head = log_head(session)
+    place = seq_of(session, [event_id]).get(event_id)
+    if head is None or place is None or place >= head.size:
+        raise NotSequencedYet(event_id)
+    path = inclusion_proof(place, head.size, subtree_reader(session, store))
+    return LogProof(place, tuple(path), published_note(session, head.size))
+
+
+def want_checkpoint(session: WriteSession) -> None:
+    """Ask for a checkpoint as soon as the caller has committed: a receipt or an export waits for it."""
+    session.execute(text("SELECT pg_notify(:channel, '')"), {"channel": WANTED})
+
+
+def await_published(house: House, event_id: UUID, within: timedelta) -> LogProof:
+    """Ask for a checkpoint and wait for it; the proof of a committed event. Raises NotSequencedYet after `within`."""
+    ends = time.monotonic() + within.total_seconds()
+    with house.sessions.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        listening: psycopg.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+        listening.execute(f"LISTEN {PUBLISHED}")
+        try:
+            with house.writing() as session:
+                want_checkpoint(session)
+            while True:
+                try:
+                    with house.reading() as session:
+                        return prove(session, house.custody, event_id)
+                except NotSequencedYet:
+                    if (left := ends - time.monotonic()) <= 0:
+                        raise
+                for _ in listening.notifies(timeout=left, stop_after=1):
+                    pass
+        finally:
+            listening.execute("UNLISTEN *")

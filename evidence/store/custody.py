@@ -1,0 +1,122 @@
+"""The custody log's objects over S3. Keeps the promises of CustodyStore."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from evidence import clock
+from evidence.store import CustodyStore, Lock, StoreSettings
+from evidence.store.errors import CustodyObjectDiffers, NotAsAgreed, ShortRead, StoreAway, StoreRefused
+from evidence.store.keys import NotAKey, check_key
+from evidence.store.listing import versions
+from evidence.store.reading import as_stored
+from evidence.store.s3 import BROKEN_STREAM, connect, speaking
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_s3.type_defs import PutObjectOutputTypeDef
+
+__all__ = ["PARTIAL", "CustodyStore", "S3CustodyStore"]
+
+PARTIAL = "partial/"
+TAKEN = {"PreconditionFailed", "ConditionalRequestConflict"}
+TRIES = 3  # reads of one object whose stream breaks
+
+
+class _Locked(TypedDict, total=False):
+    ObjectLockMode: Any
+    ObjectLockRetainUntilDate: Any
+    IfNoneMatch: str
+
+
+class S3CustodyStore:
+    """The custody bucket, as the identity that may write there, and remove nothing but what is partial."""
+
+    def __init__(self, settings: StoreSettings) -> None:
+        self.bucket = settings.custody_bucket
+        self._lock_for = timedelta(days=settings.custody_lock_days)
+        self._client: S3Client = connect(settings.endpoint, key=settings.custody, region=settings.region)
+        self._replaced: dict[str, str] = {}
+
+    def put_new(self, key: str, data: bytes, *, locked: bool) -> None:
+        """Store what is not there yet. Whatever the answer was, what counts is what is read back."""
+        options: _Locked = {"IfNoneMatch": "*"}
+        if locked:
+            until = Lock("COMPLIANCE", clock.now() + self._lock_for).kept_until
+            options |= {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": until}
+        try:
+            self._put(key, data, options)
+        except StoreRefused as refused:
+            if refused.code not in TAKEN and refused.status != 412:
+                raise
+        self._confirm(key, data, locked=locked)
+
+    def put_latest(self, key: str, data: bytes) -> None:
+        """Store what replaces the one before; the version that it replaces goes, where we wrote it."""
+        version = self._put(key, data, {}).get("VersionId", "")
+        before, self._replaced[key] = self._replaced.get(key, ""), version
+        if before and before != version:
+            with speaking(f"remove what {key} was before"):
+                self._client.delete_object(Bucket=self.bucket, Key=key, VersionId=before)
+
+    def get(self, key: str) -> bytes:
+        """All bytes of an object."""
+        return self._get(key)[0]
+
+    def list(self, prefix: str, *, after: str = "") -> Iterator[str]:
+        """The keys below a prefix, page by page. Never ends early in silence."""
+        start = after
+        while True:
+            with speaking(f"list {prefix} in {self.bucket}"):
+                page = self._client.list_objects_v2(Bucket=self.bucket, Prefix=prefix, StartAfter=start, MaxKeys=1000)
+            keys = [each["Key"] for each in page.get("Contents", []) if each["Key"] > after]
+            yield from keys
+            if not page.get("IsTruncated", False):
+                return
+            if not keys or keys[-1] == start:
+                raise StoreAway(f"list {prefix} in {self.bucket}", because="there is more, and the list does not go on")
+            start = keys[-1]
+
+    def clear_partial(self, prefix: str) -> None:
+        """Remove what is partial below a prefix."""
+        if not prefix.startswith(PARTIAL):
+            raise NotAKey(f"{prefix[:120]!r} is not partial, and stays")
+        for each in list(versions(self._client, self.bucket, prefix)):
+            with speaking(f"remove {each.key}"):
+                self._client.delete_object(Bucket=self.bucket, Key=each.key, VersionId=each.version_id)
+
+    def _put(self, key: str, data: bytes, options: _Locked) -> PutObjectOutputTypeDef:
+        checksum = base64.b64encode(hashlib.sha256(data).digest()).decode("ascii")
+        with speaking(f"write {key}"):
+            return self._client.put_object(
+                Bucket=self.bucket, Key=check_key(key), Body=data, ChecksumSHA256=checksum, **options
+            )
+
+    def _confirm(self, key: str, data: bytes, *, locked: bool) -> None:
+        there, mode = self._get(key)
+        if there != data:
+            raise CustodyObjectDiffers(key, there=len(there), ours=len(data))
+        if locked and mode != "COMPLIANCE":
+            raise NotAsAgreed(key, fact="its lock", expected="COMPLIANCE", found=mode or "none")
+
+    def _get(self, key: str) -> tuple[bytes, str]:
+        """All bytes, and the mode of the lock."""
+        for attempt in range(1, TRIES + 1):
+            with speaking(f"read {key}"):
+                answer = self._client.get_object(Bucket=self.bucket, Key=check_key(key))
+            expected = int(answer["ContentLength"])
+            try:
+                data = answer["Body"].read()
+            except BROKEN_STREAM as error:
+                if attempt == TRIES:
+                    raise ShortRead(key, expected=expected, got=0) from error
+                continue
+            if len(data) != expected:
+                raise ShortRead(key, expected=expected, got=len(data))
+            lock = as_stored(key, answer).lock  # type: ignore[arg-type]
+            return data, lock.mode if lock else ""
+        raise AssertionError("the loop returns or raises")
