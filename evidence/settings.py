@@ -103,6 +103,9 @@ class EvidenceSettings(BaseSettings):
     outside_silence_hours: float = Field(
         default=3, gt=0, le=168, description="Hours without a witness's signature or a time-stamp before an incident"
     )
+    census_locks: int = Field(
+        default=200, ge=0, le=1_000_000, description="Masters, drawn by lot, whose lock each census asks for"
+    )
 
     @classmethod
     def read(cls) -> EvidenceSettings:

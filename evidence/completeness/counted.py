@@ -1,0 +1,228 @@
+"""What a census asks the records, and how what it finds is written down."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from sqlalchemy import Row, insert, select, text
+
+from evidence import clock
+from evidence.completeness.matching import Difference, Wanted
+from evidence.custody import ledger, rows
+from evidence.custody.events import SYSTEM, Actor, Event, EventType
+from evidence.database import WriteSession
+from evidence.identifiers import recording_reference
+from evidence.incidents import Trouble, open_incident, settle_incident
+from evidence.models import Arrival, Incident
+from evidence.store import Lock
+from evidence.vocabulary import IncidentKind
+
+if TYPE_CHECKING:
+    from evidence.bootstrap import House
+    from evidence.completeness.census import Census
+
+BY = Actor.system("census")
+PAGE = 5_000  # records read at a time, each page in a transaction of its own
+AT_ONCE = 100  # differences written down in one transaction
+MOST_INCIDENTS = 200  # of one census; one more stands for all others
+MOST_KEPT = 100_000  # differences named in a census's own report; each new one is an event as well
+NOT_COUNTED, MORE = "census not finished", "census more"  # subjects of incidents that name no object
+VERSION = re.compile(r"[!-~][ -~]{0,199}")
+
+# A key is `masters/` and the id, so the order of ids is the order of keys, and the primary key gives it.
+WANTED = text("""
+SELECT m.id, m.key, m.version_id, m.size, m.lock_mode, m.lock_until, m.verified_at,
+  coalesce(r.number, beside.number) AS number, coalesce(r.id, beside.id) AS recording
+FROM master m
+LEFT JOIN recording r ON r.id = m.id
+LEFT JOIN sidecar s ON s.master_id = m.id
+LEFT JOIN recording beside ON beside.id = s.recording_id
+WHERE m.bucket = :bucket AND m.id > :after ORDER BY m.id LIMIT :page
+""")
+
+
+def wanted(house: House, seen: Callable[[Wanted], None]) -> Iterator[Wanted]:
+    """Every master that must be in the store, in the order of keys; each is shown to `seen` on its way."""
+    after = UUID(int=0)
+    while True:
+        with house.reading() as session:
+            words = {"bucket": house.masters.bucket, "after": after, "page": PAGE}
+            page = session.execute(WANTED, words).all()
+        for row in page:
+            each = _wanted(row)
+            seen(each)
+            yield each
+        if len(page) < PAGE:
+            return
+        after = page[-1].id
+
+
+def known_arrivals(house: House, keys: Sequence[str]) -> set[str]:
+    """Those of the keys that an arrival was given, whatever became of it."""
+    if not keys:
+        return set()
+    with house.reading() as session:
+        return set(session.scalars(select(Arrival.key).where(Arrival.key.in_(keys))))
+
+
+class Journal:
+    """Writes differences down as they are found: an event for each new one, an incident for each.
+
+    An event is new where the census before did not find the same. `kept` are the first of them, for the report.
+    """
+
+    def __init__(self, house: House, census: UUID) -> None:
+        self.kept: list[Difference] = []
+        self.still_there: set[str] = set()
+        self._house, self._census, self._opened = house, census, 0
+        with house.reading() as session:
+            last = select(rows.Census).where(~rows.Census.report.has_key("failed"))
+            before = session.scalars(last.order_by(rows.Census.ended_at.desc()).limit(1)).one_or_none()
+            gaps: list[Mapping[str, Any]] = [] if before is None else before.report.get("gaps", [])
+            self._before = {str(each["subject"]) for each in gaps}
+            of_census = select(Incident.subject).where(Incident.kind == IncidentKind.CENSUS_GAP)
+            self._open = set(session.scalars(of_census.where(Incident.closed_at.is_(None))))
+            # What a person has looked at and let be is counted again each day, and not brought up again.
+            self._let_be = set(session.scalars(of_census.where(Incident.closed_by.is_not(None))))
+
+    def add(self, found: Sequence[Difference]) -> None:
+        """Write some differences down."""
+        for start in range(0, len(found), AT_ONCE):
+            with self._house.writing() as session:
+                for each in found[start : start + AT_ONCE]:
+                    self._add(session, each)
+        self.kept += found[: MOST_KEPT - len(self.kept)]
+
+    def settled(self) -> set[str]:
+        """The open incidents whose trouble this census has not found again."""
+        return self._open - self.still_there
+
+    def _add(self, session: WriteSession, each: Difference) -> None:
+        if each.subject in self._open:
+            self.still_there.add(each.subject)
+        was_there = _shown(each.subject) in self._before
+        if not was_there:
+            ledger.record(session, _event(self._census, each, self._house.masters.bucket))
+        if each.subject in self._open or (was_there and each.subject in self._let_be):
+            return
+        self._opened += 1
+        if self._opened <= MOST_INCIDENTS:
+            open_incident(session, _trouble(each), by=BY)
+        elif self._opened == MOST_INCIDENTS + 1:
+            self.still_there.add(MORE)
+            open_incident(session, _more(), by=BY)
+
+
+def write_down(house: House, census: Census, journal: Journal) -> None:
+    """Keep the census itself; close what it has found in order again, and tell where it did not come to its end."""
+    with house.writing() as session:
+        if census.failed is None:
+            event = ledger.record(session, _taken(census)).id
+            for subject in journal.settled():
+                settle_incident(
+                    session,
+                    kind=IncidentKind.CENSUS_GAP,
+                    subject=subject,
+                    because=f"the census of {census.began_at:%d %b %Y %H:%M} UTC did not find it again",
+                    by=BY,
+                )
+        else:
+            event = _failure(session, census)
+        session.execute(insert(rows.Census).values(**_row(census), event_id=event))
+
+
+def _failure(session: WriteSession, census: Census) -> UUID:
+    """The event that says that the census failed: that of its incident, which may stand open since an earlier one."""
+    trouble = Trouble(
+        kind=IncidentKind.CENSUS_GAP,
+        subject=NOT_COUNTED,
+        reason=census.words,
+        advice="See that the store answers. The count is made again within the hour; until then nobody knows whether "
+        "every master is there.",
+    )
+    open_incident(session, trouble, by=BY)
+    standing = select(Incident.id).where(
+        Incident.kind == trouble.kind, Incident.subject == trouble.subject, Incident.closed_at.is_(None)
+    )
+    return ledger.history(session, session.scalars(standing).one(), limit=1)[0].id
+
+
+def _wanted(row: Row[Any]) -> Wanted:
+    return Wanted(
+        id=row.id,
+        key=row.key,
+        version_id=row.version_id,
+        size=row.size,
+        lock=Lock(row.lock_mode, row.lock_until),
+        verified_at=row.verified_at,
+        recording=row.recording,
+        reference=None if row.number is None else recording_reference(row.number),
+    )
+
+
+def _event(census: UUID, each: Difference, bucket: str) -> Event:
+    """An event of the master's own history where there is one, of the system's otherwise."""
+    facts = {"census": str(census), "gap": each.gap.value, "bucket": bucket}
+    if VERSION.fullmatch(each.version_id):
+        facts["version_id"] = each.version_id
+    subject = SYSTEM if each.master is None else each.master
+    personal = {"key": _shown(each.key)}
+    return Event(type=EventType.CENSUS_GAP, subject=subject, actor=BY, facts=facts, personal=personal)
+
+
+def _trouble(each: Difference) -> Trouble:
+    return Trouble(
+        kind=IncidentKind.CENSUS_GAP,
+        subject=each.subject,
+        reason=_shown(each.in_words()),
+        advice="See docs/runbooks/census-gap.md. Delete nothing, and keep the device and every copy.",
+        recording_id=each.recording,
+    )
+
+
+def _more() -> Trouble:
+    return Trouble(
+        kind=IncidentKind.CENSUS_GAP,
+        subject=MORE,
+        reason=f"The census found more than {MOST_INCIDENTS} new differences; its report names all of them.",
+        advice="See docs/runbooks/census-gap.md: `continuity custody census --json` prints every one.",
+    )
+
+
+def _taken(census: Census) -> Event:
+    facts = {
+        "census": str(census.id), "expected": census.expected, "found": census.found, "missing": census.missing,
+        "extra": census.extra, "changed": census.changed, "root": census.root.hex(),
+    }  # fmt: skip
+    return Event(type=EventType.CENSUS_TAKEN, subject=SYSTEM, actor=BY, facts=facts)
+
+
+def _row(census: Census) -> dict[str, Any]:
+    gaps = [{**as_said(each), "subject": _shown(each.subject)} for each in census.gaps]
+    report = {
+        "words": census.words, "gaps": gaps, "versions": census.versions, "unfinished": census.unfinished,
+        "locks_asked": census.locks_asked,
+    }  # fmt: skip
+    if census.failed is not None:
+        report["failed"] = census.failed
+    return {
+        "id": census.id, "began_at": census.began_at, "ended_at": clock.now(), "expected": census.expected,
+        "found": census.found, "missing": census.missing, "extra": census.extra, "changed": census.changed,
+        "root": census.root, "report": report,
+    }  # fmt: skip
+
+
+def as_said(each: Difference) -> dict[str, str | None]:
+    """A difference as JSON has it."""
+    return {
+        "gap": each.gap.value, "key": _shown(each.key), "version_id": each.version_id, "because": each.because,
+        "recording": each.reference,
+    }  # fmt: skip
+
+
+def _shown(words: str) -> str:
+    """A stranger may have chosen the key: what cannot be printed is written as its number."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in words)
