@@ -58,7 +58,7 @@ def seq_of(session: ReadSession, event_ids: Sequence[UUID]) -> dict[UUID, int]:
         .join(Leaf, Leaf.ingest_no == CustodyEvent.ingest_no)
         .where(CustodyEvent.id.in_(event_ids))
     )
-    return {event_id: seq for event_id, seq in rows}
+    return {row.id: row.seq for row in rows}
 
 
 def leaves_of(session: ReadSession, subject: UUID) -> list[tuple[int, bytes]]:

@@ -1,4 +1,4 @@
-"""Makes the three buckets, masters and custody log with versions and Object Lock. The one act that needs the administrator's key.
+"""Makes the three buckets, two of them with versions and Object Lock. The one act that needs the administrator's key.
 
     python ops/compose/make_buckets.py /run/keeper
 
@@ -25,9 +25,8 @@ def main() -> int:
     admin = StoreKey((keeper / "admin-key").read_text("utf-8"), (keeper / "admin-secret").read_text("utf-8"))
     settings = store_settings(EvidenceSettings.read())
     make_buckets(settings, admin=admin)
-    sys.stdout.write(
-        f"The buckets {settings.masters_bucket}, {settings.custody_bucket} and {settings.renditions_bucket} are there.\n"
-    )
+    names = f"{settings.masters_bucket}, {settings.custody_bucket} and {settings.renditions_bucket}"
+    sys.stdout.write(f"The buckets {names} are there.\n")
     return 0
 
 

@@ -14,7 +14,6 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-EMPTY_ROOT = "sha256(''::bytea)"
 INSERT_ONLY = ("leaf", "checkpoint", "cosignature", "tst", "headmap")
 KINDS = (
     "not_stored",
@@ -106,7 +105,8 @@ def _order() -> None:
     # Updated several times a second while events arrive: room on the page keeps it off the indexes.
     op.execute("ALTER TABLE custody.state SET (fillfactor = 10)")
     op.execute(
-        f"INSERT INTO custody.state VALUES (1, 0, '{{}}', {EMPTY_ROOT}, 0, 0, {EMPTY_ROOT}, 0, {EMPTY_ROOT}, 0, NULL)"
+        "INSERT INTO custody.state SELECT 1, 0, ARRAY[]::bytea[], root, 0, 0, root, 0, root, 0, NULL"
+        " FROM sha256(''::bytea) AS root"
     )
 
 
@@ -240,5 +240,6 @@ def downgrade() -> None:
     for table in ("census", "headmap", "log_key", "tst", "cosignature", "checkpoint", "state", "leaf"):
         op.drop_table(table, schema="custody")
     op.execute("DROP FUNCTION custody.keep_key()")
-    op.execute(f"DELETE FROM incident WHERE kind IN ({', '.join(repr(kind) for kind in NEW_KINDS)})")
+    incident = sa.table("incident", sa.column("kind"))
+    op.execute(sa.delete(incident).where(incident.c.kind.in_(NEW_KINDS)))
     _incidents(KINDS)
