@@ -1,0 +1,127 @@
+"""Whether the files of a package are those that its manifests list: every one, in both algorithms, and no other."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from evidence.package.bag import ALGORITHMS, BAGIT, NAME
+from evidence.package.reading import Package, Unreadable, read
+
+LARGEST_MANIFEST = 256 << 20  # bytes
+LINES = {"sha256": re.compile(r"([0-9a-f]{64})  (\S+)"), "sha512": re.compile(r"([0-9a-f]{128})  (\S+)")}
+OXUM = re.compile(r"(?m)^Payload-Oxum: (\d+)\.(\d+)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """What was read of one file: digests in hex, size in bytes."""
+
+    sha256: str
+    sha512: str
+    size: int
+
+
+@dataclass(slots=True)
+class Bagged:
+    """The files as they are, what was found against the bag, and the paths that it was found against."""
+
+    files: dict[str, Hashed] = field(default_factory=dict)
+    findings: list[str] = field(default_factory=list)
+    differs: set[str] = field(default_factory=set)
+
+    def against(self, path: str, words: str) -> None:
+        """Something is wrong with one file."""
+        self.findings.append(f"{path} {words}")
+        self.differs.add(path)
+
+
+def hold_against_manifests(package: Package) -> Bagged:
+    """Read every file once and hold it against the manifests."""
+    found = Bagged(findings=list(package.odd))
+    for path in sorted(package.files):
+        _take(found, package, path)
+    for name in ("manifest", "tagmanifest"):
+        _hold_listed(found, package, name)
+    _hold_form(found, package)
+    return found
+
+
+def _take(found: Bagged, package: Package, path: str) -> None:
+    digests = [hashlib.new(name) for name in ALGORITHMS]
+    size = 0
+    try:
+        for piece in package.pieces(path):
+            size += len(piece)
+            for digest in digests:
+                digest.update(piece)
+    except Unreadable as error:
+        found.findings.append(str(error))
+        found.differs.add(path)
+        return
+    found.files[path] = Hashed(digests[0].hexdigest(), digests[1].hexdigest(), size)
+    if not NAME.fullmatch(path):
+        found.against(path[:200], "is not a name that a package holds")
+
+
+def _hold_listed(found: Bagged, package: Package, name: str) -> None:
+    listed = {algorithm: _manifest(found, package, name, algorithm) for algorithm in ALGORITHMS}
+    there = {path for path in package.files if _listed_in(path) == name}
+    for path in sorted(there.union(*listed.values())):
+        digests = [listed[algorithm].get(path) for algorithm in ALGORITHMS]
+        if path not in package.files:
+            found.against(path, "is listed and not there")
+        elif None in digests:
+            found.against(path, "is not listed in both algorithms" if any(digests) else "is listed in no manifest")
+        elif (is_ := found.files.get(path)) is not None and [is_.sha256, is_.sha512] != digests:
+            found.against(path, "is not the file that was listed: its digest is another")
+
+
+def _listed_in(path: str) -> str | None:
+    """The kind of manifest that must list a path."""
+    if path.startswith("tagmanifest-") and path.removeprefix("tagmanifest-") in {f"{each}.txt" for each in ALGORITHMS}:
+        return None
+    return "manifest" if path.startswith("data/") else "tagmanifest"
+
+
+def _manifest(found: Bagged, package: Package, name: str, algorithm: str) -> dict[str, str]:
+    path = f"{name}-{algorithm}.txt"
+    try:
+        text = read(package, path, most=LARGEST_MANIFEST).decode("utf-8")
+    except (Unreadable, UnicodeDecodeError) as error:
+        found.against(path, f"cannot be read: {error}")
+        return {}
+    if text and not text.endswith("\n"):
+        found.against(path, "does not end in a line feed")
+    listed: dict[str, str] = {}
+    for line in text.split("\n")[: -1 if text.endswith("\n") else None]:
+        match = LINES[algorithm].fullmatch(line)
+        if match is None or _listed_in(match[2]) != name or match[2] in listed:
+            found.against(path, f"has a line that does not belong there: {line[:120]!r}")
+        else:
+            listed[match[2]] = match[1]
+    if list(listed) != sorted(listed):
+        found.against(path, "is not in the order of its paths")
+    return listed
+
+
+def _hold_form(found: Bagged, package: Package) -> None:
+    for path, words in _form(found, package):
+        found.against(path, words)
+
+
+def _form(found: Bagged, package: Package) -> Iterator[tuple[str, str]]:
+    try:
+        if read(package, "bagit.txt", most=1000) != BAGIT:
+            yield "bagit.txt", "does not say BagIt 1.0 and UTF-8"
+        said = OXUM.search(read(package, "bag-info.txt", most=1 << 20).decode("utf-8"))
+    except (Unreadable, UnicodeDecodeError) as error:
+        yield "bagit.txt", f"and bag-info.txt make no bag: {error}"
+        return
+    payload = [each.size for path, each in found.files.items() if path.startswith("data/")]
+    if not payload:
+        yield "data", "holds no file"
+    if said is not None and (int(said[1]), int(said[2])) != (sum(payload), len(payload)):
+        yield "bag-info.txt", "counts other bytes or files than there are"

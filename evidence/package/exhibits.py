@@ -1,0 +1,165 @@
+"""What a package proves of one exhibit: the master, its copies, that its history has no gap, and where it ends."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from itertools import pairwise
+from uuid import UUID
+
+from evidence.custody.events import EventType
+from evidence.custody.leaf import ZERO, LeafObject
+from evidence.package.bagged import Hashed
+from evidence.package.inquiry import Contradicted, Inquiry, Unproved
+from evidence.package.packets import compared
+from evidence.package.stated import (
+    HEAD_MAP,
+    PACKETS,
+    PacketManifest,
+    StatedCopy,
+    StatedEnd,
+    StatedExhibit,
+    StatedHeadMap,
+    StatedMaster,
+)
+from evidence.package.testimony import Event, Testimony
+from evidence.tlog.merkle import leaf_hash, verify_inclusion
+from evidence.tlog.strict import read_base64
+
+MASTER, COPY = "master", "rendition"
+
+
+def master(inquiry: Inquiry, told: Testimony, exhibit: StatedExhibit) -> str:
+    """The file is the one that was read back when it was taken in."""
+    stated = exhibit.master
+    found = inquiry.media(stated.path)
+    _in_folder(stated, exhibit)
+    if (found.sha256, found.sha512, found.size) != (stated.sha256, stated.sha512, stated.size):
+        raise Contradicted(f"{stated.path} is not the file that contents.json describes")
+    stored = [event for event in told.of(exhibit.recording) if event.leaf.type == EventType.MASTER_STORED]
+    if not stored:
+        raise Unproved("no event says that this master was stored")
+    first = stored[0]
+    objects = [each for each in first.leaf.obj if each.role == MASTER]
+    if len(objects) != 1:
+        raise Contradicted(f"event {first.seq} does not name one master")
+    if not _same(found, objects[0]):
+        raise Contradicted(f"{stated.path} is not the master of event {first.seq}: its digests or its size differ")
+    return f"SHA-256, SHA-512 and size are those of event {first.seq}, when the master was stored: {found.sha256}"
+
+
+def _same(found: Hashed, said: LeafObject) -> bool:
+    if said.sha512 is None:
+        raise Contradicted("the event names no SHA-512")
+    return (found.sha256, found.sha512, found.size) == (said.sha256, said.sha512, said.size)
+
+
+def _in_folder(stated: StatedMaster | StatedCopy, exhibit: StatedExhibit) -> None:
+    if not stated.path.startswith(f"data/exhibits/{exhibit.reference}/"):
+        raise Contradicted(f"{stated.path} does not lie in the folder of {exhibit.reference}")
+
+
+def working(inquiry: Inquiry, told: Testimony, exhibit: StatedExhibit, copy: StatedCopy) -> str:
+    """The file is a copy that was made of this master, and what its packets say of it."""
+    found = inquiry.media(copy.path)
+    _in_folder(copy, exhibit)
+    if (found.sha256, found.size) != (copy.sha256, copy.size):
+        raise Contradicted(f"{copy.path} is not the file that contents.json describes")
+    events = [event for event in told.of(exhibit.recording) if event.leaf.type == EventType.RENDITION_MADE]
+    made = [event for event in events if _names(event, COPY, copy.sha256, copy.size)]
+    if not made:
+        raise (Contradicted if events else Unproved)(f"no event says that the copy {copy.path} was made")
+    words = f"SHA-256 and size are those of event {made[0].seq}, when the copy was made"
+    return f"{words}; {_packets(inquiry, copy, made)}"
+
+
+def _names(event: Event, role: str, sha256: str, size: int) -> bool:
+    return any((each.role, each.sha256, each.size) == (role, sha256, size) for each in event.leaf.obj)
+
+
+def _packets(inquiry: Inquiry, copy: StatedCopy, made: list[Event]) -> str:
+    if copy.packets is None:
+        return "its packets were not compared"
+    both = {"packets.master": copy.packets.master, "packets.copy": copy.packets.copy_}
+    read = {role: _manifest(inquiry, role, sha256, made) for role, sha256 in both.items()}
+    if any(each is None for each in read.values()):
+        return "its packet manifests are not in the package, so its packets were not compared"
+    said = compared(_there(read["packets.master"]), _there(read["packets.copy"]))
+    if said.contradicts and copy.method in {"remux", "direct"}:
+        raise Contradicted(f"the copy was made without coding it anew, and yet {said.words}")
+    return said.words
+
+
+def _there(manifest: PacketManifest | None) -> PacketManifest:
+    if manifest is None:
+        raise Unproved("a packet manifest is absent")
+    return manifest
+
+
+def _manifest(inquiry: Inquiry, role: str, sha256: str, made: list[Event]) -> PacketManifest | None:
+    path = f"custody/packets/{sha256}.json"
+    if not inquiry.holds(path):
+        return None
+    body = inquiry.read(path)
+    if hashlib.sha256(body).hexdigest() != sha256 or not any(_names(each, role, sha256, len(body)) for each in made):
+        raise Contradicted(f"{path} is not the packet manifest that the event names")
+    return inquiry.stated(path, PACKETS)
+
+
+def history(told: Testimony, exhibit: StatedExhibit) -> str:
+    """The events are numbered without a gap, and each names the one before it."""
+    events = told.of(exhibit.recording)
+    if not events:
+        raise Unproved("the package shows no event of this exhibit")
+    before = ZERO
+    for number, event in enumerate(events, start=1):
+        if event.leaf.n != number:
+            raise Contradicted(f"event {number} of this exhibit is missing, or one stands there twice")
+        if event.leaf.prev != before.hex():
+            raise Contradicted(f"event {number} of this exhibit does not follow the one before it")
+        before = event.hash
+    if any(earlier.seq > later.seq for earlier, later in pairwise(events)):
+        raise Contradicted("the events of this exhibit stand in the log in another order than they were numbered")
+    return f"events 1 to {len(events)} follow one another without a gap"
+
+
+def complete(inquiry: Inquiry, told: Testimony, exhibit: StatedExhibit) -> str:
+    """Nothing happened to the exhibit, up to the size of the head map, that is not in the package."""
+    stated = inquiry.stated("custody/headmap.json", HEAD_MAP)
+    root = _logged_root(told, stated)
+    ends = [each for each in stated.proofs if each.recording == exhibit.recording]
+    if not ends:
+        raise Unproved("the head map's proof for this exhibit is not in the package")
+    if len(ends) > 1:
+        raise Contradicted("the head map is said to hold this exhibit twice")
+    events = [each for each in told.of(exhibit.recording) if each.seq < stated.size]
+    _hold_end(stated, ends[0], events, root)
+    return f"of the first {stated.size} events of the log, {ends[0].n} are of this exhibit, and all are here"
+
+
+def _logged_root(told: Testimony, stated: StatedHeadMap) -> bytes:
+    """The root of the head map as the log has it."""
+    if told.contents is None or stated.size != told.contents.complete_at:
+        raise Contradicted("headmap.json and contents.json speak of different sizes")
+    logged = [each for each in told.events if each.seq == stated.event]
+    if not logged:
+        raise Unproved(f"event {stated.event}, which logged the head map, is not in the package")
+    leaf = logged[0].leaf
+    if leaf.type != EventType.HEADMAP_LOGGED or stated.event < stated.size:
+        raise Contradicted(f"event {stated.event} does not log a head map of {stated.size} events")
+    root = leaf.facts.get("root")
+    if leaf.facts != {"size": stated.size, "entries": stated.entries, "root": root} or not isinstance(root, str):
+        raise Contradicted(f"event {stated.event} logs another head map than headmap.json speaks of")
+    return bytes.fromhex(root)
+
+
+def _hold_end(stated: StatedHeadMap, end: StatedEnd, events: list[Event], root: bytes) -> None:
+    if not events:
+        raise Contradicted("the package shows no event of this exhibit below the size of the head map")
+    last = events[-1]
+    if (last.leaf.n, last.seq, last.hash.hex()) != (end.n, end.seq, end.leaf_hash) or len(events) != end.n:
+        raise Contradicted(f"the head map ends with event {end.n} of this exhibit, and the package with {last.leaf.n}")
+    blinded = hmac.digest(bytes.fromhex(stated.key), UUID(end.recording).bytes, "sha256")
+    entry = blinded + end.n.to_bytes(8, "big") + end.seq.to_bytes(8, "big") + last.hash
+    proof = [read_base64(each) for each in end.proof]
+    verify_inclusion(leaf_hash(entry), end.index, stated.entries, proof, root)

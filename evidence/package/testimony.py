@@ -1,0 +1,168 @@
+"""What the events of a package prove: that they are whole, that the log holds them, and after what they came."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from evidence.custody.canonical import canonical
+from evidence.custody.leaf import Leaf, read_leaf
+from evidence.custody.sealing import commitment
+from evidence.errors import NotALeaf
+from evidence.package.inquiry import Contradicted, Inquiry, Unproved
+from evidence.package.stated import CONTENTS, EVENT, REVEALED, SEEN, Misstated, StatedContents, read_stated
+from evidence.tlog.checkpoint import Checkpoint, parse_checkpoint
+from evidence.tlog.merkle import leaf_hash, verify_consistency
+from evidence.tlog.note import parse_note
+from evidence.tlog.proof import LogProof
+from evidence.tlog.strict import read_base64
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of the package."""
+
+    seq: int
+    hash: bytes
+    leaf: Leaf
+
+
+@dataclass(slots=True)
+class Testimony:
+    """What was read so far. A member is empty where its file is absent or wrong; the claims say which."""
+
+    contents: StatedContents | None = None
+    events: list[Event] = field(default_factory=list)
+    note: bytes = b""
+    checkpoint: Checkpoint | None = None
+    # Size and root (hex) of checkpoints from which the package's own is shown to have grown.
+    earlier: dict[int, str] = field(default_factory=dict)
+
+    def of(self, recording: str) -> list[Event]:
+        """The events of one exhibit, by their own numbers."""
+        return sorted((each for each in self.events if each.leaf.subj == recording), key=lambda each: each.leaf.n)
+
+
+def read_contents(inquiry: Inquiry) -> StatedContents:
+    """What the package claims."""
+    return inquiry.stated("custody/contents.json", CONTENTS)
+
+
+def read_checkpoint(inquiry: Inquiry, told: Testimony) -> Checkpoint:
+    """The package's checkpoint; who signed it is judged elsewhere."""
+    told.note = inquiry.read("custody/checkpoint.txt")
+    told.checkpoint = parse_checkpoint(parse_note(told.note).text)
+    return told.checkpoint
+
+
+def whole_events(inquiry: Inquiry, told: Testimony) -> str:
+    """Each leaf is canonical, complete and of this log, stands once, and opens to what was revealed."""
+    contents = told.contents = read_contents(inquiry)
+    events = _read_events(inquiry.read("custody/events.jsonl"))
+    if not events or not contents.exhibits:
+        raise Contradicted("the package shows no event or no exhibit: there is nothing to verify")
+    _each_once(events, contents)
+    opened = _hold_revealed(inquiry, events)
+    told.events = events
+    return f"{len(events)} events of the log {contents.log} are whole, and {opened} revealed values are theirs"
+
+
+def _read_events(body: bytes) -> list[Event]:
+    if body and not body.endswith(b"\n"):
+        raise Contradicted("events.jsonl does not end in a line feed")
+    events = []
+    for number, line in enumerate(body.split(b"\n")[:-1], start=1):
+        try:
+            stated = read_stated(line, EVENT, ended=False)
+            data = read_base64(stated.leaf)
+            events.append(Event(stated.seq, leaf_hash(data), read_leaf(data)))
+        except (Misstated, NotALeaf) as error:
+            raise Contradicted(f"line {number} of events.jsonl: {error}") from error
+    return events
+
+
+def _each_once(events: list[Event], contents: StatedContents) -> None:
+    numbers = [each.seq for each in events]
+    if numbers != sorted(set(numbers)):
+        raise Contradicted("the events do not stand once each in the order of the log")
+    if len({each.leaf.id for each in events}) != len(events):
+        raise Contradicted("two events have one id")
+    strangers = {each.leaf.log for each in events} - {contents.log}
+    if strangers:
+        raise Contradicted(f"an event is of the log {min(strangers)[:120]}, and the package of {contents.log}")
+    of = [each.recording for each in contents.exhibits]
+    names = [each.reference for each in contents.exhibits]
+    if len(set(of)) != len(of) or len(set(names)) != len(names):
+        raise Contradicted("contents.json names one recording or one reference twice")
+
+
+def _hold_revealed(inquiry: Inquiry, events: list[Event]) -> int:
+    if not inquiry.holds("custody/revealed.json"):
+        return 0
+    revealed = inquiry.stated("custody/revealed.json", REVEALED)
+    by_id = {each.leaf.id: each.leaf for each in events}
+    opened = 0
+    for event_id, fields in revealed.items():
+        for name, opening in fields.items():
+            sealed: Mapping[str, str] = by_id[event_id].sealed if event_id in by_id else {}
+            said = commitment(bytes.fromhex(opening.salt), name, canonical(opening.value))
+            if not hmac.compare_digest(sealed.get(name, ""), said):
+                raise Contradicted(f"the revealed {name[:40]} of event {event_id} is not what the event committed to")
+            opened += 1
+    return opened
+
+
+def included(inquiry: Inquiry, told: Testimony) -> str:
+    """Each event leads to the one checkpoint of the package."""
+    checkpoint = read_checkpoint(inquiry, told)
+    if not told.events or told.contents is None:
+        raise Unproved("no event could be read")
+    if checkpoint.origin != told.contents.log or checkpoint.size != told.contents.size:
+        raise Contradicted(f"contents.json speaks of {told.contents.size} events of {told.contents.log}, not of these")
+    text = checkpoint.text()
+    for event in told.events:
+        path = f"custody/proofs/{event.seq}.tlog-proof"
+        proof = LogProof.parse(inquiry.read(path))
+        if proof.index != event.seq or proof.checkpoint().text() != text:
+            raise Contradicted(f"{path} is a proof for another event or to another checkpoint")
+        proof.verify(event.hash)
+    return f"each of the {len(told.events)} events stands in the log of {checkpoint.size} events with the root" + (
+        f" {checkpoint.root.hex()}"
+    )
+
+
+def not_before(inquiry: Inquiry, told: Testimony) -> str:
+    """Each event was written after the checkpoint that it names."""
+    if told.checkpoint is None or not told.events:
+        raise Unproved("no event or no checkpoint could be read")
+    earlier = told.earlier = _earlier(inquiry, told.checkpoint)
+    for event in told.events:
+        seen = event.leaf.seen
+        if seen.size > event.seq:
+            raise Contradicted(f"event {event.seq} names a checkpoint of {seen.size} events, which came after it")
+        if seen.size and seen.size not in earlier:
+            raise Unproved(f"nothing shows that the checkpoint grew from the one of {seen.size} events")
+        if seen.size and earlier[seen.size] != seen.root:
+            raise Contradicted(
+                f"event {event.seq} names another root of {seen.size} events than the checkpoint grew from"
+            )
+    sizes = {event.leaf.seen.size for event in told.events} - {0}
+    if not sizes:
+        raise Unproved("no event names an earlier checkpoint")
+    return f"the events name {len(sizes)} earlier checkpoints, and the package's checkpoint grew from each"
+
+
+def _earlier(inquiry: Inquiry, checkpoint: Checkpoint) -> dict[int, str]:
+    """The root at each size from which the checkpoint is shown to have grown; its own among them."""
+    roots = {checkpoint.size: checkpoint.root.hex()}
+    if not inquiry.holds("custody/seen.json"):
+        return roots
+    listed = inquiry.stated("custody/seen.json", SEEN)
+    if [each.size for each in listed] != sorted({each.size for each in listed} - {0, checkpoint.size}):
+        raise Contradicted("custody/seen.json does not name each earlier size once, in order")
+    for each in listed:
+        proof = [read_base64(one) for one in each.proof]
+        verify_consistency(each.size, checkpoint.size, proof, bytes.fromhex(each.root), checkpoint.root)
+        roots[each.size] = each.root
+    return roots
