@@ -1,0 +1,201 @@
+"""The log's keys: one folder for each pair, and a list of which pairs sign.
+
+    <folder>/keys.json            which pairs there are, which sign, and until when
+    <folder>/memory.json          what was signed last (remembering.py)
+    <folder>/1/ed25519.pem        a pair in files, ML-DSA-44 beside Ed25519
+    <folder>/2/pkcs11.label       a pair whose Ed25519 key is in a device, under this label;
+    <folder>/2/ml-dsa-44.pem      its ML-DSA-44 key in a file, or none: PKCS#11 has no such key yet
+
+Whoever signs reads keys.json again before each checkpoint, so a rotation needs no restart.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from evidence import clock
+from evidence.outside.errors import KeyUnusable
+from evidence.outside.hardware import Device
+from evidence.outside.writing import write_whole
+from evidence.settings import EvidenceSettings
+from evidence.tlog.checkpoint import Checkpoint
+from evidence.tlog.errors import Malformed
+from evidence.tlog.keys import Algorithm, VerifierKey
+from evidence.tlog.note import NoteSignature, signature_by, signed_message
+from evidence.tlog.signing import ED25519_FILE, ML_DSA_FILE, KeyPair, SigningKey, cosign
+
+LIST = "keys.json"
+LABEL_FILE = "pkcs11.label"
+
+
+class Pair(BaseModel):
+    """One pair of keys as the list has it. `until`: signs beside its successor until then."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    state: Literal["in_force", "retired", "revoked"] = "in_force"
+    until: AwareDatetime | None = None
+    because: str = ""
+
+    def signs(self, now: datetime) -> bool:
+        """Whether this pair signs at this moment."""
+        return self.state == "in_force" and (self.until is None or now < self.until)
+
+
+class PairList(BaseModel):
+    """What keys.json holds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    origin: str
+    pairs: tuple[Pair, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DevicePair:
+    """A pair whose Ed25519 key is in a device, and whose ML-DSA key is in a file or missing."""
+
+    device: Device
+    label: str
+    ed25519: VerifierKey
+    ml_dsa: SigningKey | None
+
+    def vkeys(self) -> list[VerifierKey]:
+        """The public halves."""
+        return [self.ed25519, *([self.ml_dsa.vkey()] if self.ml_dsa else [])]
+
+    def sign(self, checkpoint: Checkpoint, *, at: int) -> list[NoteSignature]:
+        """Sign with what there is. Raises KeyUnusable where the device does not."""
+        raw = self.device.sign(self.label, signed_message(checkpoint.text(), self.ed25519, at))
+        beside = [cosign(checkpoint, self.ml_dsa, at)] if self.ml_dsa else []
+        return [signature_by(self.ed25519, at, raw), *beside]
+
+
+class LogKeys:
+    """The keys in one folder: a signer (evidence.tlog.signing.Signer) without a memory of what it signed."""
+
+    def __init__(self, folder: Path, device: Device | None = None) -> None:
+        self.folder = folder
+        self._device = device
+        self._loaded: dict[str, KeyPair | DevicePair] = {}
+
+    @property
+    def origin(self) -> str:
+        """The log that these keys sign for."""
+        return self.listed().origin
+
+    def listed(self) -> PairList:
+        """The list of pairs as it stands now. Raises KeyUnusable."""
+        path = self.folder / LIST
+        try:
+            return PairList.model_validate_json(path.read_bytes())
+        except OSError as error:
+            raise KeyUnusable(f"the log's keys in {self.folder} cannot be read: {error.strerror}") from error
+        except ValidationError as error:
+            raise KeyUnusable(f"{path} is not a list of keys: {error.errors()[0]['msg']}") from error
+
+    def vkeys(self) -> list[VerifierKey]:
+        """The public halves of every pair that signs now."""
+        return [key for pair in self.signing(clock.now()) for key in self.pair(pair.name).vkeys()]
+
+    def sign(self, checkpoint: Checkpoint, *, at: int) -> list[NoteSignature]:
+        """Sign with every pair that signs now, the newest first. Raises KeyUnusable, or Malformed for another log."""
+        if checkpoint.origin != self.origin:
+            raise Malformed(f"the keys of {self.origin} do not sign for {checkpoint.origin[:120]}")
+        pairs = self.signing(clock.now())
+        if not pairs:
+            raise KeyUnusable(f"no pair of keys in {self.folder} signs any more: make one with `keys rotate`")
+        return [line for pair in reversed(pairs) for line in self.pair(pair.name).sign(checkpoint, at=at)]
+
+    def signing(self, now: datetime) -> list[Pair]:
+        """The pairs that sign at this moment, oldest first."""
+        return [pair for pair in self.listed().pairs if pair.signs(now)]
+
+    def pair(self, name: str) -> KeyPair | DevicePair:
+        """One pair, signing or not. Raises KeyUnusable."""
+        if name not in self._loaded:
+            self._loaded[name] = self._load(name)
+        return self._loaded[name]
+
+    def handle(self, name: str, algorithm: Algorithm) -> str:
+        """Where a key is, in words for the history of keys: never where its secret could be read from."""
+        label = self.folder / name / LABEL_FILE
+        if algorithm is Algorithm.ED25519 and label.exists():
+            return f"pkcs11 {label.read_text('utf-8').strip()}"
+        return f"file {name}"
+
+    def write(self, pairs: Sequence[Pair]) -> None:
+        """Put a new list in the place of the old one."""
+        new = PairList(origin=self.origin, pairs=tuple(pairs))
+        write_whole(self.folder / LIST, new.model_dump_json(indent=1).encode() + b"\n")
+
+    def _load(self, name: str) -> KeyPair | DevicePair:
+        folder = self.folder / name
+        try:
+            for file in folder.glob("*.pem"):
+                _refuse_open(file)
+            if (folder / LABEL_FILE).exists():
+                return self._load_from_device(folder)
+            return KeyPair.load(self.origin, folder)
+        except (OSError, Malformed) as error:
+            raise KeyUnusable(f"the pair {name} of the log's keys cannot be used: {error}") from error
+
+    def _load_from_device(self, folder: Path) -> DevicePair:
+        if self._device is None:
+            raise KeyUnusable(f"the pair {folder.name} is in a device: name it in CONTINUITY_LOG_PKCS11_MODULE")
+        label = (folder / LABEL_FILE).read_text("utf-8").strip()
+        beside = folder / ML_DSA_FILE
+        ml_dsa = SigningKey.from_pem(beside.read_bytes(), self.origin, Algorithm.ML_DSA_44) if beside.exists() else None
+        public = VerifierKey(self.origin, Algorithm.ED25519, self._device.public(label))
+        return DevicePair(self._device, label, public, ml_dsa)
+
+
+def device_of(settings: EvidenceSettings) -> Device | None:
+    """The device that the settings name, if they do."""
+    if settings.log_pkcs11_module is None:
+        return None
+    return Device(settings.log_pkcs11_module, settings.log_pkcs11_token, settings.log_pkcs11_pin.get_secret_value())
+
+
+def open_keys(settings: EvidenceSettings) -> LogKeys:
+    """The log's keys that the settings name. Raises KeyUnusable, also for keys of another log."""
+    if settings.log_keys_dir is None:
+        raise KeyUnusable("no log keys are named: set CONTINUITY_LOG_KEYS_DIR, and see `continuity custody keys make`")
+    keys = LogKeys(settings.log_keys_dir, device_of(settings))
+    if keys.origin != settings.log_origin:
+        raise KeyUnusable(f"the keys in {keys.folder} are those of {keys.origin}, and the log is {settings.log_origin}")
+    for pair in keys.signing(clock.now()):
+        keys.pair(pair.name)
+    return keys
+
+
+def make_pair(folder: Path, origin: str, device: Device | None, *, label: str, ml_dsa: bool = True) -> None:
+    """New keys in a folder of their own: in files, or Ed25519 in the device and ML-DSA-44 in a file beside it.
+
+    Raises OSError where the folder is in use, KeyUnusable where the device makes no key.
+    """
+    if device is None:
+        KeyPair.make(origin, folder)
+        return
+    folder.mkdir(mode=0o700, parents=True)
+    device.make(label)
+    write_whole(folder / LABEL_FILE, label.encode() + b"\n")
+    if ml_dsa:
+        write_whole(folder / ML_DSA_FILE, SigningKey.make(origin, Algorithm.ML_DSA_44).pem())
+
+
+def _refuse_open(path: Path) -> None:
+    if os.name == "posix" and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise KeyUnusable(f"the log key {path} is open to others: chmod 600 it")
+
+
+__all__ = ["ED25519_FILE", "LABEL_FILE", "DevicePair", "LogKeys", "Pair", "device_of", "make_pair", "open_keys"]
