@@ -112,8 +112,9 @@ def history(
 @router.get("/{name}/receipts", responses=problems(404), summary="Its receipts")
 def receipts(desk: AtDesk, caller: Seeing, name: str) -> list[ReceiptFacts]:
     """The signed receipts that agents were given for these bytes."""
-    with desk.house.reading() as session:
+    with desk.house.writing() as session:
         found = recordings.one(session, caller.asker, name)
+        note_details(session, caller, found.id)
         rows = session.scalars(select(Receipt).where(Receipt.master_id == found.id).order_by(Receipt.issued_at)).all()
     return [
         ReceiptFacts(
