@@ -32,6 +32,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 import unicodedata
 import zipfile
@@ -1405,7 +1406,9 @@ def report(path: str, check: Check) -> str:
         if heading != place:
             place = heading
             lines += ["", place]
-        lines.append(f"  {each.claim:<10}  {SAID[each.verdict]:<12}  {shown(each.words, 1000)}")
+        start = f"  {each.claim:<10}  {SAID[each.verdict]:<12}  "
+        words = textwrap.wrap(shown(each.words, 1000), 110 - len(start), break_on_hyphens=False)
+        lines.append(start + f"\n{' ' * len(start)}".join(words))
     lines += ["", "What this does not show", *(f"  - {line}" for line in LIMITS), ""]
     counts = [f"{sum(each.verdict == verdict for each in check.claims)} {SAID[verdict]}" for verdict in SAID]
     lines.append(f"Result: {', '.join(counts)}. {failed(check) or 'Nothing is contradicted.'}")
