@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from evidence.custody.events import Event, EventType
-from evidence.custody.shapes import FIELD, Count, Digest, Id, KeyId, Label, Moment, Name, Signed, Word
+from evidence.custody.shapes import FIELD, Count, Digest, Id, KeyId, Label, Moment, Name, Signed, VerifierKeyText, Word
 from evidence.errors import NotAnEvent
 from evidence.vocabulary import (
     AgentKind,
@@ -256,7 +256,7 @@ class KeyRotated(Facts):
     from_size: Count
     old: KeyId | None = None
     algorithm: Word | None = None
-    vkey: Label | None = None
+    vkey: VerifierKeyText | None = None
 
 
 class KeyRevoked(Facts):

@@ -20,5 +20,7 @@ Moment = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T
 Name = Annotated[str, StringConstraints(pattern=FIELD)]
 # A word that a program chose: of a task, a recipe, a code, a sort of metadata file.
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,79}$")]
+# A public key as signed notes write it down; one of ML-DSA-44 has 1,800 characters.
+VerifierKeyText = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,4000}$")]
 # What a program calls itself, or what the settings call a witness or an authority.
 Label = Annotated[str, StringConstraints(pattern=r"^[!-~][ -~]{0,199}$")]

@@ -3,17 +3,19 @@
     <folder>/keys.json            which pairs there are, which sign, and until when
     <folder>/memory.json          what was signed last (remembering.py)
     <folder>/1/ed25519.pem        a pair in files, ML-DSA-44 beside Ed25519
-    <folder>/2/pkcs11.label       a pair whose Ed25519 key is in a device, under this label;
-    <folder>/2/ml-dsa-44.pem      its ML-DSA-44 key in a file, or none: PKCS#11 has no such key yet
+    <folder>/2/ml-dsa-44.pem      of a pair whose Ed25519 key is in a device: PKCS#11 has no ML-DSA-44 key yet,
+                                  so that one is in a file, or there is none
 
 Whoever signs reads keys.json again before each checkpoint, so a rotation needs no restart.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -30,18 +32,18 @@ from evidence.tlog.checkpoint import Checkpoint
 from evidence.tlog.errors import Malformed
 from evidence.tlog.keys import Algorithm, VerifierKey
 from evidence.tlog.note import NoteSignature, signature_by, signed_message
-from evidence.tlog.signing import ED25519_FILE, ML_DSA_FILE, KeyPair, SigningKey, cosign
+from evidence.tlog.signing import ML_DSA_FILE, KeyPair, SigningKey, cosign
 
 LIST = "keys.json"
-LABEL_FILE = "pkcs11.label"
 
 
 class Pair(BaseModel):
-    """One pair of keys as the list has it. `until`: signs beside its successor until then."""
+    """One pair as the list has it. `label`: of its Ed25519 key in the device; `until`: signs beside a newer one."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
+    label: str | None = None
     state: Literal["in_force", "retired", "revoked"] = "in_force"
     until: AwareDatetime | None = None
     because: str = ""
@@ -49,6 +51,11 @@ class Pair(BaseModel):
     def signs(self, now: datetime) -> bool:
         """Whether this pair signs at this moment."""
         return self.state == "in_force" and (self.until is None or now < self.until)
+
+    def handle(self, algorithm: Algorithm) -> str:
+        """Where a key of the pair is, in words for the history of keys."""
+        device = algorithm is Algorithm.ED25519 and self.label is not None
+        return f"pkcs11 {self.label}" if device else f"file {self.name}"
 
 
 class PairList(BaseModel):
@@ -123,37 +130,31 @@ class LogKeys:
     def pair(self, name: str) -> KeyPair | DevicePair:
         """One pair, signing or not. Raises KeyUnusable."""
         if name not in self._loaded:
-            self._loaded[name] = self._load(name)
+            [listed] = [each for each in self.listed().pairs if each.name == name]
+            self._loaded[name] = self._load(listed)
         return self._loaded[name]
 
-    def handle(self, name: str, algorithm: Algorithm) -> str:
-        """Where a key is, in words for the history of keys: never where its secret could be read from."""
-        label = self.folder / name / LABEL_FILE
-        if algorithm is Algorithm.ED25519 and label.exists():
-            return f"pkcs11 {label.read_text('utf-8').strip()}"
-        return f"file {name}"
+    @contextmanager
+    def changing(self) -> Iterator[Callable[[Sequence[Pair]], None]]:
+        """The right to change the list, for one at a time: gives what puts a new one in the place of the old."""
+        with (self.folder / LIST).with_suffix(".lock").open("a") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield lambda pairs: write_list(self.folder, PairList(origin=self.origin, pairs=tuple(pairs)))
 
-    def write(self, pairs: Sequence[Pair]) -> None:
-        """Put a new list in the place of the old one."""
-        new = PairList(origin=self.origin, pairs=tuple(pairs))
-        write_whole(self.folder / LIST, new.model_dump_json(indent=1).encode() + b"\n")
-
-    def _load(self, name: str) -> KeyPair | DevicePair:
-        folder = self.folder / name
+    def _load(self, pair: Pair) -> KeyPair | DevicePair:
+        folder = self.folder / pair.name
         try:
             for file in folder.glob("*.pem"):
                 _refuse_open(file)
-            if (folder / LABEL_FILE).exists():
-                return self._load_from_device(folder)
-            return KeyPair.load(self.origin, folder)
+            if pair.label is None:
+                return KeyPair.load(self.origin, folder)
+            return self._load_from_device(folder / ML_DSA_FILE, pair.label)
         except (OSError, Malformed) as error:
-            raise KeyUnusable(f"the pair {name} of the log's keys cannot be used: {error}") from error
+            raise KeyUnusable(f"the pair {pair.name} of the log's keys cannot be used: {error}") from error
 
-    def _load_from_device(self, folder: Path) -> DevicePair:
+    def _load_from_device(self, beside: Path, label: str) -> DevicePair:
         if self._device is None:
-            raise KeyUnusable(f"the pair {folder.name} is in a device: name it in CONTINUITY_LOG_PKCS11_MODULE")
-        label = (folder / LABEL_FILE).read_text("utf-8").strip()
-        beside = folder / ML_DSA_FILE
+            raise KeyUnusable(f"the key {label!r} is in a device: name it in CONTINUITY_LOG_PKCS11_MODULE")
         ml_dsa = SigningKey.from_pem(beside.read_bytes(), self.origin, Algorithm.ML_DSA_44) if beside.exists() else None
         public = VerifierKey(self.origin, Algorithm.ED25519, self._device.public(label))
         return DevicePair(self._device, label, public, ml_dsa)
@@ -178,24 +179,27 @@ def open_keys(settings: EvidenceSettings) -> LogKeys:
     return keys
 
 
-def make_pair(folder: Path, origin: str, device: Device | None, *, label: str, ml_dsa: bool = True) -> None:
+def make_pair(folder: Path, origin: str, device: Device | None, *, ml_dsa: bool = True) -> Pair:
     """New keys in a folder of their own: in files, or Ed25519 in the device and ML-DSA-44 in a file beside it.
 
     Raises OSError where the folder is in use, KeyUnusable where the device makes no key.
     """
     if device is None:
         KeyPair.make(origin, folder)
-        return
+        return Pair(name=folder.name)
+    label = f"{origin} {folder.name}"
     folder.mkdir(mode=0o700, parents=True)
     device.make(label)
-    write_whole(folder / LABEL_FILE, label.encode() + b"\n")
     if ml_dsa:
         write_whole(folder / ML_DSA_FILE, SigningKey.make(origin, Algorithm.ML_DSA_44).pem())
+    return Pair(name=folder.name, label=label)
+
+
+def write_list(folder: Path, listed: PairList) -> None:
+    """Put a list of pairs into the folder, in the place of the one that is there."""
+    write_whole(folder / LIST, listed.model_dump_json(indent=1).encode() + b"\n")
 
 
 def _refuse_open(path: Path) -> None:
     if os.name == "posix" and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise KeyUnusable(f"the log key {path} is open to others: chmod 600 it")
-
-
-__all__ = ["ED25519_FILE", "LABEL_FILE", "DevicePair", "LogKeys", "Pair", "device_of", "make_pair", "open_keys"]

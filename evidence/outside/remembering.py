@@ -14,7 +14,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from evidence.outside.errors import KeyUnusable, WouldFork
+from evidence.outside.keys import open_keys
 from evidence.outside.writing import write_whole
+from evidence.settings import EvidenceSettings
 from evidence.tlog.checkpoint import Checkpoint
 from evidence.tlog.errors import Malformed, NotProved
 from evidence.tlog.keys import VerifierKey
@@ -76,6 +78,14 @@ class RememberingSigner:
             verify_consistency(last.size, asked.size, path, last.root, asked.root)
         except NotProved as error:
             raise WouldFork(last=last.size, asked=asked.size, because=f"it does not extend that: {error}") from error
+
+
+def open_signer(settings: EvidenceSettings, prove: Prove) -> RememberingSigner:
+    """The log's signer, with the keys and the memory that the settings name. Raises KeyUnusable."""
+    keys = open_keys(settings)
+    memory = keys.folder / MEMORY
+    recall(memory)
+    return RememberingSigner(keys, memory, prove)
 
 
 def recall(memory: Path) -> Checkpoint:

@@ -1,0 +1,61 @@
+"""What the sequencer's process owes to those outside, turn by turn, in a thread beside the sequencing itself.
+
+    duties = Duties(house, settings, reading.subtree_reader)
+    while not stop.wait(1): duties.tick()
+
+A duty that fails is written to the log of the process and comes up again; it never stops the others. Nothing here is
+waited for by the sequencer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+from evidence import clock
+from evidence.outside.keys import LogKeys, open_keys
+from evidence.outside.rotating import enter
+from evidence.outside.stamping import Stamping
+from evidence.outside.witnessing import Subtrees, Witnessing
+from evidence.settings import EvidenceSettings
+
+if TYPE_CHECKING:
+    from evidence.bootstrap import House
+
+KEYS_EVERY = timedelta(minutes=10)
+log = structlog.get_logger()
+
+
+class Duties:
+    """Keys, witnesses and time-stamps. Raises SettingsRefused or KeyUnusable where the settings do not hold."""
+
+    def __init__(self, house: House, settings: EvidenceSettings, subtrees: Subtrees) -> None:
+        self._house = house
+        self._keys: LogKeys | None = open_keys(settings) if settings.log_keys_dir is not None else None
+        self._keys_entered: datetime | None = None
+        self._witnessing = Witnessing(house, settings, subtrees)
+        self._stamping = Stamping(house, settings)
+
+    def tick(self) -> None:
+        """Do what is due. May take as long as somebody outside has for an answer; to be called each second or so."""
+        now = clock.now()
+        self._do("keys", lambda: self._enter_keys(now))
+        self._do("witnesses", lambda: self._witnessing.tick(now))
+        self._do("time-stamps", lambda: self._stamping.tick(now))
+
+    def _enter_keys(self, now: datetime) -> None:
+        if self._keys is None or (self._keys_entered is not None and now - self._keys_entered < KEYS_EVERY):
+            return
+        enter(self._house, self._keys, now=now)
+        self._keys_entered = now
+
+    @staticmethod
+    def _do(duty: str, what: Callable[[], object]) -> None:
+        try:
+            what()
+        except Exception:
+            # Database or store away, or a fault of ours: the next turn tries again, the other duties go on.
+            log.exception("a duty failed", duty=duty)
