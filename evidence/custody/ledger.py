@@ -123,7 +123,7 @@ def check_subject(session: ReadSession, subject: UUID) -> int:
         .where(CustodyEvent.subject == subject)
         .order_by(CustodyEvent.subject_no)
     )
-    for row, head in session.execute(in_order).tuples():  # noqa: B007 - the head is looked at after the last row
+    for row, head in session.execute(in_order):  # noqa: B007 - the head is looked at after the last row
         n += 1
         leaf = leaves[row.id] = _leaf_of(row)
         if row.subject_no != n or leaf.n != n or leaf.prev != prev.hex():
