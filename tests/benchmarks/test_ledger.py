@@ -30,7 +30,8 @@ def test_appending(database_url: str, sheet: Sheet) -> None:
 
     def append() -> None:
         personal = {"name": "patrol.mp4", "device": "camera"}
-        event = Event(type=EventType.ARRIVAL_CLAIMED, subject=new_id(), actor=BENCH, personal=personal)
+        facts = {"size": 66_000_000, "session": str(new_id())}
+        event = Event(type=EventType.ARRIVAL_CLAIMED, subject=new_id(), actor=BENCH, facts=facts, personal=personal)
         with sessions.writing() as session:
             ledger.record(session, event)
 

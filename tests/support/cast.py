@@ -48,7 +48,9 @@ class Cast:
                 person = Person(**asdict(wanted), id=new_id(), password_hash=_hash(), password_must_change=False)
                 session.add(person)
                 session.flush()
-                ledger.record(session, Event(type=EventType.PERSON_CREATED, subject=person.id, actor=TEST))
+                facts = {"role": person.role.value}
+                made = Event(type=EventType.PERSON_CREATED, subject=person.id, actor=TEST, facts=facts)
+                ledger.record(session, made)
                 self.ids[wanted.sign_in_name] = person.id
 
     def token(self, role: Role) -> dict[str, str]:

@@ -20,14 +20,16 @@ from evidence import clock
 from evidence.custody import ledger
 from evidence.custody.canonical import NotCanonical, canonical, read_canonical
 from evidence.custody.events import Actor, Event, EventType, Object
+from evidence.custody.sealing import revealed
 from evidence.database import ReadSession, Sessions, open_engine
-from evidence.errors import LogDisagrees
+from evidence.errors import AlreadySettled, LogDisagrees, NotAnEvent, NotFound
 from evidence.identifiers import new_id
 from evidence.vocabulary import ActorKind
 from tests.properties.invariants import is_an_unbroken_chain
 
 ORIGIN = "custody.test.example/main"
 AMARA = Actor(ActorKind.PERSON, "0190c000-0000-7000-8000-000000000001", "Amara Osei", method="password")
+VIEW = {"kind": "playback", "view": "0" * 32}
 EMPTY = hashlib.sha256(b"").hexdigest()
 
 
@@ -41,7 +43,7 @@ def sessions(database_url: str) -> Iterator[Sessions]:
 
 def viewed(subject: UUID, **change: Any) -> Event:
     """Somebody opened the playback copy."""
-    given = {"type": EventType.RENDITION_VIEWED, "subject": subject, "actor": AMARA, "facts": {"kind": "playback"}}
+    given = {"type": EventType.RENDITION_VIEWED, "subject": subject, "actor": AMARA, "facts": VIEW}
     return Event(**{**given, **change})
 
 
@@ -134,23 +136,55 @@ def test_a_transaction_that_fails_leaves_nothing(sessions: Sessions) -> None:
     subject = new_id()
     write(sessions, viewed(subject))
     before = everything(sessions)
-    with pytest.raises(NotCanonical):
+    with pytest.raises(NotAnEvent):
         write(sessions, viewed(subject), viewed(new_id()), viewed(subject, facts={"share": 0.5}))
     assert everything(sessions) == before
     [after] = write(sessions, viewed(subject))
     assert after.subject_no == 2
 
 
-@pytest.mark.parametrize("facts", [{"share": 0.5}, {"name": "line\nfeed"}, {"size": 2**53}, {"é": 1}, {"b": b"raw"}])
-def test_a_fact_without_a_canonical_form_stops_the_change_too(sessions: Sessions, facts: dict[str, Any]) -> None:
-    with pytest.raises(NotCanonical):
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({**VIEW, "share": 5}, "share: Extra inputs are not permitted"),
+        ({"kind": "playback"}, "view: Field required"),
+        ({**VIEW, "view": "Jo Bloggs"}, "view: String should match"),
+        ({**VIEW, "kind": "everything"}, "kind: Input should be"),
+    ],
+)
+def test_a_fact_that_is_none_of_its_event_stops_the_change_too(
+    sessions: Sessions, facts: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(NotAnEvent, match=f"rendition.viewed cannot be recorded: {words}"):
         write(sessions, viewed(new_id()), viewed(new_id(), facts=facts))
     assert everything(sessions) == [0, 0, 0, 0]
 
 
+@pytest.mark.parametrize("personal", [{"name": "line\nfeed"}, {"name": "\ud800"}])
+def test_a_personal_value_without_a_canonical_form_stops_the_change_too(
+    sessions: Sessions, personal: dict[str, str]
+) -> None:
+    with pytest.raises(NotCanonical):
+        write(sessions, viewed(new_id()), viewed(new_id(), personal=personal))
+    assert everything(sessions) == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("personal", [{"actor": "Somebody Else"}, {"view": "x"}, {"A name": "x"}, {"": "x"}])
+def test_a_personal_value_is_told_once_and_under_a_name(sessions: Sessions, personal: dict[str, str]) -> None:
+    with pytest.raises(NotAnEvent):
+        write(sessions, viewed(new_id(), personal=personal))
+
+
+def test_an_object_that_no_leaf_may_hold_is_refused(sessions: Sessions) -> None:
+    for wrong in (Object(role="copy", sha256="", size=0), Object(role="copy", sha256=EMPTY, size=-1)):
+        with pytest.raises(NotAnEvent, match=r"obj\.0"):
+            write(sessions, viewed(new_id(), objects=[wrong]))
+
+
 def test_a_leaf_too_large_for_the_log_is_refused(sessions: Sessions) -> None:
-    with pytest.raises(IntegrityError, match="leaf_size"):
-        write(sessions, viewed(new_id(), facts={"long": "x" * 66_000}))
+    many = [Object(role="copy", sha256=EMPTY, size=0)] * 700
+    with pytest.raises(NotAnEvent, match="bytes are more than a leaf may have"):
+        write(sessions, viewed(new_id(), objects=many))
 
 
 def partitions(sessions: Sessions) -> list[str]:
@@ -309,15 +343,90 @@ def test_history_reads_as_sentences_in_order_and_in_pages(sessions: Sessions) ->
     assert lines[0].operation == "consultation"
 
 
+def frozen(sessions: Sessions) -> list[tuple[Any, ...]]:
+    """Every event as it stands: leaf, hash and the columns beside them."""
+    with sessions.reading() as session:
+        rows = session.execute(text("SELECT * FROM custody.event ORDER BY ingest_no"))
+        return [tuple(row) for row in rows]
+
+
 def test_an_erased_name_leaves_the_event_and_its_proof_as_they_were(sessions: Sessions) -> None:
     subject = new_id()
-    write(sessions, viewed(subject), viewed(subject))
+    first, _ = write(sessions, viewed(subject, personal={"note": "seen with Jo Bloggs"}), viewed(subject))
+    before = frozen(sessions)
     with sessions.writing() as session:
-        session.execute(text("UPDATE custody.sealed SET salt = NULL, value_enc = NULL"))
+        erased = ledger.erase_sealed(session, first.id, "actor", AMARA)
+    assert frozen(sessions)[:2] == before
     with sessions.reading() as session:
-        assert ledger.check_subject(session, subject) == 2
-        [line, _] = ledger.history(session, subject)
-    assert line.sentence == "someone whose name has been erased opened the playback copy"
+        assert ledger.check_subject(session, subject) == 3
+        one, two, three = ledger.history(session, subject)
+        row = session.execute(
+            text("SELECT salt, value_enc, erased_by FROM custody.sealed WHERE event_id = :id AND field = 'actor'"),
+            {"id": first.id},
+        ).one()
+        kept = revealed(session, [first.id])[first.id]
+    assert one.sentence == "someone whose name has been erased opened the playback copy"
+    assert two.sentence == "Amara Osei opened the playback copy"
+    assert three.sentence == f"Amara Osei erased the sealed actor of event {first.id}"
+    assert (three.operation, three.facts) == ("erasure", {"event": str(first.id), "field": "actor"})
+    assert tuple(row) == (None, None, erased.id)
+    assert {field: each.value for field, each in kept.items()} == {"note": "seen with Jo Bloggs"}
+
+
+def test_nothing_is_erased_twice_or_that_never_was(sessions: Sessions) -> None:
+    [written] = write(sessions, viewed(new_id()))
+    with sessions.writing() as session:
+        ledger.erase_sealed(session, written.id, "actor", AMARA)
+    before = frozen(sessions)
+    for event_id, field, refused in (
+        (written.id, "actor", AlreadySettled),
+        (written.id, "name", NotFound),
+        (new_id(), "actor", NotFound),
+    ):
+        with pytest.raises(refused), sessions.writing() as session:
+            ledger.erase_sealed(session, event_id, field, AMARA)
+    assert frozen(sessions) == before
+
+
+def test_an_erasure_that_fails_erases_nothing(sessions: Sessions) -> None:
+    subject = new_id()
+    [written] = write(sessions, viewed(subject))
+    with pytest.raises(ZeroDivisionError), sessions.writing() as session:
+        raise ZeroDivisionError(ledger.erase_sealed(session, written.id, "actor", AMARA))
+    with sessions.reading() as session:
+        assert ledger.check_subject(session, subject) == 1
+        assert revealed(session, [written.id])[written.id]["actor"].value == "Amara Osei"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE custody.sealed SET salt = NULL, value_enc = NULL",
+        "UPDATE custody.sealed SET salt = NULL",
+        "UPDATE custody.sealed SET salt = NULL, value_enc = NULL, erased_by = event_id",
+        "DELETE FROM custody.sealed",
+    ],
+    ids=["without an event", "half", "by an event that is no erasure", "with its row"],
+)
+def test_a_name_that_went_without_an_erasure_is_missed(sessions: Sessions, change: str) -> None:
+    subject = new_id()
+    write(sessions, viewed(subject))
+    with sessions.writing() as session:
+        session.execute(text(change))
+    with sessions.reading() as session, pytest.raises(LogDisagrees, match="sealed actor"):
+        ledger.check_subject(session, subject)
+
+
+@pytest.mark.parametrize(
+    "leaf",
+    [b"", b"{}", b"not JSON", b"\xff\xfe", b'{"n":1,"n":1}', b"[" * 5000, b"9" * 5000, b'{"x":"\\ud800"}', b"[1.5]"],
+)
+def test_a_leaf_that_is_none_is_named_as_a_disagreement(sessions: Sessions, leaf: bytes) -> None:
+    subject = new_id()
+    write(sessions, viewed(subject))
+    tamper(sessions, REWRITE, leaf=leaf, subject=subject, n=1)
+    with sessions.reading() as session, pytest.raises(LogDisagrees, match="no leaf"):
+        ledger.check_subject(session, subject)
 
 
 def test_a_reading_session_cannot_write(sessions: Sessions) -> None:
