@@ -64,7 +64,7 @@ class Verification:
 MOST_FINDINGS = 20  # of one claim; the sentence tells how many there are
 
 
-def judged(claim: str, subject: str, *, holds: str, findings: Iterable[str], fails: str) -> Claim:
+def judged(claim: str, subject: str, findings: Iterable[str], *, holds: str, fails: str) -> Claim:
     """A claim from what was found against it: proved with the words `holds` where nothing was."""
     found = list(findings)
     if not found:
