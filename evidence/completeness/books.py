@@ -1,0 +1,51 @@
+"""What the custody tables say of each other: every event numbered or waiting, every head at its subject's end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from sqlalchemy import text
+
+from evidence.database import ReadSession
+
+# Each question is one statement, so that what commits meanwhile is in both of its sides or in neither.
+QUESTIONS: Mapping[str, str] = {
+    "event {} (by the order of writing) has no number and waits for none": """
+        SELECT e.ingest_no FROM custody.event e
+        WHERE NOT EXISTS (SELECT FROM custody.leaf l WHERE l.ingest_no = e.ingest_no)
+          AND NOT EXISTS (SELECT FROM custody.queue q WHERE q.ingest_no = e.ingest_no) LIMIT 1000""",
+    "event {} (by the order of writing) has a number, and waits for one": """
+        SELECT q.ingest_no FROM custody.queue q JOIN custody.leaf l ON l.ingest_no = q.ingest_no LIMIT 1000""",
+    "event {} (by the order of writing) waits for a number, and is gone": """
+        SELECT q.ingest_no FROM custody.queue q LEFT JOIN custody.event e ON e.ingest_no = q.ingest_no AND e.at = q.at
+        WHERE e.ingest_no IS NULL LIMIT 1000""",
+    "the id {} stands for more than one event": """
+        SELECT id FROM custody.event GROUP BY id HAVING count(*) > 1 LIMIT 1000""",
+    "the log's state does not say {} events, as many as have a number": """
+        SELECT count(*) FROM custody.leaf HAVING count(*) <> (SELECT size FROM custody.state)""",
+}
+OF_SUBJECTS: Mapping[str, str] = {
+    "the head of subject {} is not its last event": """
+        SELECT h.subject FROM custody.head h
+        LEFT JOIN custody.event e ON e.subject = h.subject AND e.subject_no = h.n
+        WHERE e.leaf_hash IS DISTINCT FROM h.leaf_hash LIMIT 1000""",
+    "subject {} has events beyond its head": """
+        SELECT DISTINCT e.subject FROM custody.event e LEFT JOIN custody.head h ON h.subject = e.subject
+        WHERE h.n IS NULL OR e.subject_no > h.n LIMIT 1000""",
+}
+
+
+def of_numbers(session: ReadSession) -> list[str]:
+    """What is wrong with numbers, queue and state."""
+    return list(_asked(session, QUESTIONS))
+
+
+def of_subjects(session: ReadSession) -> list[str]:
+    """What is wrong with the heads of subjects."""
+    return list(_asked(session, OF_SUBJECTS))
+
+
+def _asked(session: ReadSession, questions: Mapping[str, str]) -> Iterator[str]:
+    for words, question in questions.items():
+        for found in session.scalars(text(question)):
+            yield words.format(found)

@@ -1,0 +1,121 @@
+"""Live verification: the database against the tiles in the store, both against the signed root.
+
+Begin with `verify` (the whole log, or what has come since) or `verify_recording` (one recording, its bytes too).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+from evidence.completeness import books, ranges, signed
+from evidence.completeness.claims import LOG, Claim, Verification, judged, not_proved
+from evidence.completeness.ranges import Stretch
+from evidence.completeness.walk import Walk
+from evidence.jobs import JobStopped
+from evidence.sequencing import reading
+from evidence.tlog.tiles import WIDTH
+
+if TYPE_CHECKING:
+    from evidence.bootstrap import House
+
+SPAN = 64 * WIDTH  # events that one question to the database is about
+AT_ONCE = 2  # questions under way
+LOOKED_AT = 20_000  # so many events or fewer are also read one by one, each as strictly as by a foreign verifier
+
+STATE = text("SELECT size, integrated_size, published_size FROM custody.state")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far the log had come when the verification began. What comes later is not looked at."""
+
+    size: int
+    integrated: int
+    published: int
+
+
+def verify(house: House, *, since: int | None = None, stopping: threading.Event | None = None) -> Verification:
+    """Hold the live log together: events, numbers, links, tiles, bundles, root, signature.
+
+    With `since`, only events from about that number on are read again; what lies before is taken from the tiles,
+    and the root shows whether those are what was signed. Raises StoreAway, JobStopped.
+    """
+    with house.reading() as session:
+        standing = Standing(*session.execute(STATE).one())
+        whole_tiles = max(0, min(since or 0, standing.published) - 1) // WIDTH * WIDTH
+        subtree = reading.subtree_reader(session, house.custody) if whole_tiles else _nothing
+    if standing.size == 0:
+        empty = tuple(not_proved(name, LOG, NOTHING) for name in ("events", "numbers", "history", "tiles"))
+        return Verification(size=0, claims=(*empty, *signed.claims(house, 0, None)))
+    closely = standing.size - whole_tiles <= LOOKED_AT
+    walk = Walk(house, whole_tiles, subtree, integrated=standing.integrated, every_leaf=closely)
+    for stretch in _stretches(house, whole_tiles, standing, stopping or threading.Event()):
+        walk.take(stretch)
+        if stretch.gaps:
+            break
+    if whole_tiles == 0:
+        with house.reading() as session:
+            walk.numbers += books.of_numbers(session)
+            walk.history += books.of_subjects(session)
+    return Verification(size=standing.size, claims=_claims(house, standing, walk, whole_tiles))
+
+
+NOTHING = "The log is empty: there is nothing to verify."
+
+
+def _claims(house: House, standing: Standing, walk: Walk, start: int) -> tuple[Claim, ...]:
+    of = f"events {start} to {standing.size - 1}" if start else f"all {standing.size} events"
+    claims = [
+        judged(
+            "events", LOG, walk.events,
+            holds=f"The bytes of {of} have the hashes that were numbered, and say what stands beside them.",
+            fails="What the database has is not what was hashed",
+        ),
+        judged(
+            "numbers", LOG, walk.numbers,
+            holds=f"The numbers of {of} have no gap, and every other event waits for one.",
+            fails="The numbers of events are not in order",
+        ),
+        judged(
+            "history", LOG, walk.history,
+            holds=f"Of {of}, each follows the one before it of the same subject.",
+            fails="Events of a subject do not follow one another",
+        ),
+        judged(
+            "tiles", LOG, walk.tiles,
+            holds=f"The full tiles and bundles in the store hold {of} as far as they are in full ones.",
+            fails="The store does not hold what the database has",
+        ),
+    ]  # fmt: skip
+    return (*claims, *signed.claims(house, standing.published, walk))
+
+
+def _stretches(house: House, start: int, standing: Standing, stopping: threading.Event) -> Iterator[Stretch]:
+    """Every range in order, the next ones being read while one is looked at."""
+    firsts = iter(range(start, standing.size, SPAN))
+    under_way: deque[Future[Stretch]] = deque()
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="verify") as pool:
+        try:
+            while True:
+                while len(under_way) <= AT_ONCE and (first := next(firsts, None)) is not None:
+                    last = min(first + SPAN, standing.size)
+                    under_way.append(pool.submit(ranges.read, house, first, last, integrated=standing.integrated))
+                if not under_way:
+                    return
+                if stopping.is_set():
+                    raise JobStopped("the verification of the log")
+                yield under_way.popleft().result()
+        finally:
+            for each in under_way:
+                each.cancel()
+
+
+def _nothing(start: int, end: int) -> bytes:
+    raise AssertionError(f"a walk from the beginning asks for no subtree ({start} to {end})")

@@ -1,0 +1,179 @@
+"""A range of the log as the database has it, condensed by the database itself, and held against the store.
+
+PostgreSQL computes every leaf hash again from the leaf's bytes, compares the columns beside it with what the leaf
+says, and puts together what the tile and the bundle must be. So no leaf crosses the wire unless something is wrong.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Row, text
+from sqlalchemy.exc import DataError
+
+from evidence.custody.leaf import hash_of
+from evidence.database import ReadSession
+from evidence.store.errors import ObjectMissing
+from evidence.tlog.errors import Malformed
+from evidence.tlog.merkle import HASH_SIZE
+from evidence.tlog.tiles import WIDTH, decode_bundle, entries_path, tile_path
+
+if TYPE_CHECKING:
+    from evidence.bootstrap import House
+
+LINK = 16 + 8 + 32  # bytes: subject, counter, hash of the one before
+
+# Where the range lies among the events: with these the planner leaves out the other months.
+BOUNDS = text("""
+SELECT min(ingest_no) AS low, max(ingest_no) AS high, min(at) AS earliest, max(at) AS latest
+FROM custody.leaf WHERE seq >= :first AND seq < :last
+""")
+
+CONDENSED = text(r"""
+SELECT seq / 256 AS number, bool_and(agrees) AS agrees,
+  string_agg(placed, ''::bytea ORDER BY seq) AS tile,
+  string_agg(link, ''::bytea ORDER BY seq) AS links,
+  sha256(string_agg(substring(int4send(octet_length(leaf)) FROM 3) || leaf, ''::bytea ORDER BY seq)) AS bundle
+FROM (
+  SELECT l.seq, e.leaf, l.leaf_hash AS placed,
+    uuid_send(e.subject) || int8send(e.subject_no) || decode(said->>'prev', 'hex') AS link,
+    coalesce(hash = l.leaf_hash AND hash = e.leaf_hash
+      AND said->>'id' = e.id::text AND said->>'type' = e.type AND said->>'subj' = e.subject::text
+      AND said->>'n' = e.subject_no::text AND said->>'log' = :origin
+      AND said->>'at' = to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), false) AS agrees
+  FROM custody.leaf l
+  JOIN custody.event e ON e.ingest_no = l.ingest_no AND e.at = l.at
+  CROSS JOIN LATERAL (
+    SELECT sha256('\x00'::bytea || e.leaf) AS hash, convert_from(e.leaf, 'UTF8')::jsonb AS said OFFSET 0) AS read
+  WHERE l.seq >= :first AND l.seq < :last
+    AND e.ingest_no BETWEEN :low AND :high AND e.at BETWEEN :earliest AND :latest) AS each
+GROUP BY 1 ORDER BY 1
+""")
+
+PLACED = text("""
+SELECT seq / 256 AS number, string_agg(leaf_hash, ''::bytea ORDER BY seq) AS tile
+FROM custody.leaf WHERE seq >= :first AND seq < :last GROUP BY 1 ORDER BY 1
+""")
+GAPS = text("""
+SELECT n FROM generate_series(CAST(:first AS bigint), :last - 1) AS n
+WHERE NOT EXISTS (SELECT FROM custody.leaf WHERE seq = n) ORDER BY n LIMIT 20
+""")
+CHECKPOINTS = text("SELECT size, root FROM custody.checkpoint WHERE size > :first AND size <= :last ORDER BY size")
+EVENTS = text("""
+SELECT l.seq, l.leaf_hash AS placed, e.id, e.subject, e.subject_no, e.type, e.at, e.leaf, e.leaf_hash
+FROM custody.leaf l LEFT JOIN custody.event e ON e.ingest_no = l.ingest_no AND e.at = l.at
+WHERE l.seq >= :first AND l.seq < :last ORDER BY l.seq
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Up to 256 neighbouring leaves: their hashes, their links, and the digest of their bytes, each in order.
+
+    `links` and `digest` are None where the leaves must be looked at one by one.
+    """
+
+    number: int
+    tile: bytes
+    links: bytes | None
+    digest: bytes | None
+
+    @property
+    def members(self) -> int:
+        """The leaves in it."""
+        return len(self.tile) // HASH_SIZE
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """One range: its bundles, its checkpoints' roots by size, numbers without an event, what is wrong in the store."""
+
+    first: int
+    bundles: Sequence[Bundle]
+    checkpoints: Mapping[int, bytes]
+    gaps: tuple[int, ...]
+    in_store: tuple[str, ...]
+
+
+def read(house: House, first: int, last: int, *, integrated: int) -> Stretch:
+    """The leaves from `first` (the beginning of a tile) up to, not including, `last`; and their tiles and bundles.
+
+    Raises StoreAway. What is missing or differs in the store is said in the answer.
+    """
+    with house.reading() as session:
+        words = {"first": first, "last": last}
+        placed = {row.number: bytes(row.tile) for row in session.execute(PLACED, words)}
+        there = sum(len(tile) for tile in placed.values()) // HASH_SIZE
+        gaps = [] if there == last - first else session.scalars(GAPS, words).all()
+        checkpoints = {size: bytes(root) for size, root in session.execute(CHECKPOINTS, words)}
+        condensed = {row.number: row for row in _condensed(session, words)} if placed else {}
+    bundles = [_bundle(number, tile, condensed.get(number)) for number, tile in placed.items()]
+    full = [each for each in bundles if (each.number + 1) * WIDTH <= integrated and each.members == WIDTH]
+    in_store = [words for each in full for words in _in_store(house, each)]
+    return Stretch(first, bundles, checkpoints, tuple(gaps), tuple(in_store))
+
+
+def events(session: ReadSession, first: int, last: int) -> Sequence[Row[Any]]:
+    """The events of a range with everything beside them, to be looked at one by one."""
+    return session.execute(EVENTS, {"first": first, "last": last}).all()
+
+
+def _condensed(session: ReadSession, words: Mapping[str, Any]) -> Sequence[Row[Any]]:
+    """One row a bundle; none where a leaf is not even JSON, which then is looked at one by one."""
+    bounds = session.execute(BOUNDS, words).one()
+    origin = session.info["log_origin"]
+    where = {"low": bounds.low, "high": bounds.high, "earliest": bounds.earliest, "latest": bounds.latest}
+    try:
+        with session.begin_nested():
+            return session.execute(CONDENSED, {**words, **where, "origin": origin}).all()
+    except DataError:
+        return []
+
+
+def _bundle(number: int, tile: bytes, row: Row[Any] | None) -> Bundle:
+    sound = row is not None and row.agrees and row.tile is not None and bytes(row.tile) == tile
+    if row is None or not sound or len(row.links) != len(tile) // HASH_SIZE * LINK:
+        return Bundle(number, tile, None, None)
+    return Bundle(number, tile, bytes(row.links), bytes(row.bundle))
+
+
+def _in_store(house: House, bundle: Bundle) -> list[str]:
+    """What differs between the store and the database: the tile of hashes, and the bundle of leaves."""
+    found = [words for words in (tile_differs(house, 0, bundle.number, bundle.tile),) if words]
+    path = entries_path(bundle.number)
+    try:
+        stored = house.custody.get(path)
+    except ObjectMissing:
+        return [*found, f"{path} is not in the store"]
+    if bundle.digest is not None and hashlib.sha256(stored).digest() != bundle.digest:
+        found.append(f"{path} does not hold the leaves that the database has{_which(stored, bundle)}")
+    elif bundle.digest is None and _which(stored, bundle):
+        found.append(f"{path} does not hold the leaves that were numbered{_which(stored, bundle)}")
+    return found
+
+
+def tile_differs(house: House, level: int, number: int, hashes: bytes) -> str | None:
+    """What is wrong with one full tile in the store, if anything is."""
+    path = tile_path(level, number)
+    try:
+        stored = house.custody.get(path)
+    except ObjectMissing:
+        return f"{path} is not in the store"
+    return None if stored == hashes else f"{path} does not hold the hashes of the events that it stands for"
+
+
+def _which(stored: bytes, bundle: Bundle) -> str:
+    try:
+        leaves = decode_bundle(stored)
+    except Malformed as error:
+        return f": {error}"
+    placed = [bundle.tile[at : at + HASH_SIZE] for at in range(0, len(bundle.tile), HASH_SIZE)]
+    hashes = [hash_of(leaf) for leaf in leaves]
+    pairs = enumerate(zip(placed, hashes, strict=False), start=bundle.number * WIDTH)
+    others = [seq for seq, (ours, theirs) in pairs if ours != theirs]
+    if len(placed) != len(hashes):
+        return f": {len(hashes)} leaves instead of {len(placed)}"
+    return f": event {', '.join(map(str, others[:5]))}" if others else ""

@@ -1,0 +1,108 @@
+"""Whether the root over the events is the one that was signed, witnessed, and kept in the store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+from evidence.completeness.claims import LOG, Claim, judged, not_proved
+from evidence.completeness.walk import Walk
+from evidence.errors import NotFound
+from evidence.sequencing import reading
+from evidence.sequencing.opening import newest_key
+from evidence.sequencing.publishing import CHECKPOINTS, checkpoint_key
+from evidence.store.errors import ObjectMissing
+from evidence.tlog.checkpoint import parse_checkpoint
+from evidence.tlog.errors import TlogError
+from evidence.tlog.note import parse_note
+from evidence.tlog.policy import KnownLog, Policy, parse_policy
+
+if TYPE_CHECKING:
+    from evidence.bootstrap import House
+
+SIZE = text("SELECT size FROM custody.state")
+FAILS = "The events are not those that were signed"
+UNSIGNED = "No checkpoint has been published yet: nobody has signed for these events."
+NO_POLICY = "No witness policy is set (CONTINUITY_WITNESS_POLICY): nobody outside has signed for these events."
+
+
+def claims(house: House, published: int, walk: Walk | None) -> list[Claim]:
+    """The claims `checkpoint` and `witnessed` about the newest checkpoint, and all that the walk came past."""
+    back = rolled_back(house)
+    if walk is None or published == 0:
+        unsigned = not_proved("checkpoint", LOG, UNSIGNED)
+        first = judged("checkpoint", LOG, back, holds="", fails=FAILS) if back else unsigned
+        return [first, not_proved("witnessed", LOG, UNSIGNED)]
+    with house.reading() as session:
+        keys = reading.log_keys(session)
+        try:
+            note = reading.published_note(session, published)
+        except NotFound:
+            note = b""
+    own = Policy(logs=tuple(KnownLog(key) for key in keys), witnesses=(), groups=(), quorum=None)
+    found = [*_not_signed(note, own, published, house), *walk.roots, *_not_stored(house, published, note), *back]
+    if walk.size < published:
+        found.append(f"only {walk.size} of the {published} events that were signed for could be put together")
+    checkpoint = judged(
+        "checkpoint",
+        LOG,
+        found,
+        holds=f"The root over {published} events is the one that a key of this log signed and that the store keeps.",
+        fails=FAILS,
+    )
+    return [checkpoint, _witnessed(house, note)]
+
+
+def _not_signed(note: bytes, policy: Policy, published: int, house: House) -> list[str]:
+    if not note:
+        return [f"the database has no checkpoint over {published} events"]
+    try:
+        checkpoint = policy.judge(note).checkpoint
+    except TlogError as error:
+        return [f"the checkpoint over {published} events: {error}"]
+    if (checkpoint.origin, checkpoint.size) != (house.settings.log_origin, published):
+        return [f"the checkpoint over {published} events is signed for {checkpoint.size} of {checkpoint.origin}"]
+    return []
+
+
+def _not_stored(house: House, published: int, note: bytes) -> list[str]:
+    """The store keeps every checkpoint for good, and the very one that the database has."""
+    key = checkpoint_key(published)
+    try:
+        stored = parse_checkpoint(parse_note(house.custody.get(key)).text)
+    except ObjectMissing:
+        return [f"{key} is not in the store"]
+    except TlogError as error:
+        return [f"{key} cannot be read: {error}"]
+    if note and stored.text() != parse_note(note).text:
+        return [f"{key} is not the checkpoint that the database has"]
+    return []
+
+
+def rolled_back(house: House) -> list[str]:
+    """Whether the store has a checkpoint over more events than the database has numbered.
+
+    One that is being published just now stands in the store first, over events that have their numbers.
+    """
+    newest = newest_key(house.custody)
+    with house.reading() as session:
+        size = int(session.scalar(SIZE) or 0)
+    signed = 0 if newest is None else int(newest.removeprefix(CHECKPOINTS))
+    if signed <= size:
+        return []
+    return [f"the store has a checkpoint over {signed} events and the database has {size}: it was rolled back"]
+
+
+def _witnessed(house: House, note: bytes) -> Claim:
+    path = house.settings.witness_policy
+    if path is None:
+        return not_proved("witnessed", LOG, NO_POLICY)
+    try:
+        found = parse_policy(path.read_bytes()).judge(note)
+    except (TlogError, OSError) as error:
+        return not_proved("witnessed", LOG, f"The newest checkpoint cannot be judged under the policy: {error}")
+    names = ", ".join(sorted(found.witnesses)) or "nobody"
+    if found.witnessed:
+        return judged("witnessed", LOG, [], holds=f"The newest checkpoint is witnessed by {names}.", fails="")
+    return not_proved("witnessed", LOG, f"The newest checkpoint is witnessed by {names}: the policy asks for more.")

@@ -1,0 +1,161 @@
+"""Goes along the log from its beginning: every leaf into the tree, every event held against its subject's last one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from sqlalchemy import text
+
+from evidence.completeness import closely, ranges
+from evidence.completeness.closely import Link
+from evidence.completeness.ranges import LINK, Bundle, Stretch
+from evidence.custody.leaf import ZERO
+from evidence.tlog.merkle import HASH_SIZE, Frontier, Subtree
+from evidence.tlog.tiles import WIDTH
+
+if TYPE_CHECKING:
+    from evidence.bootstrap import House
+
+FIRST = (1).to_bytes(8, "big") + ZERO  # what the first event of a subject says: counter 1, after nothing
+MOST = 1000  # findings kept of one kind: more are counted by nobody
+
+EARLIER = text("""
+SELECT e.leaf_hash FROM custody.event e
+JOIN custody.leaf l ON l.ingest_no = e.ingest_no AND l.at = e.at
+WHERE e.subject = :subject AND e.subject_no = :n AND l.seq < :seq
+""")
+
+
+class Walk:
+    """The state of one walk. It begins at `start`, a multiple of 256; what lies before is taken from `subtree`."""
+
+    def __init__(self, house: House, start: int, subtree: Subtree, *, integrated: int, every_leaf: bool) -> None:
+        self.size = start
+        self.events: list[str] = []
+        self.numbers: list[str] = []
+        self.history: list[str] = []
+        self.tiles: list[str] = []
+        self.roots: list[str] = []
+        self._house, self._start, self._integrated, self._every_leaf = house, start, integrated, every_leaf
+        self._next: dict[bytes, bytes] = {}
+        self._trunk, self._edge = _trunk(start, subtree), Frontier()
+        self._rows = _rows(start, subtree)
+
+    @property
+    def frontier(self) -> Frontier:
+        """The right edge of the tree so far."""
+        return Frontier(self.size, self._trunk.nodes + self._edge.nodes)
+
+    def take(self, stretch: Stretch) -> None:
+        """Go on by one range."""
+        self.numbers += [f"no event has the number {seq}" for seq in stretch.gaps]
+        _keep(self.tiles, stretch.in_store)
+        for bundle in stretch.bundles:
+            links = self._look(bundle) if bundle.links is None or self._every_leaf else None
+            if links is None and bundle.links is not None:
+                self._follow(bundle, bundle.links)
+            else:
+                self._follow_closely(bundle, links or [])
+            self._grow(bundle, stretch)
+
+    def _look(self, bundle: Bundle) -> list[Link]:
+        first = bundle.number * WIDTH
+        with self._house.reading() as session:
+            rows = ranges.events(session, first, first + bundle.members)
+            found, links = closely.look(rows, origin=str(session.info["log_origin"]))
+        if bundle.links is None and not found:
+            found = [f"events {first} to {first + bundle.members - 1} cannot be read as leaves by the database"]
+        _keep(self.events, found)
+        return links
+
+    def _follow(self, bundle: Bundle, links: bytes) -> None:
+        """The quick way: a link is subject, counter and hash before, and must be just what was expected."""
+        tile, expected = bundle.tile, self._next
+        for at in range(bundle.members):
+            link = links[at * LINK : (at + 1) * LINK]
+            subject = link[:16]
+            if link[16:] != expected.get(subject, FIRST):
+                self._held(Link(subject, int.from_bytes(link[16:24], "big"), link[24:]), bundle.number * WIDTH + at)
+            after = (int.from_bytes(link[16:24], "big") + 1).to_bytes(8, "big")
+            expected[subject] = after + tile[at * HASH_SIZE : (at + 1) * HASH_SIZE]
+
+    def _follow_closely(self, bundle: Bundle, links: Sequence[Link]) -> None:
+        """The same for events that were looked at one by one; where one is gone, its place cannot be told."""
+        if len(links) != bundle.members:
+            for link in links:
+                self._next.pop(link.subject, None)
+            return
+        for at, link in enumerate(links):
+            expected = self._next.get(link.subject, FIRST)
+            if link.prev is not None and link.n.to_bytes(8, "big") + link.prev != expected:
+                self._held(link, bundle.number * WIDTH + at)
+            after = (link.n + 1).to_bytes(8, "big")
+            self._next[link.subject] = after + bundle.tile[at * HASH_SIZE : (at + 1) * HASH_SIZE]
+
+    def _held(self, link: Link, seq: int) -> None:
+        """An event that does not follow what was seen: its subject may have begun before the walk did."""
+        known = link.subject in self._next
+        if not known and self._start and link.n > 1:
+            words = {"subject": UUID(bytes=link.subject), "n": link.n - 1, "seq": seq}
+            with self._house.reading() as session:
+                if link.prev in [bytes(each) for each in session.scalars(EARLIER, words)]:
+                    return
+        _keep(self.history, [f"event {seq}, number {link.n} of its subject, does not follow the one before it"])
+
+    def _grow(self, bundle: Bundle, stretch: Stretch) -> None:
+        hashes = [bundle.tile[at : at + HASH_SIZE] for at in range(0, len(bundle.tile), HASH_SIZE)]
+        start, before = bundle.number * WIDTH, 0
+        cuts = [size - start for size in stretch.checkpoints if start < size <= start + len(hashes)]
+        for cut in sorted({*cuts, len(hashes)}):
+            self._edge = self._edge.extend(hashes[before:cut])
+            self.size, before = start + cut, cut
+            signed = stretch.checkpoints.get(self.size)
+            if signed is not None and signed != self.frontier.root():
+                _keep(self.roots, [f"the checkpoint over {self.size} events has another root than these events"])
+        if len(hashes) == WIDTH:
+            self._up(0, self._edge.root())
+            self._trunk, self._edge = self._trunk.extend([self._edge.root()]), Frontier()
+
+    def _up(self, level: int, node: bytes) -> None:
+        """A full tile's root is a hash of the level above; a tile that it fills there is held against the store."""
+        if level == len(self._rows):
+            self._rows.append([])
+        row = self._rows[level]
+        row.append(node)
+        if len(row) < WIDTH:
+            return
+        leaves = WIDTH ** (level + 2)
+        end = self.size // leaves * leaves
+        if end <= self._integrated:
+            differs = ranges.tile_differs(self._house, level + 1, end // leaves - 1, b"".join(row))
+            _keep(self.tiles, [differs] if differs else [])
+        self._rows[level] = []
+        self._up(level + 1, Frontier().extend(row).root())
+
+
+def _trunk(start: int, subtree: Subtree) -> Frontier:
+    """The edge over whole tiles, where a tile's root counts as one leaf."""
+    nodes, at, tiles = [], 0, start // WIDTH
+    for bit in reversed(range(tiles.bit_length())):
+        if tiles >> bit & 1:
+            end = at + (WIDTH << bit)
+            nodes.append(subtree(at, end))
+            at = end
+    return Frontier(tiles, tuple(nodes))
+
+
+def _rows(start: int, subtree: Subtree) -> list[list[bytes]]:
+    """What stands in the unfinished tiles of level 1 and above."""
+    rows: list[list[bytes]] = []
+    span = WIDTH
+    while start >= span:
+        begin = start // (span * WIDTH) * span * WIDTH
+        rows.append([subtree(at, at + span) for at in range(begin, start - span + 1, span)])
+        span *= WIDTH
+    return rows
+
+
+def _keep(kept: list[str], found: Sequence[str]) -> None:
+    kept += found[: max(0, MOST - len(kept))]
