@@ -21,6 +21,7 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import (
     BaseDocTemplate,
+    CondPageBreak,
     Flowable,
     Frame,
     LongTable,
@@ -117,9 +118,7 @@ BODY = _style("body", spaceAfter=3)
 CELL = _style("cell", wordWrap="CJK")  # breaks anywhere: digests and file names have no spaces
 HEAD = ParagraphStyle("head", parent=CELL, fontName=BOLD)
 TITLE = ParagraphStyle("title", fontName=BOLD, fontSize=18, leading=23, textColor=INK, spaceAfter=4)
-SECTION = ParagraphStyle(
-    "section", fontName=BOLD, fontSize=11, leading=15, textColor=INK, spaceBefore=12, spaceAfter=4, keepWithNext=1
-)
+SECTION = ParagraphStyle("section", fontName=BOLD, fontSize=11, leading=15, textColor=INK, spaceBefore=12, spaceAfter=4)
 LINED = TableStyle(
     [
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
@@ -141,6 +140,7 @@ def _report(report: Report, width: float) -> Iterator[Flowable]:
 
 
 def _section(section: Section, width: float) -> Iterator[Flowable]:
+    yield CondPageBreak(40 * mm)
     yield Paragraph(_escaped(section.title), SECTION)
     match section:
         case Sentences(lines=lines):

@@ -89,8 +89,9 @@ def _listed_in(path: str) -> str | None:
 def _manifest(found: Bagged, package: Package, name: str, algorithm: str) -> dict[str, str]:
     path = f"{name}-{algorithm}.txt"
     try:
-        text = read(package, path, most=LARGEST_MANIFEST).decode("utf-8")
-    except (Unreadable, UnicodeDecodeError) as error:
+        # A line that is not UTF-8 matches nothing below; the lines beside it still count.
+        text = read(package, path, most=LARGEST_MANIFEST).decode("utf-8", "replace")
+    except Unreadable as error:
         found.against(path, f"cannot be read: {error}")
         return {}
     if text and not text.endswith("\n"):
@@ -120,6 +121,8 @@ def _form(found: Bagged, package: Package) -> Iterator[tuple[str, str]]:
     except (Unreadable, UnicodeDecodeError) as error:
         yield "bagit.txt", f"and bag-info.txt make no bag: {error}"
         return
+    if len({path.lower() for path in package.files}) != len(package.files):
+        yield "data", "or another folder holds two names that differ in capital letters only"
     payload = [each.size for path, each in found.files.items() if path.startswith("data/")]
     if not payload:
         yield "data", "holds no file"

@@ -6,7 +6,6 @@ each package. Tests hold the three against each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 from evidence.completeness.claims import Claim, Verdict
 from evidence.package import exhibits, outsiders, testimony
-from evidence.package.bagged import Bagged, hold_against_manifests
+from evidence.package.bagged import hold_against_manifests
 from evidence.package.errors import NotAPackage
 from evidence.package.inquiry import WHOLE, Contradicted, Inquiry
 from evidence.package.outsiders import Roots
@@ -22,6 +21,8 @@ from evidence.package.reading import opened
 from evidence.package.stated import StatedExhibit
 from evidence.package.testimony import Testimony
 from evidence.tlog.policy import Policy
+
+ORDER = ("files", "events", "included", "checkpoint", "witnessed", "not_before", "not_after")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,51 +64,59 @@ def check(path: Path, *, policy: Policy | None = None, tsa_roots: Roots = ()) ->
     Raises NotAPackage for what is no package at all.
     """
     with opened(path) as package:
-        if not {"bagit.txt", "custody/contents.json", "custody/events.jsonl"} & package.files.keys():
-            raise NotAPackage(
-                str(path), because="it holds neither bagit.txt nor anything in custody/ that says what it is"
-            )
+        if not {"bagit.txt", testimony.CONTENTS_FILE} <= package.files.keys():
+            raise NotAPackage(str(path), because="bagit.txt or custody/contents.json is not there")
         inquiry = Inquiry(package, hold_against_manifests(package))
         told = Testimony()
-        _judge_log(inquiry, told, policy)
+        log = _judge_log(inquiry, told, policy)
+        included = _judge_place(inquiry, told, log, tsa_roots)
         stated = told.contents.exhibits if told.contents is not None else []
         for exhibit in stated:
-            _judge_exhibit(inquiry, told, exhibit)
-        _judge_times(inquiry, told, tsa_roots)
-    return Checked(str(path), tuple(inquiry.claims), tuple(each.reference for each in stated))
+            _judge_exhibit(inquiry, told, exhibit, included)
+    claims = sorted(inquiry.claims, key=lambda each: ORDER.index(each.claim) if each.claim in ORDER else len(ORDER))
+    return Checked(str(path), tuple(claims), tuple(each.reference for each in stated))
 
 
-def _judge_log(inquiry: Inquiry, told: Testimony, policy: Policy | None) -> None:
-    inquiry.judge("files", WHOLE, partial(_files, inquiry.bagged))
-    events = inquiry.judge("events", WHOLE, partial(testimony.whole_events, inquiry, told))
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """The two claims that everything else rests on."""
+
+    events: Claim
+    signed: bool
+
+
+def _judge_log(inquiry: Inquiry, told: Testimony, policy: Policy | None) -> _Log:
+    inquiry.judge("files", WHOLE, partial(_files, inquiry, told))
     signed = inquiry.judge("checkpoint", WHOLE, partial(outsiders.checkpoint, inquiry, told, policy))
-    inquiry.judge("included", WHOLE, partial(testimony.included, inquiry, told), rests_on=(events, signed))
-    inquiry.judge("witnessed", WHOLE, partial(outsiders.witnessed, inquiry, told, policy), rests_on=(signed,))
+    holds = signed.verdict is not Verdict.CONTRADICTED
+    inquiry.judge("witnessed", WHOLE, partial(outsiders.witnessed, told, policy), signed=holds)
+    return _Log(inquiry.judge("events", WHOLE, partial(testimony.whole_events, inquiry, told)), holds)
 
 
-def _files(bagged: Bagged) -> str:
+def _judge_place(inquiry: Inquiry, told: Testimony, log: _Log, tsa_roots: Roots) -> Claim:
+    look = partial(testimony.included, inquiry, told)
+    included = inquiry.judge("included", WHOLE, look, rests_on=(log.events,), signed=log.signed)
+    inquiry.judge("not_before", WHOLE, partial(testimony.not_before, inquiry, told), rests_on=(included,))
+    inquiry.judge("not_after", WHOLE, partial(outsiders.not_after, inquiry, told, tsa_roots), rests_on=(included,))
+    return included
+
+
+def _judge_exhibit(inquiry: Inquiry, told: Testimony, exhibit: StatedExhibit, included: Claim) -> None:
+    name, log = exhibit.reference, (included,)
+    history = inquiry.judge("history", name, partial(exhibits.history, inquiry, told, exhibit), rests_on=log)
+    inquiry.judge("master", name, partial(exhibits.master, inquiry, told, exhibit), rests_on=(history,))
+    inquiry.judge("complete", name, partial(exhibits.complete, inquiry, told, exhibit), rests_on=(history,))
+    for copy in exhibit.working:
+        inquiry.judge("working", copy.path, partial(exhibits.working, inquiry, told, exhibit, copy), rests_on=log)
+
+
+def _files(inquiry: Inquiry, told: Testimony) -> str:
+    bagged = inquiry.bagged
+    try:
+        told.contents = testimony.read_contents(inquiry)
+    except Contradicted as error:
+        bagged.findings.append(str(error))
     if bagged.findings:
         more = f" ({len(bagged.findings)} findings)" if len(bagged.findings) > 1 else ""
         raise Contradicted(f"{bagged.findings[0]}{more}")
     return f"all {len(bagged.files)} files are those of the manifests, in SHA-256 and SHA-512, and there are no others"
-
-
-def _judge_exhibit(inquiry: Inquiry, told: Testimony, exhibit: StatedExhibit) -> None:
-    log = _named(inquiry, "events", "included")
-    name = exhibit.reference
-    inquiry.judge("master", name, partial(exhibits.master, inquiry, told, exhibit), rests_on=log)
-    for copy in exhibit.working:
-        look: Callable[[], str] = partial(exhibits.working, inquiry, told, exhibit, copy)
-        inquiry.judge("working", copy.path, look, rests_on=log)
-    history = inquiry.judge("history", name, partial(exhibits.history, told, exhibit), rests_on=log)
-    inquiry.judge("complete", name, partial(exhibits.complete, inquiry, told, exhibit), rests_on=(*log, history))
-
-
-def _judge_times(inquiry: Inquiry, told: Testimony, tsa_roots: Roots) -> None:
-    log = _named(inquiry, "events", "included")
-    inquiry.judge("not_before", WHOLE, partial(testimony.not_before, inquiry, told), rests_on=log)
-    inquiry.judge("not_after", WHOLE, partial(outsiders.not_after, inquiry, told, tsa_roots), rests_on=log)
-
-
-def _named(inquiry: Inquiry, *names: str) -> Iterable[Claim]:
-    return tuple(each for each in inquiry.claims if each.claim in names)

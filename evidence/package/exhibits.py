@@ -22,35 +22,43 @@ from evidence.package.stated import (
     StatedHeadMap,
     StatedMaster,
 )
-from evidence.package.testimony import Event, Testimony
+from evidence.package.testimony import CONTENTS_FILE, Event, Testimony
 from evidence.tlog.merkle import leaf_hash, verify_inclusion
 from evidence.tlog.strict import read_base64
 
 MASTER, COPY = "master", "rendition"
+AS_IT_WAS = {"remux", "direct"}  # methods that code nothing anew
+
+
+def _events(inquiry: Inquiry, told: Testimony, exhibit: StatedExhibit) -> list[Event]:
+    """The exhibit's events, which the package must show."""
+    inquiry.undoubted(CONTENTS_FILE)
+    if told.checkpoint is None:
+        raise Unproved("there is no checkpoint that can be read")
+    events = told.of(exhibit.recording)
+    if not events:
+        raise Unproved("the package shows no event of this exhibit")
+    return events
 
 
 def master(inquiry: Inquiry, told: Testimony, exhibit: StatedExhibit) -> str:
     """The file is the one that was read back when it was taken in."""
-    stated = exhibit.master
+    events, stated = _events(inquiry, told, exhibit), exhibit.master
     found = inquiry.media(stated.path)
     _in_folder(stated, exhibit)
     if (found.sha256, found.sha512, found.size) != (stated.sha256, stated.sha512, stated.size):
         raise Contradicted(f"{stated.path} is not the file that contents.json describes")
-    stored = [event for event in told.of(exhibit.recording) if event.leaf.type == EventType.MASTER_STORED]
-    if not stored:
-        raise Unproved("no event says that this master was stored")
-    first = stored[0]
-    objects = [each for each in first.leaf.obj if each.role == MASTER]
-    if len(objects) != 1:
-        raise Contradicted(f"event {first.seq} does not name one master")
+    stored = [event for event in events if event.leaf.type == EventType.MASTER_STORED]
+    first = stored[0] if stored else events[0]
+    objects = [each for each in first.leaf.obj if each.role == MASTER and each.sha512 is not None]
+    if not stored or len(objects) != 1:
+        raise Unproved("no event says which master was stored")
     if not _same(found, objects[0]):
         raise Contradicted(f"{stated.path} is not the master of event {first.seq}: its digests or its size differ")
     return f"SHA-256, SHA-512 and size are those of event {first.seq}, when the master was stored: {found.sha256}"
 
 
 def _same(found: Hashed, said: LeafObject) -> bool:
-    if said.sha512 is None:
-        raise Contradicted("the event names no SHA-512")
     return (found.sha256, found.sha512, found.size) == (said.sha256, said.sha512, said.size)
 
 
@@ -61,11 +69,12 @@ def _in_folder(stated: StatedMaster | StatedCopy, exhibit: StatedExhibit) -> Non
 
 def working(inquiry: Inquiry, told: Testimony, exhibit: StatedExhibit, copy: StatedCopy) -> str:
     """The file is a copy that was made of this master, and what its packets say of it."""
+    own = _events(inquiry, told, exhibit)
     found = inquiry.media(copy.path)
     _in_folder(copy, exhibit)
     if (found.sha256, found.size) != (copy.sha256, copy.size):
         raise Contradicted(f"{copy.path} is not the file that contents.json describes")
-    events = [event for event in told.of(exhibit.recording) if event.leaf.type == EventType.RENDITION_MADE]
+    events = [event for event in own if event.leaf.type == EventType.RENDITION_MADE]
     made = [event for event in events if _names(event, COPY, copy.sha256, copy.size)]
     if not made:
         raise (Contradicted if events else Unproved)(f"no event says that the copy {copy.path} was made")
@@ -79,38 +88,33 @@ def _names(event: Event, role: str, sha256: str, size: int) -> bool:
 
 def _packets(inquiry: Inquiry, copy: StatedCopy, made: list[Event]) -> str:
     if copy.packets is None:
-        return "its packets were not compared"
-    both = {"packets.master": copy.packets.master, "packets.copy": copy.packets.copy_}
-    read = {role: _manifest(inquiry, role, sha256, made) for role, sha256 in both.items()}
-    if any(each is None for each in read.values()):
-        return "its packet manifests are not in the package, so its packets were not compared"
-    said = compared(_there(read["packets.master"]), _there(read["packets.copy"]))
-    if said.contradicts and copy.method in {"remux", "direct"}:
-        raise Contradicted(f"the copy was made without coding it anew, and yet {said.words}")
-    return said.words
+        return "its packets were not compared with the master's"
+    named = {"packets.master": copy.packets.master, "packets.copy": copy.packets.copy_}
+    for event in made:
+        said = {role: [each for each in event.leaf.obj if each.role == role] for role in named}
+        if all(said[role] and {each.sha256 for each in said[role]} == {named[role]} for role in named):
+            both = [_manifest(inquiry, said[role][0]) for role in named]
+            break
+    else:
+        raise Contradicted("the packet manifests that contents.json names are not those of the event")
+    found = compared(*both)
+    if found.contradicts and copy.method in AS_IT_WAS:
+        raise Contradicted(f"the copy was made without coding it anew, and yet {found.words}")
+    return found.words
 
 
-def _there(manifest: PacketManifest | None) -> PacketManifest:
-    if manifest is None:
-        raise Unproved("a packet manifest is absent")
-    return manifest
-
-
-def _manifest(inquiry: Inquiry, role: str, sha256: str, made: list[Event]) -> PacketManifest | None:
-    path = f"custody/packets/{sha256}.json"
-    if not inquiry.holds(path):
-        return None
+def _manifest(inquiry: Inquiry, said: LeafObject) -> PacketManifest:
+    path = f"custody/packets/{said.sha256}.json"
     body = inquiry.read(path)
-    if hashlib.sha256(body).hexdigest() != sha256 or not any(_names(each, role, sha256, len(body)) for each in made):
+    forms = (body, body.removesuffix(b"\n"))
+    if not any((hashlib.sha256(each).hexdigest(), len(each)) == (said.sha256, said.size) for each in forms):
         raise Contradicted(f"{path} is not the packet manifest that the event names")
     return inquiry.stated(path, PACKETS)
 
 
-def history(told: Testimony, exhibit: StatedExhibit) -> str:
+def history(inquiry: Inquiry, told: Testimony, exhibit: StatedExhibit) -> str:
     """The events are numbered without a gap, and each names the one before it."""
-    events = told.of(exhibit.recording)
-    if not events:
-        raise Unproved("the package shows no event of this exhibit")
+    events = _events(inquiry, told, exhibit)
     before = ZERO
     for number, event in enumerate(events, start=1):
         if event.leaf.n != number:
@@ -125,6 +129,7 @@ def history(told: Testimony, exhibit: StatedExhibit) -> str:
 
 def complete(inquiry: Inquiry, told: Testimony, exhibit: StatedExhibit) -> str:
     """Nothing happened to the exhibit, up to the size of the head map, that is not in the package."""
+    own = _events(inquiry, told, exhibit)
     stated = inquiry.stated("custody/headmap.json", HEAD_MAP)
     root = _logged_root(told, stated)
     ends = [each for each in stated.proofs if each.recording == exhibit.recording]
@@ -132,7 +137,7 @@ def complete(inquiry: Inquiry, told: Testimony, exhibit: StatedExhibit) -> str:
         raise Unproved("the head map's proof for this exhibit is not in the package")
     if len(ends) > 1:
         raise Contradicted("the head map is said to hold this exhibit twice")
-    events = [each for each in told.of(exhibit.recording) if each.seq < stated.size]
+    events = [each for each in own if each.seq < stated.size]
     _hold_end(stated, ends[0], events, root)
     return f"of the first {stated.size} events of the log, {ends[0].n} are of this exhibit, and all are here"
 
@@ -157,7 +162,7 @@ def _hold_end(stated: StatedHeadMap, end: StatedEnd, events: list[Event], root: 
     if not events:
         raise Contradicted("the package shows no event of this exhibit below the size of the head map")
     last = events[-1]
-    if (last.leaf.n, last.seq, last.hash.hex()) != (end.n, end.seq, end.leaf_hash) or len(events) != end.n:
+    if (last.leaf.n, last.seq, last.hash.hex()) != (end.n, end.seq, end.leaf_hash):
         raise Contradicted(f"the head map ends with event {end.n} of this exhibit, and the package with {last.leaf.n}")
     blinded = hmac.digest(bytes.fromhex(stated.key), UUID(end.recording).bytes, "sha256")
     entry = blinded + end.n.to_bytes(8, "big") + end.seq.to_bytes(8, "big") + last.hash

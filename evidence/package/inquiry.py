@@ -34,10 +34,14 @@ class Inquiry:
     bagged: Bagged
     claims: list[Claim] = field(default_factory=list)
 
-    def read(self, path: str) -> bytes:
-        """A file in `custody/`. Raises Unproved where it is absent, Contradicted where it is not the listed one."""
+    def undoubted(self, path: str) -> None:
+        """Raises Contradicted where a file is not the one that the manifests list."""
         if path in self.bagged.differs:
             raise Contradicted(f"{path} is not the file that the manifests list")
+
+    def read(self, path: str) -> bytes:
+        """A file in `custody/`. Raises Unproved where it is absent, Contradicted where it is not the listed one."""
+        self.undoubted(path)
         if path not in self.package.files:
             raise Unproved(f"{path} is not in the package")
         try:
@@ -58,21 +62,25 @@ class Inquiry:
 
     def media(self, path: str) -> Hashed:
         """What was found of a media file. Raises as `read`."""
-        if path in self.bagged.differs:
-            raise Contradicted(f"{path} is not the file that the manifests list")
+        self.undoubted(path)
         if path not in self.bagged.files:
             raise Unproved(f"{path} is not in the package")
         return self.bagged.files[path]
 
     def judge(
-        self, name: str, subject: str, look: Callable[[], str], *, rests_on: Iterable[Claim | None] = ()
+        self, name: str, subject: str, look: Callable[[], str], *, rests_on: Iterable[Claim] = (), signed: bool = True
     ) -> Claim:
-        """Judge one claim and keep it. What it rests on is looked at last: its own contradiction weighs more."""
+        """Judge one claim and keep it. It is proved only where all that it rests on is proved.
+
+        `signed`: whether the checkpoint is not contradicted. That nobody vouches for it leaves what follows from it
+        proved of a log that may be anybody's, as its own line says.
+        """
         verdict, words = _look(look)
-        fallen = [each for each in rests_on if each is None or each.verdict is Verdict.CONTRADICTED]
-        if fallen and verdict is Verdict.PROVED:
-            on = ", ".join(each.claim if each else "what is contradicted" for each in fallen)
-            verdict, words = Verdict.NOT_PROVED, f"it rests on a claim that is contradicted: {on}"
+        open_ones = [each.claim for each in rests_on if each.verdict is not Verdict.PROVED]
+        if not signed:
+            open_ones.append("checkpoint")
+        if open_ones and verdict is Verdict.PROVED:
+            verdict, words = Verdict.NOT_PROVED, f"it rests on a claim that is not proved: {', '.join(open_ones)}"
         claim = Claim(claim=name, subject=subject, verdict=verdict, words=words)
         self.claims.append(claim)
         return claim

@@ -24,7 +24,7 @@ Roots = tuple[x509.Certificate, ...]
 def checkpoint(inquiry: Inquiry, told: Testimony, policy: Policy | None) -> str:
     """A key of the log that the checker's own policy lists signed the checkpoint."""
     read_checkpoint(inquiry, told)
-    judged = _judged(inquiry, told, policy)
+    judged = told.judged = _judged(inquiry, told, policy)
     if policy is None:
         raise Unproved("it is signed by a key of the policy in the package: get the policy from elsewhere")
     keys = ", ".join(f"{each.name} {each.key_id.hex()}" for each in judged.log_keys)
@@ -32,11 +32,11 @@ def checkpoint(inquiry: Inquiry, told: Testimony, policy: Policy | None) -> str:
     return f"signed with a key of the policy ({keys}; {post_quantum[judged.ml_dsa]})"
 
 
-def witnessed(inquiry: Inquiry, told: Testimony, policy: Policy | None) -> str:
+def witnessed(told: Testimony, policy: Policy | None) -> str:
     """Enough witnesses of the policy signed the checkpoint."""
-    if told.checkpoint is None:
-        raise Unproved("the checkpoint cannot be read")
-    judged = _judged(inquiry, told, policy)
+    judged = told.judged
+    if judged is None:
+        raise Unproved("the checkpoint cannot be judged")
     names = [f"{name} at {_at(when)}" for name, when in sorted(judged.witnesses.items())]
     said = f"signed by {', '.join(names)}" if names else "signed by no witness"
     if policy is None:
@@ -58,7 +58,7 @@ def _copied(inquiry: Inquiry) -> Policy:
     try:
         return parse_policy(inquiry.read(COPY))
     except TlogError as error:
-        raise Unproved(f"{COPY} is no policy: {error}") from error
+        raise Contradicted(f"{COPY} is no policy: {error}") from error
 
 
 def _at(posix: int) -> str:
@@ -70,7 +70,8 @@ def _at(posix: int) -> str:
 
 def not_after(inquiry: Inquiry, told: Testimony, roots: Roots) -> str:
     """A time-stamp authority whose root the checker trusts saw the checkpoint."""
-    names = sorted(path.removeprefix(STAMPS)[:-4] for path in inquiry.package.files if _is_answer(path))
+    inside = {path for path in {*inquiry.package.files, *inquiry.bagged.differs} if path.startswith(STAMPS)}
+    names = sorted({path.removeprefix(STAMPS).rpartition(".")[0] for path in inside})
     if told.checkpoint is None:
         raise Unproved("the checkpoint cannot be read")
     if not names:
@@ -84,10 +85,6 @@ def not_after(inquiry: Inquiry, told: Testimony, roots: Roots) -> str:
     if not said:
         raise Unproved("; ".join(doubts))
     return "; ".join(said)
-
-
-def _is_answer(path: str) -> bool:
-    return path.startswith(STAMPS) and path.endswith(".tsr")
 
 
 def _stamped(inquiry: Inquiry, told: Testimony, name: str, roots: Roots) -> str:
@@ -131,18 +128,13 @@ def _chain(shown: list[x509.Certificate], roots: Roots) -> Chain:
 
 def _shown(inquiry: Inquiry, name: str, response: bytes) -> list[x509.Certificate]:
     shown = [x509.load_der_x509_certificate(der) for der in read_response(response).signed_data.certificates]
-    path = f"{STAMPS}{name}.pem"
-    if inquiry.holds(path):
-        shown += x509.load_pem_x509_certificates(inquiry.read(path))
+    shown += x509.load_pem_x509_certificates(inquiry.read(f"{STAMPS}{name}.pem"))
     return list(dict.fromkeys(shown))
 
 
 def _answers(inquiry: Inquiry, name: str, response: bytes) -> None:
     """Whether the token answers the query that is shown with it. Raises ValueError."""
-    path = f"{STAMPS}{name}.tsq"
-    if not inquiry.holds(path):
-        return
-    asked = tsp.TimeStampReq.load(inquiry.read(path), strict=True)
+    asked = tsp.TimeStampReq.load(inquiry.read(f"{STAMPS}{name}.tsq"), strict=True)
     said = read_response(response).tst_info
     if asked["nonce"].native != said.nonce:
         raise ValueError("it answers another query: the nonce differs")

@@ -35,7 +35,7 @@ def compared(master: PacketManifest, copy: PacketManifest) -> Compared:
             words, differs = _track(one, other)
             said.append(f"{kind}: {words}")
             against = against or differs
-    return Compared("; ".join(said) or "neither has a stream to compare", against or not said)
+    return Compared("; ".join(said) or "neither has a stream to compare", against)
 
 
 def _track(master: Track, copy: Track) -> tuple[str, bool]:
@@ -50,13 +50,14 @@ def _track(master: Track, copy: Track) -> tuple[str, bool]:
 
 
 def _beside(master: Track, copy: Track) -> list[tuple[str, bool]]:
-    both = master.config is not None and copy.config is not None
+    # Where the container writes the packets in another way, it writes the configuration in another way too.
+    alike = master.config == copy.config or master.payload != copy.payload
     apart = max(_apart(master.pts, copy.pts), _apart(master.dts, copy.dts))
-    shape = [(each.width, each.height, each.matrix) for each in (master, copy)]
+    shape = [(each.codec, each.width, each.height, each.rate, each.channels, each.matrix) for each in (master, copy)]
     return [
         (f"but their times differ by up to {apart / 1000:g} ms", apart > CLOSE),
-        ("but their decoder settings differ", both and master.config != copy.config),
-        ("but the picture's size or turn differs", shape[0] != shape[1]),
+        ("but their decoder settings differ", not alike),
+        ("but the picture's size or turn, or the kind of sound, differs", shape[0] != shape[1]),
     ]
 
 

@@ -85,7 +85,7 @@ class StatedContents(_Shape):
     log: _Text
     made: Moment
     size: Count
-    complete_at: Count
+    complete_at: Count | None
     exhibits: list[StatedExhibit]
 
 

@@ -10,11 +10,13 @@ from evidence.custody.canonical import canonical
 from evidence.custody.leaf import Leaf, read_leaf
 from evidence.custody.sealing import commitment
 from evidence.errors import NotALeaf
-from evidence.package.inquiry import Contradicted, Inquiry, Unproved
+from evidence.package.inquiry import LARGEST_FILE, Contradicted, Inquiry, Unproved
+from evidence.package.reading import Unreadable, read
 from evidence.package.stated import CONTENTS, EVENT, REVEALED, SEEN, Misstated, StatedContents, read_stated
 from evidence.tlog.checkpoint import Checkpoint, parse_checkpoint
 from evidence.tlog.merkle import leaf_hash, verify_consistency
 from evidence.tlog.note import parse_note
+from evidence.tlog.policy import Judged
 from evidence.tlog.proof import LogProof
 from evidence.tlog.strict import read_base64
 
@@ -36,6 +38,7 @@ class Testimony:
     events: list[Event] = field(default_factory=list)
     note: bytes = b""
     checkpoint: Checkpoint | None = None
+    judged: Judged | None = None
     # Size and root (hex) of checkpoints from which the package's own is shown to have grown.
     earlier: dict[int, str] = field(default_factory=dict)
 
@@ -44,28 +47,47 @@ class Testimony:
         return sorted((each for each in self.events if each.leaf.subj == recording), key=lambda each: each.leaf.n)
 
 
+CONTENTS_FILE, EVENTS_FILE = "custody/contents.json", "custody/events.jsonl"
+PROOFS = "custody/proofs/"
+
+
 def read_contents(inquiry: Inquiry) -> StatedContents:
-    """What the package claims."""
-    return inquiry.stated("custody/contents.json", CONTENTS)
+    """What the package claims. That it differs from its manifests is said of `files`; it is read for its exhibits.
+
+    Raises Contradicted.
+    """
+    try:
+        contents = read_stated(read(inquiry.package, CONTENTS_FILE, most=LARGEST_FILE), CONTENTS)
+    except (Misstated, Unreadable) as error:
+        raise Contradicted(f"{CONTENTS_FILE}: {error}") from error
+    of = [each.recording for each in contents.exhibits]
+    names = [each.reference for each in contents.exhibits]
+    if len(set(of)) != len(of) or len(set(names)) != len(names):
+        raise Contradicted("contents.json names one recording or one reference twice")
+    if not of:
+        raise Contradicted("contents.json names no exhibit: there is nothing to verify")
+    return contents
 
 
 def read_checkpoint(inquiry: Inquiry, told: Testimony) -> Checkpoint:
     """The package's checkpoint; who signed it is judged elsewhere."""
     told.note = inquiry.read("custody/checkpoint.txt")
     told.checkpoint = parse_checkpoint(parse_note(told.note).text)
+    stated = told.contents
+    if stated is not None and (stated.log, stated.size) != (told.checkpoint.origin, told.checkpoint.size):
+        raise Contradicted("contents.json names another log or another size than the checkpoint")
     return told.checkpoint
 
 
 def whole_events(inquiry: Inquiry, told: Testimony) -> str:
     """Each leaf is canonical, complete and of this log, stands once, and opens to what was revealed."""
-    contents = told.contents = read_contents(inquiry)
-    events = _read_events(inquiry.read("custody/events.jsonl"))
-    if not events or not contents.exhibits:
-        raise Contradicted("the package shows no event or no exhibit: there is nothing to verify")
-    _each_once(events, contents)
+    events = _read_events(inquiry.read(EVENTS_FILE)) if inquiry.holds(EVENTS_FILE) else []
+    if not events:
+        raise Contradicted("the package shows no event: there is nothing to verify")
+    _each_once(events, told)
     opened = _hold_revealed(inquiry, events)
     told.events = events
-    return f"{len(events)} events of the log {contents.log} are whole, and {opened} revealed values are theirs"
+    return f"{len(events)} events of the log {events[0].leaf.log} are whole, and {opened} revealed values are theirs"
 
 
 def _read_events(body: bytes) -> list[Event]:
@@ -82,19 +104,15 @@ def _read_events(body: bytes) -> list[Event]:
     return events
 
 
-def _each_once(events: list[Event], contents: StatedContents) -> None:
+def _each_once(events: list[Event], told: Testimony) -> None:
     numbers = [each.seq for each in events]
     if numbers != sorted(set(numbers)):
         raise Contradicted("the events do not stand once each in the order of the log")
     if len({each.leaf.id for each in events}) != len(events):
         raise Contradicted("two events have one id")
-    strangers = {each.leaf.log for each in events} - {contents.log}
-    if strangers:
-        raise Contradicted(f"an event is of the log {min(strangers)[:120]}, and the package of {contents.log}")
-    of = [each.recording for each in contents.exhibits]
-    names = [each.reference for each in contents.exhibits]
-    if len(set(of)) != len(of) or len(set(names)) != len(names):
-        raise Contradicted("contents.json names one recording or one reference twice")
+    logs = {each.leaf.log for each in events} | ({told.checkpoint.origin} if told.checkpoint is not None else set())
+    if len(logs) != 1:
+        raise Contradicted(f"the events and the checkpoint are of different logs: {', '.join(sorted(logs))[:240]}")
 
 
 def _hold_revealed(inquiry: Inquiry, events: list[Event]) -> int:
@@ -115,14 +133,15 @@ def _hold_revealed(inquiry: Inquiry, events: list[Event]) -> int:
 
 def included(inquiry: Inquiry, told: Testimony) -> str:
     """Each event leads to the one checkpoint of the package."""
-    checkpoint = read_checkpoint(inquiry, told)
-    if not told.events or told.contents is None:
-        raise Unproved("no event could be read")
-    if checkpoint.origin != told.contents.log or checkpoint.size != told.contents.size:
-        raise Contradicted(f"contents.json speaks of {told.contents.size} events of {told.contents.log}, not of these")
+    checkpoint = told.checkpoint
+    if checkpoint is None or not told.events:
+        raise Unproved("no event or no checkpoint could be read")
+    strays = _proofs(inquiry) - {f"{PROOFS}{event.seq}.tlog-proof" for event in told.events}
+    if strays:
+        raise Contradicted(f"{min(strays)} proves an event that is not in the package")
     text = checkpoint.text()
     for event in told.events:
-        path = f"custody/proofs/{event.seq}.tlog-proof"
+        path = f"{PROOFS}{event.seq}.tlog-proof"
         proof = LogProof.parse(inquiry.read(path))
         if proof.index != event.seq or proof.checkpoint().text() != text:
             raise Contradicted(f"{path} is a proof for another event or to another checkpoint")
@@ -130,6 +149,10 @@ def included(inquiry: Inquiry, told: Testimony) -> str:
     return f"each of the {len(told.events)} events stands in the log of {checkpoint.size} events with the root" + (
         f" {checkpoint.root.hex()}"
     )
+
+
+def _proofs(inquiry: Inquiry) -> set[str]:
+    return {path for path in inquiry.package.files if path.startswith(PROOFS)}
 
 
 def not_before(inquiry: Inquiry, told: Testimony) -> str:
@@ -148,6 +171,8 @@ def not_before(inquiry: Inquiry, told: Testimony) -> str:
                 f"event {event.seq} names another root of {seen.size} events than the checkpoint grew from"
             )
     sizes = {event.leaf.seen.size for event in told.events} - {0}
+    if earlier.keys() - sizes - {told.checkpoint.size}:
+        raise Contradicted("custody/seen.json names a checkpoint that no event names")
     if not sizes:
         raise Unproved("no event names an earlier checkpoint")
     return f"the events name {len(sizes)} earlier checkpoints, and the package's checkpoint grew from each"
