@@ -58,6 +58,12 @@ def store_settings(s3_server: EmbeddedS3) -> StoreSettings:
     return s3_server.store_settings()
 
 
+@pytest.fixture
+def own_custody(s3_server: EmbeddedS3, store_settings: StoreSettings) -> StoreSettings:
+    """The session's store with a custody bucket of the test's own: a log has the bucket for itself."""
+    return servers.with_own_custody(s3_server, store_settings)
+
+
 @pytest.fixture(scope="session")
 def masters(store_settings: StoreSettings) -> MasterStore:
     """The masters of the session's S3 server."""

@@ -6,7 +6,11 @@
     ├── RolledBack      the database has fewer events than were signed       roll forward
     ├── StoreBehind     the database has a checkpoint that the store has not  look which store this is
     ├── HistoryDiffers  one size, two roots                                  call someone
+    ├── StrangeCheckpoint  the store has a checkpoint that no key of ours signed  call someone
+    ├── StillHalted     it was halted before, and nobody has mended it        roll forward
     ├── LeafDiffers     an event is not the one that was hashed              restore it from its bundle
+    ├── StoreDiffers    an object that is written once is there with other bytes, or without its lock
+    ├── SignerRefuses   the signer has signed something that this does not extend   roll forward
     └── RootsDiffer     two ways of computing one root do not agree          call someone
 """
 
@@ -80,6 +84,22 @@ class HistoryDiffers(MustHalt):
         self.size, self.database, self.store = size, database, store
 
 
+class StrangeCheckpoint(MustHalt):
+    """A checkpoint in the store is not of this log, or none of its keys signed it."""
+
+    def __init__(self, key: str, *, because: str) -> None:
+        super().__init__(f"the checkpoint {key} in the store is not one of this log: {because}")
+        self.key = key
+
+
+class StillHalted(MustHalt):
+    """The log was halted before; the reason is the one that was kept then."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class LeafDiffers(MustHalt):
     """The bytes of an event are not those whose hash has its number, or it is gone."""
 
@@ -97,3 +117,11 @@ class RootsDiffer(MustHalt):
             f" {tiles.hex()}; nothing was signed"
         )
         self.size, self.frontier, self.tiles = size, frontier, tiles
+
+
+class StoreDiffers(MustHalt):
+    """The store holds other bytes under a key of the log, or an object without its lock."""
+
+
+class SignerRefuses(MustHalt):
+    """The signer remembers a checkpoint that this one does not extend."""

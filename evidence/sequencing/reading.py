@@ -10,16 +10,18 @@ from uuid import UUID
 
 from sqlalchemy import select, text
 
-from evidence.custody.rows import Cosignature, CustodyEvent, Leaf, LogState, PublishedCheckpoint
+from evidence.custody.rows import Cosignature, CustodyEvent, Leaf, LogKey, LogState, PublishedCheckpoint
 from evidence.database import ReadSession, WriteSession
 from evidence.errors import NotFound
 from evidence.sequencing.errors import NotSequencedYet
 from evidence.store import CustodyStore
 from evidence.store.errors import ObjectMissing
 from evidence.tlog.checkpoint import Checkpoint
-from evidence.tlog.merkle import Subtree, inclusion_proof
+from evidence.tlog.keys import VerifierKey
+from evidence.tlog.merkle import Subtree, consistency_proof, inclusion_proof
 from evidence.tlog.proof import LogProof
 from evidence.tlog.tiles import TileTree
+from evidence.vocabulary import LogKeyState
 
 if TYPE_CHECKING:
     import psycopg
@@ -72,6 +74,12 @@ def leaves_of(session: ReadSession, subject: UUID) -> list[tuple[int, bytes]]:
     return [(seq, bytes(leaf)) for seq, leaf in rows]
 
 
+def log_keys(session: ReadSession) -> list[VerifierKey]:
+    """Every key that signs or has signed the log and was never revoked, the oldest first."""
+    wanted = select(LogKey.vkey).where(LogKey.state != LogKeyState.REVOKED).order_by(LogKey.from_size, LogKey.alg)
+    return [VerifierKey.parse(text) for text in session.scalars(wanted)]
+
+
 def tile_reader(store: CustodyStore) -> Callable[[str], bytes]:
     """Gives the bytes of tiles and bundles by their C2SP path. A partial one may be a later, wider one."""
 
@@ -92,6 +100,15 @@ def subtree_reader(session: ReadSession, store: CustodyStore) -> Subtree:
     """MTH(D[start:end]) up to the newest published checkpoint, from the tiles in the store."""
     size = session.get_one(LogState, 1).published_size
     return TileTree(tile_reader(store), size).subtree
+
+
+def consistency_prover(store: CustodyStore) -> Callable[[int, int], list[bytes]]:
+    """Proves that the tree of one size begins with the tree of another, out of the tiles of the larger one."""
+
+    def proof(old: int, new: int) -> list[bytes]:
+        return consistency_proof(old, new, TileTree(tile_reader(store), new).subtree)
+
+    return proof
 
 
 def prove(session: ReadSession, store: CustodyStore, event_id: UUID) -> LogProof:

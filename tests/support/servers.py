@@ -16,7 +16,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection, HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -25,8 +25,11 @@ import psycopg
 from psycopg import sql
 from typing_extensions import override
 
-from evidence.embedded import EmbeddedPostgres
+from evidence.embedded import EmbeddedPostgres, EmbeddedS3
+from evidence.embedded.identities import Identity
 from evidence.embedded.process import find
+from evidence.store import StoreKey, StoreSettings
+from evidence.store.buckets import make_buckets
 
 # Tests kill processes, never the power: what PostgreSQL has handed to the kernel survives that.
 QUICK = {"autovacuum": "off", "fsync": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
@@ -108,6 +111,15 @@ def fresh_database(server: EmbeddedPostgres) -> Iterator[str]:
             yield server.url(name)
         finally:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(database))
+
+
+def with_own_custody(server: EmbeddedS3, settings: StoreSettings) -> StoreSettings:
+    """The same store with a fresh custody bucket. The identities know none but `custody`, so the admin speaks there."""
+    keys = server.credentials(Identity.ADMIN)
+    admin = StoreKey(keys.access_key, keys.secret_key)
+    own = replace(settings, custody_bucket=f"custody-{os.getpid()}-{next(_numbers)}", custody=admin)
+    make_buckets(own, admin=admin)
+    return own
 
 
 @dataclass

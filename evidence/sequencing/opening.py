@@ -1,0 +1,110 @@
+"""Before anything is numbered: do the database and the store tell the same story? The store is the authority."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import text
+
+from evidence.bootstrap import House
+from evidence.custody.rows import LogState
+from evidence.database import ReadSession
+from evidence.sequencing.errors import HistoryDiffers, LeafDiffers, RolledBack, StoreBehind
+from evidence.sequencing.integrating import hashes_in
+from evidence.sequencing.publishing import CHECKPOINTS, LATEST, Signed, checkpoint_key, known_keys, read_signed
+from evidence.sequencing.reading import tile_reader
+from evidence.store import CustodyStore
+from evidence.store.errors import ObjectMissing
+from evidence.tlog.checkpoint import parse_checkpoint
+from evidence.tlog.errors import TlogError
+from evidence.tlog.merkle import Frontier
+from evidence.tlog.note import parse_note
+from evidence.tlog.signing import Signer
+from evidence.tlog.tiles import WIDTH, TileTree
+
+AT_ONCE = 1 << 14  # hashes in one read of the database
+# Events whose hashes are read again at each start, about two seconds a million; what stands before them is taken
+# from the tiles that are locked in the store, and held against the database by `continuity verify`.
+READ_AGAIN = 1 << 20
+WHOLE = WIDTH * WIDTH  # events under one full tile of level 1
+
+HASHES = text(
+    "SELECT count(*), string_agg(leaf_hash, ''::bytea ORDER BY seq) FROM custody.leaf"
+    " WHERE seq >= :start AND seq < :end"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What the look at both found: the newest checkpoint in the store, and whether the database knows it."""
+
+    newest: Signed | None
+    recorded: bool
+
+
+def look(house: House, signer: Signer) -> Opened:
+    """Hold the newest checkpoint in the store against the database, its size and the root of that many events.
+
+    Raises RolledBack, StoreBehind, HistoryDiffers, StrangeCheckpoint, LeafDiffers, StoreAway.
+    """
+    with house.reading() as session:
+        keys = known_keys(session, signer)
+        state = session.get_one(LogState, 1)
+        size, published = state.size, state.published_size
+    key = newest_key(house.custody)
+    if key is None:
+        if published:
+            raise StoreBehind(database=published, store=0)
+        return Opened(None, recorded=True)
+    newest = read_signed(key, house.custody.get(key), origin=house.settings.log_origin, keys=keys)
+    stored = newest.checkpoint
+    if stored.size > size:
+        raise RolledBack(database=size, store=stored.size)
+    if stored.size < published:
+        raise StoreBehind(database=published, store=stored.size)
+    with house.reading() as session:
+        root = frontier_of(session, house.custody, stored.size).root()
+    if root != stored.root:
+        raise HistoryDiffers(size=stored.size, database=root, store=stored.root)
+    return Opened(newest, recorded=stored.size == published)
+
+
+def newest_key(store: CustodyStore) -> str | None:
+    """The key of the newest checkpoint in the store; None where there is none.
+
+    The object that names the newest can be replaced and lost: it only says where in the list to begin.
+    """
+    begin = ""
+    try:
+        said = parse_checkpoint(parse_note(store.get(LATEST)).text).size
+        begin = checkpoint_key(said - 1) if said else ""
+    except (ObjectMissing, TlogError):
+        begin = ""
+    for after in dict.fromkeys((begin, "")):
+        keys = list(store.list(CHECKPOINTS, after=after))
+        if keys:
+            return keys[-1]
+    return None
+
+
+def frontier_of(session: ReadSession, store: CustodyStore, size: int) -> Frontier:
+    """The edge of the first `size` events, out of the database. Raises LeafDiffers where one has no number."""
+    begin = max(0, (size - READ_AGAIN) // WHOLE * WHOLE)
+    frontier = _out_of_tiles(store, begin, size)
+    for start in range(begin, size, AT_ONCE):
+        end = min(start + AT_ONCE, size)
+        count, hashes = session.execute(HASHES, {"start": start, "end": end}).one()
+        if count != end - start:
+            raise LeafDiffers(start, found=f"of the {end - start} events from it on, {count} are there")
+        frontier = frontier.extend(hashes_in(bytes(hashes)))
+    return frontier
+
+
+def _out_of_tiles(store: CustodyStore, size: int, published: int) -> Frontier:
+    """The edge of `size` events out of the tiles of a published tree: only that one's partial tiles are there."""
+    tree, nodes, start = TileTree(tile_reader(store), published), [], 0
+    for bit in range(size.bit_length() - 1, -1, -1):
+        if size >> bit & 1:
+            nodes.append(tree.subtree(start, start + (1 << bit)))
+            start += 1 << bit
+    return Frontier(size, tuple(nodes))

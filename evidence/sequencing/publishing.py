@@ -1,0 +1,126 @@
+"""Signs the log as it stands and makes it known. Write order: parts, roots compared, checkpoint, record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select, text
+
+from evidence import clock
+from evidence.bootstrap import House
+from evidence.custody.rows import LogKey, LogState, PublishedCheckpoint
+from evidence.database import ReadSession, WriteSession
+from evidence.sequencing.errors import RootsDiffer, StrangeCheckpoint
+from evidence.sequencing.integrating import Grown, Step, put_all
+from evidence.sequencing.numbering import held
+from evidence.sequencing.reading import PARTIAL, PUBLISHED, tile_reader
+from evidence.store.errors import CustodyObjectDiffers
+from evidence.tlog.checkpoint import Checkpoint, parse_checkpoint
+from evidence.tlog.errors import TlogError
+from evidence.tlog.note import Algorithm, Note, VerifierKey, parse_note, verify
+from evidence.tlog.signing import Signer
+from evidence.tlog.tiles import TileTree
+
+LATEST = "checkpoint"
+CHECKPOINTS = "checkpoints/"
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A checkpoint and the note that holds it."""
+
+    checkpoint: Checkpoint
+    note: bytes
+
+
+def checkpoint_key(size: int) -> str:
+    """Where the checkpoint over `size` events lies, for good. Twenty digits keep them in order."""
+    return f"{CHECKPOINTS}{size:020d}"
+
+
+def publish(house: House, epoch: int, grown: Grown, signer: Signer, *, at_step: Step, unwitnessed: bool) -> Signed:
+    """Sign what has been integrated and make it known; `unwitnessed`: no witness is asked, so it counts at once.
+
+    Raises RootsDiffer before anything is signed, StrangeCheckpoint, CustodyObjectDiffers, StoreAway, Displaced.
+    """
+    put_all(house.custody, [(PARTIAL + each.path, each.data) for each in grown.edge.partial()], locked=False)
+    at_step("parts stored")
+    checkpoint = Checkpoint(house.settings.log_origin, grown.edge.size, _root_twice(house, grown))
+    with house.writing() as session:
+        keys = known_keys(session, signer)
+        held(session, epoch)
+    signed = _stored(house, checkpoint, signer, keys, at_step)
+    at_step("checkpoint stored")
+    house.custody.put_latest(LATEST, signed.note)
+    at_step("latest stored")
+    with house.writing() as session:
+        held(session, epoch)
+        make_known(session, signed, unwitnessed=unwitnessed)
+    at_step("published")
+    return signed
+
+
+def make_known(session: WriteSession, signed: Signed, *, unwitnessed: bool) -> None:
+    """Write a stored checkpoint into the database, and tell those who wait. The state must be locked."""
+    state = session.get_one(LogState, 1)
+    checkpoint = signed.checkpoint
+    if session.get(PublishedCheckpoint, checkpoint.size) is None:
+        session.add(PublishedCheckpoint(size=checkpoint.size, root=checkpoint.root, note=signed.note))
+    state.published_size, state.published_root = checkpoint.size, checkpoint.root
+    if unwitnessed:
+        state.witnessed_size, state.witnessed_root = checkpoint.size, checkpoint.root
+    session.flush()
+    session.execute(text("SELECT pg_notify(:channel, :size)"), {"channel": PUBLISHED, "size": str(checkpoint.size)})
+
+
+def known_keys(session: ReadSession, signer: Signer) -> list[VerifierKey]:
+    """The Ed25519 keys that a checkpoint of this log may be signed with: those that sign now, and those that did."""
+    kept = [VerifierKey.parse(vkey) for vkey in session.scalars(select(LogKey.vkey))]
+    keys = {(key.name, key.key_id): key for key in (*kept, *signer.vkeys())}
+    return [key for key in keys.values() if key.algorithm is Algorithm.ED25519]
+
+
+def read_signed(key: str, note: bytes, *, origin: str, keys: list[VerifierKey]) -> Signed:
+    """A checkpoint out of the store, held against the keys of the log. Raises StrangeCheckpoint."""
+    try:
+        parsed = parse_note(note)
+        checkpoint = parse_checkpoint(parsed.text)
+        by_id = {(each.name, each.key_id): each for each in keys}
+        ours = [each for each in parsed.signatures if (each.name, each.key_id) in by_id]
+        for signature in ours:
+            verify(parsed.text, signature, by_id[signature.name, signature.key_id])
+    except TlogError as error:
+        raise StrangeCheckpoint(key, because=str(error)) from error
+    if checkpoint.origin != origin:
+        raise StrangeCheckpoint(key, because=f"it is of the log {checkpoint.origin[:120]}")
+    if not ours:
+        raise StrangeCheckpoint(key, because="no known key of the log signed it")
+    if key != checkpoint_key(checkpoint.size):
+        raise StrangeCheckpoint(key, because=f"it is over {checkpoint.size} events")
+    return Signed(checkpoint, note)
+
+
+def _root_twice(house: House, grown: Grown) -> bytes:
+    """The root out of the events themselves, when the tiles that the store gives back have the same."""
+    ours = grown.frontier.root()
+    stored = TileTree(tile_reader(house.custody), grown.edge.size).root()
+    if ours != stored:
+        raise RootsDiffer(size=grown.edge.size, frontier=ours, tiles=stored)
+    return ours
+
+
+def _stored(house: House, checkpoint: Checkpoint, signer: Signer, keys: list[VerifierKey], at_step: Step) -> Signed:
+    """The signed checkpoint as it is in the store: ours, or the one that a crash left there under the same size."""
+    signatures = signer.sign(checkpoint, at=int(clock.now().timestamp()))
+    note = Note(checkpoint.text(), tuple(signatures)).encode()
+    at_step("signed")
+    key = checkpoint_key(checkpoint.size)
+    try:
+        house.custody.put_new(key, note, locked=True)
+    except CustodyObjectDiffers:
+        # Signed and stored before, and not recorded: a signature carries its time, so it cannot be made again.
+        there = read_signed(key, house.custody.get(key), origin=checkpoint.origin, keys=keys)
+        if there.checkpoint != checkpoint:
+            raise
+        return there
+    return Signed(checkpoint, note)

@@ -1,0 +1,169 @@
+"""The story of the log's order: stand by, look, lead; number, integrate, publish; halt where something is wrong.
+
+One process leads: it holds an advisory lock, for liveness, and an epoch in the state row, for safety. The others
+stand by. What passes (a database or a store that is away) is tried again; what does not halts the log, with the
+reason kept in the database, an incident, and MustHalt raised to whoever runs this.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import psycopg
+import structlog
+
+from evidence.bootstrap import House
+from evidence.custody.rows import LogState
+from evidence.database import psycopg_url
+from evidence.outside.errors import WouldFork
+from evidence.sequencing import mishaps
+from evidence.sequencing.errors import MustHalt, SignerRefuses, StoreDiffers
+from evidence.sequencing.integrating import Grown, Step, integrate, load
+from evidence.sequencing.numbering import held, is_waiting, number, take_over
+from evidence.sequencing.opening import look
+from evidence.sequencing.publishing import make_known, publish
+from evidence.sequencing.reading import WANTED
+from evidence.store.errors import CustodyObjectDiffers, NotAsAgreed
+from evidence.tlog.errors import TlogError
+from evidence.tlog.signing import Signer
+
+log = structlog.get_logger()
+
+LOCK = 0x6C6F67  # the number of the advisory lock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """Seconds between two looks at the queue, two checkpoints while events arrive, and two tries after a trouble."""
+
+    look: float = 0.5
+    checkpoint: float = 10.0
+    again: float = 2.0
+
+
+def nothing(step: str) -> None:
+    """The usual hook at the steps: there is nothing to do."""
+    del step
+
+
+@dataclass
+class Sequencer:
+    """Numbers, integrates and publishes. `at_step` is called between any two writes, with the name of the first."""
+
+    house: House
+    signer: Signer
+    pace: Pace = field(default_factory=Pace)
+    unwitnessed: Callable[[], bool] = lambda: True
+    at_step: Step = nothing
+
+    def run(self, stop: threading.Event) -> None:
+        """Stand by and lead until told to stop. Raises MustHalt, after the reason has been kept."""
+        trouble = mishaps.Trouble(self.house)
+        while not stop.is_set():
+            try:
+                with self._line() as line:
+                    if self._stood_by(line, stop):
+                        self._lead(line, stop, trouble)
+            except MustHalt as reason:
+                mishaps.keep_reason(self.house, reason)
+                raise
+            except Exception as error:
+                # A database or a store that is away, a key that cannot be read: somebody may mend it.
+                log.exception("the sequencer tries again")
+                trouble.met(error)
+                stop.wait(self.pace.again)
+
+    def lead_once(self) -> None:
+        """Look, take over, and bring everything that waits under a checkpoint. Raises as the steps do."""
+        with _in_our_words():
+            epoch, grown, published = self._opened()
+            grown = self._integrated(epoch, grown)
+            if grown.edge.size > published:
+                self._publish(epoch, grown)
+
+    def _lead(self, line: psycopg.Connection, stop: threading.Event, trouble: mishaps.Trouble) -> None:
+        with _in_our_words():
+            epoch, grown, published = self._opened()
+        log.info("leading", epoch=epoch, size=grown.edge.size, published=published)
+        due, wanted = time.monotonic(), False
+        while not stop.is_set():
+            with _in_our_words():
+                grown = self._integrated(epoch, grown)
+                if grown.edge.size > published and (wanted or time.monotonic() >= due):
+                    published = self._publish(epoch, grown)
+                    due = time.monotonic() + self.pace.checkpoint
+            trouble.over()
+            wanted = any(True for _ in line.notifies(timeout=self.pace.look, stop_after=1))
+
+    def _opened(self) -> tuple[int, Grown, int]:
+        """Look at both stories, take over, and finish what the one before had begun."""
+        opened = look(self.house, self.signer)
+        with self.house.writing() as session:
+            state = take_over(session)
+            epoch, published = state.epoch, state.published_size
+        grown = load(self.house)
+        self.at_step("taken over")
+        if opened.newest is None or opened.recorded:
+            return epoch, grown, published
+        # Signed and stored, and not written down when the process before died.
+        while grown.edge.size < opened.newest.checkpoint.size:
+            grown = integrate(self.house, epoch, grown, self.at_step)
+        with self.house.writing() as session:
+            held(session, epoch)
+            make_known(session, opened.newest, unwitnessed=self.unwitnessed())
+        return epoch, grown, opened.newest.checkpoint.size
+
+    def _integrated(self, epoch: int, grown: Grown) -> Grown:
+        """Number what waits and build the tree over it."""
+        while True:
+            with self.house.reading() as session:
+                waiting, size = is_waiting(session), session.get_one(LogState, 1).size
+            if not waiting and size == grown.edge.size:
+                return grown
+            if waiting:
+                with self.house.writing() as session:
+                    size = number(session, epoch)
+                self.at_step("numbered")
+            while grown.edge.size < size:
+                grown = integrate(self.house, epoch, grown, self.at_step)
+
+    def _publish(self, epoch: int, grown: Grown) -> int:
+        unwitnessed = self.unwitnessed()
+        signed = publish(self.house, epoch, grown, self.signer, at_step=self.at_step, unwitnessed=unwitnessed)
+        return signed.checkpoint.size
+
+    @contextmanager
+    def _line(self) -> Iterator[psycopg.Connection]:
+        """A connection of our own: it holds the lock for as long as it lives, and hears who wants a checkpoint."""
+        url = psycopg_url(self.house.settings.database_url.get_secret_value()).set(drivername="postgresql")
+        with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as line:
+            yield line
+
+    def _stood_by(self, line: psycopg.Connection, stop: threading.Event) -> bool:
+        """Wait until no other process leads; False where this one is to stop."""
+        told = False
+        while not stop.is_set():
+            got = line.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()
+            if got is not None and got[0]:
+                line.execute(f"LISTEN {WANTED}")
+                return True
+            if not told:
+                log.info("another sequencer leads; standing by")
+                told = True
+            stop.wait(self.pace.look)
+        return False
+
+
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    """What others call by their names, and what for the log means that nobody may go on."""
+    try:
+        yield
+    except (CustodyObjectDiffers, NotAsAgreed, TlogError) as error:
+        raise StoreDiffers(str(error)) from error
+    except WouldFork as error:
+        raise SignerRefuses(str(error)) from error
