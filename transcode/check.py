@@ -1,4 +1,4 @@
-"""Holds a rendition against its master: pictures, times, sound, length. Pure.
+"""Holds a rendition against its master: pictures, times, sound, length, packets. Pure.
 
 What does not agree on a sound master is a failure and nothing is kept. On a damaged master a shorter copy is what
 can be had, and what is missing is said.
@@ -6,17 +6,22 @@ can be had, and what is missing is said.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from evidence.vocabulary import Condition, RenditionMethod
 from transcode.errors import OutputUntrue
+from transcode.matching import AGREE, Finding, Kind, compare
 from transcode.media import MediaFacts
+from transcode.packets import Manifest, Track
 from transcode.plan import Plan
 from transcode.said import ReadingSaid
 from transcode.timing import Agreement, agreement
 
 LEAST_TOLERANCE_MS: Final = 500
+ALLOWED: Final = AGREE | {Kind.NOT_COMPARED}
+"""Of a stream whose packets are proven, times may be too many to be compared one by one: pictures' are, above."""
 
 
 @dataclass(slots=True)
@@ -25,6 +30,7 @@ class Checked:
 
     agreement: Agreement
     packets_proven: bool = False
+    packets: list[Finding] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
@@ -36,8 +42,17 @@ class Checked:
             "frames_exact": self.agreement.exact,
             "worst_us": self.agreement.worst_us,
             "packets_proven": self.packets_proven,
+            "packets": [finding.as_facts() for finding in self.packets],
             "remarks": list(self.remarks),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Manifests:
+    """What the packets of master and copy are."""
+
+    master: Manifest
+    copy: Manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +65,7 @@ class Compared:
     master: ReadingSaid
     copy: ReadingSaid
     output: MediaFacts | None
+    packets: Manifests
     decoded_ms: int = 0
 
 
@@ -66,8 +82,7 @@ def check(compared: Compared, *, complaints: bool = False) -> Checked:
     _check_output(compared, checked)
     _check_pictures(compared, checked, damaged=damaged)
     _check_sounds(compared, checked, damaged=damaged)
-    if compared.plan.method is RenditionMethod.REMUX:
-        _check_packets(compared, checked)
+    _check_packets(compared, checked)
     if checked.findings:
         raise OutputUntrue(tuple(checked.findings))
     return checked
@@ -123,17 +138,34 @@ def _check_sounds(compared: Compared, checked: Checked, *, damaged: bool) -> Non
 
 
 def _check_packets(compared: Compared, checked: Checked) -> None:
-    """Proof that nothing was encoded again: the same packets in the same order, whatever the container adds."""
-    copied = ([compared.plan.picture] if compared.plan.picture is not None else []) + (
-        [] if compared.plan.encode_sound else list(compared.plan.sounds)
-    )
-    differing = [place for place in range(len(copied)) if not _same_packets(compared, place)]
-    if differing or not copied:
-        checked.findings.append(f"packets of stream {', '.join(map(str, differing))} are not the master's")
+    """What the packets of copy and master have in common. Where they were to be copied, it is proof or it is nothing:
+    the same packets in the same order, shown at the same times by a decoder that is set up alike.
+    """
+    plan, both = compared.plan, compared.packets
+    streams = ([plan.picture] if plan.picture is not None else []) + list(plan.sounds)
+    checked.packets = compare(both.master, both.copy, list(_pairs(both, streams)))
+    if plan.method is not RenditionMethod.REMUX:
+        return
+    copied = set(range(len(streams) - (len(plan.sounds) if plan.encode_sound else 0)))
+    same = {each.stream for each in checked.packets if each.kind is Kind.SAME_PACKETS}
+    doubtful = [each for each in checked.packets if each.stream in copied and each.kind not in ALLOWED]
+    untrue = [each.says for each in doubtful if not _at_the_beginning(each)]
+    checked.remarks += [each.says for each in doubtful if _at_the_beginning(each)]
+    if not copied or copied - same or untrue:
+        missing = ", ".join(map(str, sorted(copied - same)))
+        checked.findings += untrue or [f"packets of stream {missing} are not the master's"]
     else:
         checked.packets_proven = True
 
 
-def _same_packets(compared: Compared, place: int) -> bool:
-    mine, theirs = compared.master.packets.get(place), compared.copy.packets.get(place)
-    return mine is not None and mine == theirs and mine.packets > 0
+def _at_the_beginning(finding: Finding) -> bool:
+    """AVI does not say how long its first picture is shown; what else is moved is moved as a whole."""
+    return finding.kind is Kind.TIMING_ALTERED and finding.numbers.get("moved", 0) == 1
+
+
+def _pairs(both: Manifests, streams: list[int]) -> Iterator[tuple[Track, Track]]:
+    """The copy's streams in the order in which the plan names those of the master."""
+    for place, index in enumerate(streams):
+        mine, theirs = both.master.of(index), both.copy.of(place)
+        if mine is not None and theirs is not None:
+            yield mine, theirs

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 from evidence.jobs import JobStopped
 from evidence.vocabulary import Condition
 from transcode import child, ffmpeg
-from transcode.check import Checked, Compared, check
+from transcode.check import Checked, Compared, Manifests, check
 from transcode.child import Command, Listener, Ranges
 from transcode.ending import Ending, How
 from transcode.errors import MasterChanged
@@ -71,6 +71,7 @@ class Made:
     sheets: tuple[Path, ...] = ()
     waveform: Path | None = None
     frames: Path | None = None
+    packets: Manifests | None = None
     used: dict[str, int] = field(default_factory=dict)
     messages: tuple[str, ...] = ()
 
@@ -115,7 +116,7 @@ def _copied(work: Work) -> Made:
         options=told,
         write=work.plan.limits.file_size,
     )
-    checked, copy = _check(work, master, playback, complaints=False)
+    checked, copy, packets = _check(work, master, playback, complaints=False)
     argv = ["remux", f"streams={','.join(map(str, told['streams']))}", f"movflags={flags}"]
     return Made(
         playback=playback,
@@ -123,6 +124,7 @@ def _copied(work: Work) -> Made:
         argv=argv,
         tool={"name": "pyav", "version": version("av"), "build": "the wheel's own libraries"},
         frames=_frames(work.folder, copy),
+        packets=packets,
     )
 
 
@@ -143,7 +145,7 @@ def _encoded(work: Work) -> Made:
     streams = _streams(plan)
     master = ask(work, ReadingSaid, task="tables", phase="checking", path=path, options={"streams": streams})
     decoded_ms = waveform.length_ms if waveform else 0
-    checked, copy = _check(work, master, playback, complaints=bool(ending.messages), decoded_ms=decoded_ms)
+    checked, copy, packets = _check(work, master, playback, complaints=bool(ending.messages), decoded_ms=decoded_ms)
     if waveform:
         (output / WAVEFORM).write_text(waveform.as_json(), encoding="utf-8")
     sheets = tuple(sorted(output.glob(SHEET.replace("%03d", "*"))))
@@ -157,6 +159,7 @@ def _encoded(work: Work) -> Made:
         sheets=sheets,
         waveform=_there(output / WAVEFORM),
         frames=_frames(work.folder, copy),
+        packets=packets,
         used=used(ending),
         messages=ending.messages[:20],
     )
@@ -201,10 +204,11 @@ def _frames(folder: Path, copy: ReadingSaid) -> Path | None:
 
 def _check(
     work: Work, master: ReadingSaid, playback: Path, *, complaints: bool, decoded_ms: int = 0
-) -> tuple[Checked, ReadingSaid]:
+) -> tuple[Checked, ReadingSaid, Manifests]:
     copy = ask(work, ReadingSaid, task="tables", phase="checking", path=playback)
     with FileRanges(playback) as ranges:
         output = examine(ranges, work.settings, stopping=work.stopping).facts
+    packets = Manifests(master.manifest(), copy.manifest())
     compared = Compared(
         plan=work.plan,
         facts=work.facts,
@@ -212,9 +216,10 @@ def _check(
         master=master,
         copy=copy,
         output=output,
+        packets=packets,
         decoded_ms=decoded_ms,
     )
-    return check(compared, complaints=complaints), copy
+    return check(compared, complaints=complaints), copy, packets
 
 
 def ask(  # noqa: PLR0913 - one child, said in full

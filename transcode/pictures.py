@@ -19,9 +19,11 @@ from evidence.vocabulary import Condition, RenditionKind, RenditionMethod, Rendi
 from transcode import child, results
 from transcode.child import Command, Listener
 from transcode.condition import Verdict
+from transcode.counting import MOST_SAID, count
 from transcode.ending import Ending, How
 from transcode.errors import RenderFailed
 from transcode.media import MediaFacts
+from transcode.packets import Manifest
 from transcode.plan import RECIPE, limits_for
 from transcode.progress import ProgressReader
 from transcode.ranges import ReadAhead
@@ -83,7 +85,7 @@ class Surveyor:
         try:
             self._make_and_record(job, master, facts, wanted)
         except RenderFailed as error:
-            self._record_failure(job, master, str(error))
+            self._record_failure(job, master, facts, str(error))
 
     def _make_and_record(self, job: RunningJob, master: Master, facts: MediaFacts, wanted: list[Rendition]) -> None:
         board = storyboard(facts) if facts.pictures else None
@@ -91,10 +93,14 @@ class Surveyor:
             surveyed = self._survey(job, master, facts, board, folder)
             _write_cues(surveyed.said, board, facts, folder)
             made = self._store(job, master, folder, {row.kind for row in wanted})
+            manifest = surveyed.said.manifest() if _is_uncounted(master) else None
+            stored = Keeper(self.house, master.id, job).manifest(manifest) if manifest else None
         with self.house.writing() as session:
             recording = results.locked_recording(session, master.id)
             self._record(session, recording, made)
             self._record_damage(session, recording, master, surveyed)
+            if manifest is not None:
+                results.write_counted(session, session.get_one(Master, master.id), manifest, stored)
             results.tell(session, recording)
             held(session, job.held)
 
@@ -109,6 +115,7 @@ class Surveyor:
             "channels": min(facts.sounds[0].channels, 2) if facts.sounds else 0,
             "board": asdict(board) if board else None,
             "whole": whole,
+            "count": _is_uncounted(master),
         }
         ranges = ReadAhead(self.house.masters.ranges(master.key, version_id=master.version_id))
         wall = Wall(
@@ -130,6 +137,7 @@ class Surveyor:
             seconds=limits.seconds + 600,
             reads=ranges,
             read_budget=4 * master.size + (64 << 20),
+            output_limit=MOST_SAID,
         )
         ending = child.run(command, Listener(stopping=job.stopping, progress=progress))
         if ending.how is How.STOPPED:
@@ -167,14 +175,29 @@ class Surveyor:
             return
         encode_instead(session, recording, master, because=f"players stop at damage: {damage}", recipe=ENCODED_RECIPE)
 
-    def _record_failure(self, job: RunningJob, master: Master, because: str) -> None:
+    def _record_failure(self, job: RunningJob, master: Master, facts: MediaFacts, because: str) -> None:
+        """What cannot be pictured can often still be counted."""
+        manifest = self._count(job, master, facts) if _is_uncounted(master) else None
+        stored = Keeper(self.house, master.id, job).manifest(manifest) if manifest else None
         with self.house.writing() as session:
             recording = results.locked_recording(session, master.id)
             for row in results.rows_of(session, recording.id):
                 if _is_wanted(row):
                     results.write_failed(session, recording, row, because)
+            if manifest is not None:
+                results.write_counted(session, session.get_one(Master, master.id), manifest, stored)
             results.tell(session, recording)
             held(session, job.held)
+
+    def _count(self, job: RunningJob, master: Master, facts: MediaFacts) -> Manifest:
+        limits = limits_for(facts, longest_hours=self.settings.longest_hours)
+        ranges = ReadAhead(self.house.masters.ranges(master.key, version_id=master.version_id))
+        return count(ranges, limits, self.settings, stopping=job.stopping)
+
+
+def _is_uncounted(master: Master) -> bool:
+    """Nobody who copied or encoded it has counted its packets on the way."""
+    return master.packets_sha256 is None and master.packets_reason is None
 
 
 def _is_wanted(row: Rendition) -> bool:

@@ -21,16 +21,18 @@ from evidence.jobs import LeaseLost, RunningJob, enqueue, held
 from evidence.models import Master, Recording, Rendition
 from evidence.store import StoredRendition
 from evidence.store.errors import StoreError
-from evidence.store.keys import rendition_key
+from evidence.store.keys import packets_key, rendition_key
 from evidence.vocabulary import Condition, IncidentKind, RenditionKind, RenditionMethod, RenditionState
 from transcode import results
+from transcode.check import Manifests
 from transcode.errors import MasterChanged, OutputUntrue, RenderFailed
 from transcode.examination import enqueue_render
 from transcode.making import Made, Source, Work, make
 from transcode.media import MediaFacts
 from transcode.nudges import pictures_request, probe_request
+from transcode.packets import Manifest, digest_of
 from transcode.plan import Plan, decide, fallback
-from transcode.results import Result, Wish
+from transcode.results import Result, StoredManifests, Wish
 from transcode.scratch import scratch
 from transcode.settings import TranscodeSettings
 
@@ -148,6 +150,7 @@ class Renderer:
             content_type=plan.content_type,
             stored=keeper.put(RenditionKind.PLAYBACK, made.playback, plan.content_type),
             bucket=self.house.renditions.bucket,
+            packets=keeper.manifests(made.packets) if made.packets else None,
             facts=facts,
             argv=made.argv,
             tool=made.tool,
@@ -200,7 +203,10 @@ class Renderer:
             held(session, job.held)
 
     def _forget(self, made: list[Result]) -> None:
-        """Remove what an attempt that lost its lease has stored; what the store refuses now, it may keep."""
+        """Remove what an attempt that lost its lease has stored; what the store refuses now, it may keep.
+
+        Packet manifests stay: whoever took over stores the same ones under the same keys.
+        """
         for result in made:
             beside = result.facts.get("sheets", ())
             for key in [result.stored.key if result.stored else "", *(sheet["key"] for sheet in beside)]:
@@ -222,6 +228,18 @@ class Keeper:
             self.master_id, kind=kind.value, job_id=self.job.held.id, attempt=self.job.held.attempt, file=path.name
         )
         return self.house.renditions.put_file(key, path, content_type=content_type)
+
+    def manifest(self, manifest: Manifest) -> StoredRendition | None:
+        """Store a packet manifest under its own digest; nothing where there is none to store."""
+        if not (manifest.listed and manifest.packets):
+            return None
+        body = manifest.as_bytes()
+        key = packets_key(self.master_id, digest_of(body))
+        return self.house.renditions.put_bytes(key, body, content_type="application/json")
+
+    def manifests(self, both: Manifests) -> StoredManifests:
+        """Store those of master and copy."""
+        return StoredManifests(of_master=both.master, master=self.manifest(both.master), copy=self.manifest(both.copy))
 
     def kept(self, kind: RenditionKind, path: Path, *, sheets: tuple[Path, ...], tool: dict[str, str]) -> Result:
         """Store what is shown beside the recording. Sheets lie beside their list, under the names it gives them."""

@@ -19,8 +19,18 @@ from evidence.notices import tell_recordings
 from evidence.store import StoredRendition
 from evidence.vocabulary import Condition, Playability, RenditionKind, RenditionMethod, RenditionState
 from transcode.condition import Verdict
+from transcode.packets import Manifest
 
 WORKROOM: Final = Actor.system("transcode")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredManifests:
+    """Packet manifests of a master and of a copy, and where they lie; nothing where one has too many packets."""
+
+    of_master: Manifest
+    master: StoredRendition | None
+    copy: StoredRendition | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +42,7 @@ class Result:
     content_type: str
     stored: StoredRendition | None = None
     bucket: str | None = None
+    packets: StoredManifests | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     argv: Sequence[str] = ()
     tool: Mapping[str, str] = field(default_factory=dict)
@@ -92,6 +103,8 @@ def write_ready(session: WriteSession, recording: Recording, row: Rendition, res
         row.bucket, row.key = result.bucket, result.stored.key
         row.size, row.sha256 = result.stored.size, result.stored.sha256
         objects = [Object(role="rendition", sha256=result.stored.sha256, size=result.stored.size)]
+    if result.packets is not None:
+        objects += _manifests(session.get_one(Master, recording.id), row, result.packets)
     facts = {
         "kind": row.kind.value,
         "method": result.method.value,
@@ -104,6 +117,43 @@ def write_ready(session: WriteSession, recording: Recording, row: Rendition, res
     if row.kind is RenditionKind.PLAYBACK:
         recording.playability, recording.playability_reason = Playability.PLAYABLE, row.why
         recording.playable_at = recording.playable_at or row.made_at
+
+
+def _manifests(master: Master, row: Rendition, packets: StoredManifests) -> list[Object]:
+    """Name the manifests in both rows; how the event names them."""
+    _name_manifest(master, packets.of_master, packets.master)
+    if packets.copy is not None:
+        row.packets_sha256, row.packets_size = packets.copy.sha256, packets.copy.size
+    roles = {"packets.master": packets.master, "packets.copy": packets.copy}
+    return [
+        Object(role=role, sha256=stored.sha256, size=stored.size)
+        for role, stored in roles.items()
+        if stored is not None
+    ]
+
+
+def write_counted(session: WriteSession, master: Master, manifest: Manifest, stored: StoredRendition | None) -> None:
+    """A master's packets were counted, by themselves: no copy of it was made by copying or encoding."""
+    _name_manifest(master, manifest, stored)
+    because = _how_far(manifest)
+    objects = [Object(role="packets.master", sha256=stored.sha256, size=stored.size)] if stored is not None else []
+    facts = {"streams": len(manifest.tracks), "packets": manifest.packets}
+    _record(session, EventType.PACKETS_COUNTED, master.id, facts, objects, because=because)
+
+
+def _name_manifest(master: Master, manifest: Manifest, stored: StoredRendition | None) -> None:
+    if stored is not None:
+        master.packets_sha256, master.packets_size = stored.sha256, stored.size
+    master.packets_reason = None if stored is not None and not manifest.ended_early else _how_far(manifest)
+
+
+def _how_far(manifest: Manifest) -> str:
+    """How far a file was counted, in words."""
+    if not manifest.tracks:
+        return manifest.ended_early or "there are no moving pictures and no sound in it"
+    if manifest.ended_early:
+        return f"as far as it can be read: {manifest.ended_early}"
+    return "to its end" if manifest.listed else "to its end; they are too many to be listed one by one"
 
 
 def write_failed(session: WriteSession, recording: Recording, row: Rendition, because: str) -> None:
@@ -152,7 +202,16 @@ def write_retried(session: WriteSession, recording: Recording, row: Rendition, *
         recording.playability, recording.playability_reason = Playability.PREPARING, row.why
 
 
-def _record(session: WriteSession, kind: EventType, subject: UUID, facts: Mapping[str, Any], *, because: str) -> None:
+def _record(
+    session: WriteSession,
+    kind: EventType,
+    subject: UUID,
+    facts: Mapping[str, Any],
+    objects: Sequence[Object] = (),
+    *,
+    because: str,
+) -> None:
     # What FFmpeg and the plan say of a file may hold words out of it, and those may name somebody: they are sealed.
-    event = Event(type=kind, subject=subject, actor=WORKROOM, facts=facts, personal={"because": because})
+    personal = {"because": because}
+    event = Event(type=kind, subject=subject, actor=WORKROOM, facts=facts, personal=personal, objects=objects)
     ledger.record(session, event)

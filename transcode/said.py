@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import base64
 import json
-from typing import Annotated, Any, TypeVar
+from array import array
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from transcode.ending import Ending, How
 from transcode.errors import ChildBroke, RenderFailed
+from transcode.packets import Header, Manifest, Track, times
 
 DECADE_US = 10 * 366 * 86_400 * 1_000_000
 Moment = Annotated[int, Field(ge=-DECADE_US, le=DECADE_US)]
 Tick = Annotated[int, Field(ge=-(1 << 62), le=1 << 62)]
 Most = Field(default=(), max_length=8_000_000)
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Size = Annotated[int, Field(ge=0, lt=1 << 31)]
+MOST_PACKETS = 1 << 40
 SayingT = TypeVar("SayingT", bound="Saying")
+
+
+def _plain(told: object) -> object:
+    return base64.b64decode(told, validate=True) if isinstance(told, str) else told
+
+
+Column = Annotated[bytes, BeforeValidator(_plain), Field(max_length=64 << 20)]
 
 
 class Saying(BaseModel):
@@ -25,27 +38,78 @@ class Saying(BaseModel):
     refused: str = Field(default="", max_length=1000)
 
 
-class PacketsSaid(BaseModel):
-    """The running digest of one stream's packets, and how many there were."""
+class TrackSaid(BaseModel):
+    """One stream's header, and its packets as columns; or roots alone, where there are too many of them."""
 
     model_config = ConfigDict(frozen=True)
 
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    packets: int = Field(ge=0)
+    index: int = Field(ge=0, lt=10_000)
+    kind: Literal["video", "audio"]
+    codec: str = Field(pattern=r"^[a-z0-9_.-]{1,60}$")
+    config: Digest
+    base: tuple[Annotated[int, Field(gt=0, le=1 << 40)], Annotated[int, Field(gt=0, le=1 << 40)]]
+    width: Size = 0
+    height: Size = 0
+    rate: Size = 0
+    channels: Size = 0
+    matrix: tuple[Annotated[int, Field(ge=-(1 << 31), lt=1 << 31)], ...] | None = Field(
+        default=None, min_length=9, max_length=9
+    )
+    decoder: str = Field(default="", pattern=r"^[0-9a-f]{0,64}$")
+    packets: int = Field(ge=0, le=MOST_PACKETS)
+    listed: bool
+    hashes: Column = b""
+    neutral_hashes: Column | None = None
+    dts: Column = b""
+    pts: Column = b""
+    keys: Column = b""
+    payload: Digest | None = None
+    neutral: Digest | None = None
+
+    def as_track(self) -> Track:
+        """As a track. Raises ValueError where its columns do not fit together."""
+        named = ("index", "kind", "codec", "config", "width", "height", "rate", "channels", "matrix", "decoder")
+        header = Header(**{name: getattr(self, name) for name in named})
+        if not self.listed:
+            folded = (bytes.fromhex(self.payload or ""), bytes.fromhex(self.neutral or ""))
+            return Track(header=header, packets=self.packets, folded=folded)
+        dts, pts = times(array("q", self.dts), array("q", self.pts), numerator=self.base[0], denominator=self.base[1])
+        return Track(
+            header=header,
+            packets=self.packets,
+            hashes=self.hashes,
+            neutral_hashes=self.neutral_hashes,
+            dts=dts,
+            pts=pts,
+            keys=array("I", self.keys),
+        )
 
 
-class ReadingSaid(Saying):
-    """A file read through. Times in microseconds; `packets` by the streams' places among those asked for."""
+class Counted(Saying):
+    """A file's packets. `ended_early`: why it was not read to its end."""
+
+    counted: tuple[TrackSaid, ...] = Field(default=(), max_length=1000)
+    ended_early: str = Field(default="", max_length=1000)
+
+    def manifest(self) -> Manifest:
+        """As a manifest; an empty one with its reason where what was said cannot be."""
+        try:
+            return Manifest(tuple(each.as_track() for each in self.counted), self.ended_early)
+        except ValueError as error:
+            return Manifest((), f"its packets could not be counted: {error}")
+
+
+class ReadingSaid(Counted):
+    """A file read through. Times in microseconds."""
 
     times_us: tuple[Moment, ...] = Most
     ticks: tuple[Tick, ...] = Most
     timescale: int = Field(default=0, ge=0, le=1 << 40)
     sound_us: tuple[Moment, ...] = Field(default=(), max_length=100)
     start_us: Moment = 0
-    packets: dict[int, PacketsSaid] = Field(default_factory=dict, max_length=100)
 
 
-class SurveySaid(Saying):
+class SurveySaid(Counted):
     """What a survey found: frames, faults in decoding, packets whose structure is broken, when pictures begin."""
 
     frames: int = Field(default=0, ge=0)

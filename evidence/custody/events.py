@@ -51,6 +51,7 @@ class EventType(StrEnum):
     RENDITION_MADE = "rendition.made"
     RENDITION_FAILED = "rendition.failed"
     RENDITION_RETRIED = "rendition.retried"
+    PACKETS_COUNTED = "packets.counted"
     RENDITION_VIEWED = "rendition.viewed"
     MASTER_VIEWED = "master.viewed"
     HISTORY_READ = "history.read"
@@ -108,6 +109,10 @@ SAYS: Mapping[EventType, tuple[str, Operation]] = {
     EventType.RENDITION_MADE: ("a {kind} copy is ready ({method})", Operation.ALTERATION),
     EventType.RENDITION_FAILED: ("the {kind} copy could not be made: {because}", Operation.NONE),
     EventType.RENDITION_RETRIED: ("{actor} asked again for the {kind} copy", Operation.ALTERATION),
+    EventType.PACKETS_COUNTED: (
+        "the master's packets were counted: {packets} in {streams} streams, {because}",
+        Operation.NONE,
+    ),
     EventType.RENDITION_VIEWED: ("{actor} opened the {kind} copy", Operation.CONSULTATION),
     EventType.MASTER_VIEWED: ("{actor} opened the master itself", Operation.CONSULTATION),
     EventType.HISTORY_READ: ("{actor} read this history", Operation.CONSULTATION),

@@ -149,6 +149,13 @@ class RenditionMade(Facts):
     master_sha256: Digest
 
 
+class PacketsCounted(Facts):
+    """How many packets of moving pictures and sound there are, in how many streams."""
+
+    streams: Count
+    packets: Count
+
+
 class OneCopy(Facts):
     """Which copy is meant."""
 
@@ -346,6 +353,7 @@ FACTS: Final[Mapping[EventType, type[Facts]]] = {
     EventType.FIXITY_FAILED: Facts,
     EventType.RENDITION_PLANNED: RenditionPlanned,
     EventType.RENDITION_MADE: RenditionMade,
+    EventType.PACKETS_COUNTED: PacketsCounted,
     EventType.RENDITION_FAILED: OneCopy,
     EventType.RENDITION_RETRIED: OneCopy,
     EventType.RENDITION_VIEWED: Viewed,

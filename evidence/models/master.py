@@ -15,6 +15,7 @@ from evidence.vocabulary import MasterRole
 class Master(Base):
     """One object in the masters bucket, read back and re-hashed before this row was written.
 
+    `packets_sha256` names the manifest of its packets; `packets_reason`: why there is none, or why it ends early.
     `identity` is what makes two offers the same bytes: digest and size, or for an empty file the device and
     name as well, because nothing is no evidence that two cameras recorded the same.
     """
@@ -35,6 +36,9 @@ class Master(Base):
     lock_until: Mapped[datetime]
     stored_at: Mapped[datetime]
     verified_at: Mapped[datetime]
+    packets_sha256: Mapped[str | None]
+    packets_size: Mapped[int | None]
+    packets_reason: Mapped[str | None]
 
 
 class Provenance(Base):

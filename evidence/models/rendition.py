@@ -16,6 +16,7 @@ from evidence.vocabulary import RenditionKind, RenditionMethod, RenditionState
 class Rendition(Base):
     """Wanted, being made, ready or failed; names the master's digest, the tool build and the full argument list.
 
+    `packets_sha256` names the manifest of its own packets.
     A DIRECT playback rendition has no object of its own: the master's bytes are served.
     """
 
@@ -35,6 +36,8 @@ class Rendition(Base):
     size: Mapped[int | None]
     sha256: Mapped[str | None]
     content_type: Mapped[str | None]
+    packets_sha256: Mapped[str | None]
+    packets_size: Mapped[int | None]
     facts: Mapped[dict[str, Any]] = mapped_column(default=dict)
     argv: Mapped[list[Any]] = mapped_column(default=list)
     tool: Mapped[dict[str, Any]] = mapped_column(default=dict)

@@ -41,6 +41,13 @@ def rendition_folder(master_id: UUID, *, kind: str, job_id: int, attempt: int) -
     return check_key(f"renditions/{master_id}/{kind}/{job_id}-{attempt}")
 
 
+def packets_key(master_id: UUID, sha256: str) -> str:
+    """The key of a packet manifest of a master or of one of its copies: its own digest, so that whoever reads an event
+    finds what it names.
+    """
+    return check_key(f"renditions/{master_id}/packets/{sha256}.json")
+
+
 def probe_key(probe_id: UUID, what: str) -> str:
     """The key of a throw-away object of the start-up probe."""
     return check_key(f"{PROBE}{probe_id}/{what}")

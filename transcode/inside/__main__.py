@@ -12,9 +12,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from transcode import sandbox
-from transcode.inside import opening, probe, remux, survey, tables
+from transcode.inside import opening, packets, probe, remux, survey, tables
 
-TASKS = {"probe": probe.run, "remux": remux.run, "survey": survey.run, "tables": tables.run}
+TASKS = {"probe": probe.run, "remux": remux.run, "survey": survey.run, "tables": tables.run, "packets": packets.run}
 
 
 def main(arguments: list[str]) -> None:

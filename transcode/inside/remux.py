@@ -9,6 +9,7 @@ import av
 from av.container import InputContainer, OutputContainer
 
 from transcode.inside.opening import Master, Task
+from transcode.inside.packets import Counter
 from transcode.inside.tables import Reading
 
 TELL_EVERY = 500
@@ -17,9 +18,9 @@ TELL_EVERY = 500
 def run(task: Task) -> dict[str, Any]:
     """Copy the streams that `options` names from the master to `other`. `refused` where a packet does not fit."""
     wanted: Any = task.options["streams"]
-    reading = Reading()
     try:
         with Master(task).opened() as master, _created(task) as copy:
+            reading = Reading(Counter(master))
             _copy(task, master, copy, wanted, reading)
     except av.FFmpegError as error:
         return {"refused": str(error)[:500]}
@@ -32,10 +33,14 @@ def _created(task: Task) -> OutputContainer:
 
 def _copy(task: Task, master: InputContainer, copy: OutputContainer, wanted: list[int], reading: Reading) -> None:
     outgoing = {index: copy.add_stream_from_template(master.streams[index]) for index in wanted}
-    start = _start([master.streams[index] for index in wanted])
-    for number, packet in enumerate(master.demux([master.streams[index] for index in wanted])):
+    streams = [master.streams[index] for index in wanted]
+    start = _start(streams)
+    # What is not copied is read past anyway: counting it costs next to nothing.
+    others = [stream for stream in reading.counter.streams if stream.index not in wanted]
+    for number, packet in enumerate(master.demux([*streams, *others])):
         index = packet.stream_index
-        if packet.size == 0 or (packet.pts is None and packet.dts is None):
+        reading.counter.take(packet)
+        if packet.size == 0 or index not in wanted or (packet.pts is None and packet.dts is None):
             continue
         reading.take(packet, wanted.index(index))
         if number % TELL_EVERY == 0 and packet.dts is not None:

@@ -12,7 +12,7 @@ from av.stream import Discard
 
 from transcode.inside.guards import MAX_PIXELS
 from transcode.inside.opening import Master, Task
-from transcode.inside.packets import is_whole, length_size
+from transcode.inside.packets import Counter, is_whole, length_size
 from transcode.storyboard import ACROSS, DOWN, POSTER, POSTER_HEIGHT, SHEET
 from transcode.timing import FRAMES, frame_table
 from transcode.waveform import FILE as WAVEFORM
@@ -44,6 +44,7 @@ class Survey:
         self.picture: Any = options.get("picture")
         self.sound: Any = options.get("sound")
         self.whole = bool(options.get("whole"))
+        self.counter: Counter | None = None
         self.faults = self.broken = self.sound_frames = 0
         self.ticks: list[int] = []
         self.timescale = 0
@@ -55,20 +56,29 @@ class Survey:
 
     def read(self, container: Any) -> None:
         """Read every packet of the wanted streams, once and in order."""
+        for number, packet in enumerate(container.demux(self._streams(container))):
+            if number % TELL_EVERY == 0 and packet.dts is not None:
+                self.task.tell(int(packet.dts * packet.time_base * 1_000_000))
+            if self.counter is not None:
+                self.counter.take(packet, look=packet.stream_index != self.picture)
+            if packet.stream_index == self.picture:
+                self._take_picture(packet)
+            elif packet.stream_index == self.sound and self.waveform is not None:
+                self._take_sound(packet)
+
+    def _streams(self, container: Any) -> list[Any]:
+        """The streams to look at, and those that are only counted."""
         streams = [container.streams[index] for index in (self.picture, self.sound) if isinstance(index, int)]
+        if self.task.options.get("count"):
+            self.counter = Counter(container)
+            streams += [stream for stream in self.counter.streams if stream not in streams]
         for stream in container.streams:
             stream.discard = Discard.default if stream in streams else Discard.all
         for stream in streams:
             if stream.type == "video":
                 stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
                 stream.codec_context.thread_count = 1
-        for number, packet in enumerate(container.demux(streams)):
-            if number % TELL_EVERY == 0 and packet.dts is not None:
-                self.task.tell(int(packet.dts * packet.time_base * 1_000_000))
-            if packet.stream_index == self.picture:
-                self._take_picture(packet)
-            elif self.waveform is not None:
-                self._take_sound(packet)
+        return streams
 
     def _take_picture(self, packet: Any) -> None:
         if packet.size:
@@ -98,6 +108,8 @@ class Survey:
 
     def _show(self, frames: list[Any]) -> None:
         for frame in frames:
+            if self.counter is not None:
+                self.counter.saw(self.picture, frame)
             if self.pictures is not None:
                 self.pictures.take(frame)
 
@@ -123,6 +135,7 @@ class Survey:
             "broken": self.broken,
             "sound_frames": self.sound_frames,
             "starts": starts,
+            "counted": self.counter.told() if self.counter is not None else [],
         }
 
 

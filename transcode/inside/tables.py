@@ -1,4 +1,4 @@
-"""Reads a file through: when each picture is shown, how long each sound runs, and the packets' fingerprints."""
+"""Reads a file through: when each picture is shown, how long each sound runs, and its packets counted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import av
 from av.container import InputContainer
 
 from transcode.inside.opening import Master, Task
-from transcode.inside.packets import Fingerprints, length_size
+from transcode.inside.packets import Counter
 
 MICROSECONDS = 1_000_000
 TELL_EVERY = 2000
@@ -18,9 +18,9 @@ TELL_EVERY = 2000
 def run(task: Task) -> dict[str, Any]:
     """Read the streams that `options` names, or all of them. `refused` where it cannot be opened."""
     wanted: Any = task.options.get("streams")
-    reading = Reading()
     try:
         with Master(task).opened() as container:
+            reading = Reading(Counter(container))
             reading.read(container, wanted if wanted is not None else [s.index for s in container.streams], task)
     except av.FFmpegError as error:
         return {"refused": str(error)[:500]}
@@ -30,7 +30,8 @@ def run(task: Task) -> dict[str, Any]:
 class Reading:
     """What one pass over a file has found. Times in microseconds, ticks in the pictures' own timescale."""
 
-    def __init__(self) -> None:
+    def __init__(self, counter: Counter) -> None:
+        self.counter = counter
         self.times: list[int] = []
         self.ticks: list[int] = []
         self.decoded_at: list[int] = []
@@ -38,13 +39,14 @@ class Reading:
         self.start_us: int | None = None
         self.timescale = 0
         self.sound_us: dict[int, int] = {}
-        self.prints = Fingerprints()
 
     def read(self, container: InputContainer, wanted: list[int], task: Task) -> None:
-        """Every packet of the wanted streams, in order."""
+        """Every packet of the wanted streams, in order; of the others only the count is kept."""
         streams = [container.streams[index] for index in wanted]
-        for number, packet in enumerate(container.demux(streams)):
-            if packet.size == 0 or (packet.pts is None and packet.dts is None):
+        others = [stream for stream in self.counter.streams if stream.index not in wanted]
+        for number, packet in enumerate(container.demux([*streams, *others])):
+            self.counter.take(packet)
+            if packet.size == 0 or packet.stream_index not in wanted or (packet.pts is None and packet.dts is None):
                 continue
             self.take(packet, wanted.index(packet.stream_index))
             if number % TELL_EVERY == 0 and packet.dts is not None:
@@ -52,9 +54,6 @@ class Reading:
 
     def take(self, packet: Any, key: int) -> None:
         """One packet; `key` is its stream's place among the wanted ones."""
-        context = packet.stream.codec_context
-        codec = context.codec.canonical_name
-        self.prints.take(key, codec, bytes(packet), length_size(codec, context.extradata))
         moment = packet.pts if packet.pts is not None else packet.dts
         at = _microseconds(moment, packet)
         self.start_us = at if self.start_us is None else min(self.start_us, at)
@@ -82,7 +81,7 @@ class Reading:
             "timescale": self.timescale,
             "start_us": self.start_us or 0,
             "sound_us": [self.sound_us[key] for key in sorted(self.sound_us)],
-            "packets": self.prints.told(),
+            "counted": self.counter.told(),
         }
 
 

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from evidence.vocabulary import Condition, RenditionMethod
-from transcode.check import Checked, Compared, check
+from transcode.check import Checked, Compared, Manifests, check
 from transcode.errors import OutputUntrue
 from transcode.media import MediaFacts, StreamFacts
+from transcode.packets import Header, Manifest, Track
 from transcode.plan import Limits, Plan
-from transcode.said import PacketsSaid, ReadingSaid
+from transcode.said import ReadingSaid
 
 TIMES = tuple(40_000 * number for number in range(250))
 FILM = StreamFacts(index=0, kind="video", codec="hevc", decoded=True, duration_ms=10_000)
 VOICE = StreamFacts(index=1, kind="audio", codec="aac", decoded=True, duration_ms=10_000)
 FACTS = MediaFacts(container="mp4", size=1, duration_ms=10_000, streams=(FILM, VOICE))
-PRINT = PacketsSaid(sha256="a" * 64, packets=250)
+HASHES = b"".join(sha256(bytes([number])).digest() for number in range(250))
+SHOWN = Header(kind="video", codec="hevc", config="c" * 64, width=160, height=120, index=0)
+HEARD = Header(kind="audio", codec="aac", config="d" * 64, rate=48_000, channels=1, index=1)
+
+
+def packets(*headers: Header, hashes: bytes = HASHES, times: tuple[int, ...] = TIMES) -> Manifest:
+    count = len(hashes) // 32
+    tracks = [
+        Track(header=header, packets=count, hashes=hashes, dts=times[:count], pts=times[:count]) for header in headers
+    ]
+    return Manifest(tuple(tracks))
+
+
+COUNTED = packets(SHOWN, HEARD)
 
 
 def compared(**more: Any) -> Compared:
@@ -29,7 +45,7 @@ def compared(**more: Any) -> Compared:
         sounds=(1,),
         limits=Limits(seconds=1, cpu_seconds=1, file_size=1),
     )
-    reading = ReadingSaid(times_us=TIMES, sound_us=(10_000_000,), packets={0: PRINT, 1: PRINT})
+    reading = ReadingSaid(times_us=TIMES, sound_us=(10_000_000,))
     usual: dict[str, Any] = {
         "plan": plan,
         "facts": FACTS,
@@ -37,12 +53,13 @@ def compared(**more: Any) -> Compared:
         "master": reading,
         "copy": reading,
         "output": FACTS,
+        "packets": Manifests(COUNTED, COUNTED),
     }
     return Compared(**usual | more)
 
 
 def copy_with(**more: Any) -> ReadingSaid:
-    told: dict[str, Any] = {"times_us": TIMES, "sound_us": (10_000_000,), "packets": {0: PRINT, 1: PRINT}}
+    told: dict[str, Any] = {"times_us": TIMES, "sound_us": (10_000_000,)}
     return ReadingSaid(**told | more)
 
 
@@ -89,16 +106,47 @@ def test_damage_that_shows_only_while_encoding_counts_too() -> None:
     assert check(compared(copy=copy_with(times_us=TIMES[:150])), complaints=True).remarks
 
 
+def remuxed(copy: Manifest, master: Manifest = COUNTED) -> Compared:
+    return compared(method=RenditionMethod.REMUX, packets=Manifests(master, copy))
+
+
 def test_copied_packets_must_be_the_master_s() -> None:
-    assert check(compared(method=RenditionMethod.REMUX)).packets_proven
-    other = {0: PacketsSaid(sha256="b" * 64, packets=250), 1: PRINT}
-    assert findings(compared(method=RenditionMethod.REMUX, copy=copy_with(packets=other)))
+    assert check(remuxed(COUNTED)).packets_proven
+    assert findings(remuxed(packets(SHOWN, HEARD, hashes=HASHES[:-32])))
+    assert findings(remuxed(packets(SHOWN, HEARD, hashes=HASHES[32:] + HASHES[:32])))
+
+
+def test_copied_packets_must_be_shown_at_the_master_s_times_by_the_master_s_decoder() -> None:
+    (slow,) = findings(
+        remuxed(Manifest((packets(SHOWN, times=tuple(2 * at for at in TIMES)).tracks[0], COUNTED.tracks[1])))
+    )
+    assert "plays at 0.5" in slow
+    (cropped,) = findings(remuxed(packets(replace(SHOWN, width=120, config="e" * 64), HEARD)))
+    assert "display altered" in cropped
+
+
+def test_a_first_picture_shown_longer_is_a_remark() -> None:
+    checked = check(remuxed(packets(SHOWN, HEARD, times=(TIMES[0] - 33_000, *TIMES[1:]))))
+    assert checked.packets_proven
+    assert "1 packet is shown" in checked.remarks[0]
+
+
+def test_a_copy_that_lacks_a_stream_proves_nothing() -> None:
+    assert findings(remuxed(packets(SHOWN)))
+    assert findings(remuxed(COUNTED, master=packets(SHOWN)))
+    assert findings(remuxed(Manifest((), "its packets could not be counted")))
 
 
 def test_no_packets_at_all_prove_nothing() -> None:
-    nothing = {0: PacketsSaid(sha256="a" * 64, packets=0), 1: PRINT}
-    reading = copy_with(packets=nothing)
-    assert findings(compared(method=RenditionMethod.REMUX, master=reading, copy=reading))
+    nothing = packets(SHOWN, HEARD, hashes=b"")
+    assert findings(remuxed(nothing, master=nothing))
+
+
+def test_what_was_encoded_is_said_to_be_other_packets() -> None:
+    other = packets(SHOWN, HEARD, hashes=HASHES[::-1])
+    checked = check(compared(packets=Manifests(COUNTED, other)))
+    assert not checked.packets_proven
+    assert [each["kind"] for each in checked.as_facts()["packets"]] == ["not_the_masters"] * 2  # type: ignore[attr-defined]
 
 
 def test_more_sound_than_its_packets_promise_is_expected_when_the_decoder_found_it() -> None:
