@@ -21,6 +21,7 @@ class Memory:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.folder = folder
         self._file = folder / "witness.sqlite"
         with closing(self._connect()) as connection:
             connection.execute(SCHEMA)
