@@ -90,9 +90,9 @@ def b64(data: bytes) -> str:
 class Signer:
     """A key that signs checkpoints; kinds 1, 4 and 6 of `signed-note`."""
 
-    def __init__(self, name: str, kind: int) -> None:
+    def __init__(self, name: str, kind: int, *, owner: str = "") -> None:
         self.name, self.kind = name, kind
-        seed = made_up(f"key {name} {kind}")
+        seed = made_up(f"key {owner or name} {kind}")
         self.key = MLDSA44PrivateKey.from_seed_bytes(seed) if kind == 6 else Ed25519PrivateKey.from_private_bytes(seed)
         self.public = self.key.public_key().public_bytes_raw()
         self.key_id = hashlib.sha256(name.encode() + b"\n" + bytes([kind]) + self.public).digest()[:4]
