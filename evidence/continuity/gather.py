@@ -67,12 +67,16 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which exhibit; `size`: of the checkpoint that the report rests on, the newest where not named; `names`: whether
-    personal values are told."""
+    """Which exhibit, and what is told of it.
+
+    `size`: of the checkpoint that the report rests on, the newest where not named; `below`: only events with a lower
+    log number are told, where one is named; `names`: whether personal values are told.
+    """
 
     recording: UUID
     force: str
     size: int | None = None
+    below: int | None = None
     names: bool = True
 
 
@@ -84,7 +88,7 @@ def gather(session: ReadSession, wanted: Wanted) -> Report:
     head = reading.log_head(session)
     size = wanted.size if wanted.size is not None else head.size if head else None
     proof = vouched(session, size) if size else None
-    lines = list(lines_of(session, wanted.recording, below=wanted.size, names=wanted.names))
+    lines = list(lines_of(session, wanted.recording, below=wanted.below, names=wanted.names))
     return Report(
         force=wanted.force,
         log=str(session.info["log_origin"]),

@@ -121,10 +121,10 @@ def _actor(act: Act) -> dict[str, Any]:
 
 def _action(act: Act, log: str, masters: Mapping[UUID, str]) -> dict[str, Any]:
     return {
-        "@id": f"urn:uuid:{act.id}",
+        "@id": _iri(act.recording, f"event {act.id}"),  # the vocabulary knows no UUIDv7
         "@type": "case-investigation:InvestigativeAction",
         "uco-core:name": act.type,
-        "uco-core:description": f"{act.sentence} (event {act.seq} of the log {log})",
+        "uco-core:description": f"{act.sentence} (event {act.seq} of the log {log}, {act.id})",
         "uco-action:startTime": _typed("dateTime", act.at),
         "uco-action:endTime": _typed("dateTime", act.at),
         "uco-action:performer": {"@id": _actor_iri(act)},

@@ -1,0 +1,80 @@
+"""What a person reads first in a package. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evidence.package.contents import Contents, Exhibit
+
+READ_ME = """\
+READ ME FIRST
+
+{force} made this package at {made}.
+It holds {count}, with everything that is needed to check {them} without us:
+
+{exhibits}
+
+Open custody/report.pdf to read where each came from, who did what and when, and what is proved and what is not.
+{condition}
+TO CHECK IT
+
+1. Get the policy from somewhere else than this package: it names the keys of the log and its witnesses. A package
+   that brings its own judge proves nothing; custody/policy.copy is only there to be compared.
+2. Choose one of these. The first three need nothing of us, and no network:
+
+     sha256sum -c manifest-sha256.txt                   every file under data/ against its digest
+     python3 custody/verify.py --policy POLICY .        every claim; Python 3.9 or newer, nothing else
+     custody/verify.html                                the same in a browser; choose this folder or the ZIP file
+     custody/by-hand.txt                                the same by hand with sha256sum and openssl
+
+3. For each claim you are told: proved, not proved, or contradicted. "Not proved" means that the material for it is
+   not here or not yours, such as a policy. "Contradicted" means that something was changed: tell whoever gave you this.
+
+WHAT IS IN IT
+
+  data/exhibits/           the recordings. master.* are the bytes as they were received; working-* are copies made
+                           from them to be played. Use the master for examination.
+  custody/contents.json    what the package claims
+  custody/events.jsonl     what happened to each exhibit, as events of the custody log
+  custody/proofs/          that each event is in the log, up to the one checkpoint in custody/checkpoint.txt
+  custody/headmap.json     that no event was left out at the end
+  custody/case.jsonld      the same for laboratories, in CASE/UCO
+  custody/tst/             time-stamps of outside authorities, where there are any
+{names}
+The log: {log}
+The checkpoint: {size} events, {root}
+"""
+
+SEALED = """
+Names of people, devices and files are sealed in this package: the events hold commitments to them and not the names.
+"""
+DAMAGED = """
+Not every master is intact. A damaged or unknown file is kept as it came and handed out as it came:
+{lines}
+"""
+
+
+def read_me(contents: Contents, *, force: str, root: str, names: bool) -> bytes:
+    """The text of READ-ME-FIRST.txt."""
+    exhibits = contents.exhibits
+    lines = "\n".join(
+        f"  {each.reference}  {each.master.path}\n      SHA-256 {each.master.sha256}" for each in exhibits
+    )
+    text = READ_ME.format(
+        force=force,
+        made=contents.made[:19].replace("T", " ") + " UTC",
+        count="one recording" if len(exhibits) == 1 else f"{len(exhibits)} recordings",
+        them="it" if len(exhibits) == 1 else "them",
+        exhibits=lines,
+        condition=_conditions(exhibits),
+        names="" if names else SEALED,
+        log=contents.log,
+        size=contents.size,
+        root=root,
+    )
+    return text.encode()
+
+
+def _conditions(exhibits: Sequence[Exhibit]) -> str:
+    odd = [f"  {each.reference}: {each.condition}" for each in exhibits if each.condition != "intact"]
+    return DAMAGED.format(lines="\n".join(odd)) if odd else ""

@@ -1,0 +1,212 @@
+"""Packages as a stranger gets them: made over real servers, accepted by foreign tools, refused where they must be."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import threading
+import zipfile
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select, text
+
+from evidence.completeness.claims import Verdict
+from evidence.custody import ledger
+from evidence.errors import NotFound
+from evidence.identifiers import new_id
+from evidence.models import Incident, Master
+from evidence.package.check import check
+from evidence.package.errors import BytesDiffer, NameTaken, NothingToPackage, NotWritten, NotYetInLog
+from evidence.package.make import Order, begin, make, stream
+from evidence.tlog.policy import parse_policy
+from evidence.vocabulary import IncidentKind
+from tests.integration.evidence.package.conftest import COPY, MAKER, MASTER, Scene
+
+NOTHING_OF_OURS = {"PATH": os.environ["PATH"], "HOME": "/nowhere"}
+
+
+def run(*words: str | Path, cwd: Path | None = None) -> str:
+    """Run a program that is not ours; what it said, when it said yes."""
+    done = subprocess.run(
+        [*map(str, words)], cwd=cwd, capture_output=True, text=True, timeout=60, check=False, env=NOTHING_OF_OURS
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def names_in(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_package_is_proved_and_foreign_tools_accept_it(scene: Scene, tmp_path: Path) -> None:
+    first, second = scene.recording(), scene.recording()
+    out = tmp_path / "package"
+    made = make(scene.world.house, Order(recordings=(first, second)), out, by=MAKER)
+
+    checked = check(out, policy=parse_policy(scene.policy()))
+    verdicts = {(each.claim, each.subject): each.verdict for each in checked.claims}
+    not_proved = {claim for (claim, _), verdict in verdicts.items() if verdict is not Verdict.PROVED}
+    assert not_proved == {"witnessed", "not_after"}, [each for each in checked.claims if each.claim in not_proved]
+    assert checked.holds
+    assert {each.exhibit.recording for each in made.found} == {first, second}
+
+    assert (out / "data/exhibits/R0000001/master.mp4").read_bytes().startswith(MASTER)
+    assert (out / "data/exhibits/R0000001/working-playback.mp4").read_bytes() == COPY
+    run("sha256sum", "-c", "manifest-sha256.txt", cwd=out)
+    run("sha512sum", "-c", "manifest-sha512.txt", "tagmanifest-sha512.txt", cwd=out)
+    run(sys.executable, "-m", "bagit", "--validate", out)
+    run(Path(sys.executable).parent / "case_validate", out / "custody" / "case.jsonld")
+    policy = tmp_path / "policy"
+    policy.write_bytes(scene.policy())
+    told = json.loads(run("python3", "-I", out / "custody/verify.py", "--json", "--policy", policy, out))
+    assert {(each["claim"], each["subject"]): each["verdict"] for each in told["claims"]} == {
+        key: verdict.value for key, verdict in verdicts.items()
+    }
+
+
+def test_a_zip_file_and_a_stream_hold_what_a_folder_holds(scene: Scene, tmp_path: Path) -> None:
+    recording = scene.recording()
+    house = scene.world.house
+    make(house, Order(recordings=(recording,)), tmp_path / "package", by=MAKER)
+    make(house, Order(recordings=(recording,)), tmp_path / "package.zip", by=MAKER)
+    streamed = tmp_path / "streamed.zip"
+    streamed.write_bytes(b"".join(stream(house, begin(house, Order(recordings=(recording,)), by=MAKER))))
+    policy = parse_policy(scene.policy())
+    for path in (tmp_path / "package", tmp_path / "package.zip", streamed):
+        assert check(path, policy=policy).holds, path
+    with zipfile.ZipFile(streamed) as file:
+        assert file.testzip() is None
+    run("unzip", "-q", streamed, "-d", tmp_path / "out")
+    [top] = (tmp_path / "out").iterdir()
+    # Each making is an event: the later package has one proof more.
+    assert {name for name in names_in(top) if "/proofs/" not in name} == {
+        name for name in names_in(tmp_path / "package") if "/proofs/" not in name
+    }
+
+
+def test_it_is_recorded_before_anything_is_handed_out(scene: Scene, tmp_path: Path) -> None:
+    recording = scene.recording()
+    ready = begin(scene.world.house, Order(recordings=(recording,)), by=MAKER)
+    with scene.world.house.reading() as session:
+        last = ledger.history(session, recording)[-1]
+    assert (last.type.value, last.facts) == ("package.made", {"package": str(ready.id), "exhibits": 1})
+    shown = {json.loads(line)["seq"] for line in (b"".join(_events(ready))).splitlines()}
+    assert len(shown) == last.subject_no + 1  # all of its events, and the head map's
+
+
+def _events(ready: object) -> list[bytes]:
+    from evidence.package.contents import events_jsonl
+
+    return [events_jsonl(ready.contents.events)]  # type: ignore[attr-defined]
+
+
+def test_names_may_stay_sealed(scene: Scene, tmp_path: Path) -> None:
+    out = tmp_path / "sealed"
+    make(scene.world.house, Order(recordings=(scene.recording(),), names=False), out, by=MAKER)
+    assert json.loads((out / "custody/revealed.json").read_bytes()) == {}
+    for path in ("custody/case.jsonld", "custody/READ-ME-FIRST.txt", "custody/contents.json"):
+        assert b"CLIP0001" not in (out / path).read_bytes(), path
+    assert check(out, policy=parse_policy(scene.policy())).holds
+
+
+def test_a_recording_in_quarantine_goes_out_as_it_came(scene: Scene, tmp_path: Path) -> None:
+    out = tmp_path / "damaged"
+    make(scene.world.house, Order(recordings=(scene.recording(quarantine="it ends early"),)), out, by=MAKER)
+    assert names_in(out / "data") == {"exhibits/R0000001/master.mp4"}
+    assert "it ends early" in (out / "custody/READ-ME-FIRST.txt").read_text()
+    assert check(out, policy=parse_policy(scene.policy())).holds
+
+
+def test_bytes_that_are_not_the_registered_ones_go_nowhere(scene: Scene, tmp_path: Path) -> None:
+    recording, out = scene.recording(), tmp_path / "package"
+    with scene.world.house.writing() as session:
+        session.execute(text("UPDATE master SET sha512 = :other WHERE id = :id"), {"other": "ab" * 64, "id": recording})
+    with pytest.raises(BytesDiffer, match="SHA-512"):
+        make(scene.world.house, Order(recordings=(recording,)), out, by=MAKER)
+    assert list(tmp_path.glob("*package*")) == []
+    assert list(tmp_path.glob(".*unfinished")) == []
+    with scene.world.house.reading() as session:
+        [incident] = session.scalars(select(Incident)).all()
+        assert (incident.kind, incident.recording_id) == (IncidentKind.FIXITY_FAILED, recording)
+        assert session.get_one(Master, recording).key == incident.subject
+
+
+def test_what_cannot_be_made_is_said_in_a_sentence(scene: Scene, tmp_path: Path) -> None:
+    house, recording = scene.world.house, scene.recording()
+    with pytest.raises(NothingToPackage):
+        make(house, Order(recordings=()), tmp_path / "a", by=MAKER)
+    with pytest.raises(NothingToPackage):
+        make(house, Order(recordings=(recording, recording)), tmp_path / "a", by=MAKER)
+    with pytest.raises(NotFound):
+        make(house, Order(recordings=(recording, new_id())), tmp_path / "a", by=MAKER)
+    (tmp_path / "there.zip").write_bytes(b"mine")
+    with pytest.raises(NameTaken):
+        make(house, Order(recordings=(recording,)), tmp_path / "there.zip", by=MAKER)
+    assert (tmp_path / "there.zip").read_bytes() == b"mine"
+    with pytest.raises(NotWritten):
+        make(house, Order(recordings=(recording,)), tmp_path / "no" / "such" / "folder", by=MAKER)
+    with house.reading() as session:
+        types = [each.type.value for each in ledger.history(session, recording)]
+    assert "package.made" not in types
+
+
+def test_a_full_disk_leaves_nothing(scene: Scene, small_disk: Path) -> None:
+    recording = scene.recording()
+    for name in ("package", "package.zip"):
+        with pytest.raises(NotWritten, match="No space left"):
+            make(scene.world.house, Order(recordings=(recording,)), small_disk / name, by=MAKER)
+        assert list(small_disk.iterdir()) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Path:
+    """A file system of 16 KiB, where this machine lets us have one."""
+    where = tmp_path / "disk"
+    where.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "none", where], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip("no file system of our own here")
+    yield where  # type: ignore[misc]
+    subprocess.run(["umount", where], check=True)
+
+
+def test_without_a_sequencer_it_says_so(unkept: Scene, tmp_path: Path) -> None:
+    order = Order(recordings=(unkept.recording(),), within=timedelta(seconds=0.5))
+    with pytest.raises(NotYetInLog, match="continuity sequencer"):
+        make(unkept.world.house, order, tmp_path / "package", by=MAKER)
+    assert not (tmp_path / "package").exists()
+
+
+def test_an_interrupted_stream_cannot_be_opened(scene: Scene) -> None:
+    house = scene.world.house
+    pieces = stream(house, begin(house, Order(recordings=(scene.recording(),)), by=MAKER))
+    begun = b"".join(next(pieces) for _ in range(3))
+    pieces.close()  # type: ignore[attr-defined]
+    with pytest.raises(zipfile.BadZipFile):
+        zipfile.ZipFile(io.BytesIO(begun))
+
+
+def test_packages_that_are_made_at_once_are_all_whole(scene: Scene, tmp_path: Path) -> None:
+    recording = scene.recording()
+    failed: list[BaseException] = []
+
+    def one(number: int, about: UUID) -> None:
+        try:
+            make(scene.world.house, Order(recordings=(about,)), tmp_path / f"{number}.zip", by=MAKER)
+        except BaseException as error:  # noqa: BLE001 - told to the test, below
+            failed.append(error)
+
+    threads = [threading.Thread(target=one, args=(number, recording)) for number in range(4)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(60)
+    assert not failed, failed
+    for number in range(4):
+        assert check(tmp_path / f"{number}.zip", policy=parse_policy(scene.policy())).holds
