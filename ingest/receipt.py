@@ -9,6 +9,7 @@ import base64
 import hashlib
 import os
 import stat
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from evidence.custody.events import Actor, Event, EventType, Object
 from evidence.database import WriteSession
 from evidence.identifiers import new_id
 from evidence.models import Arrival, Master, Receipt
+from evidence.sequencing.reading import want_checkpoint
 from ingest.errors import KeyRefused
 
 
@@ -94,16 +96,30 @@ def issue_receipt(session: WriteSession, arrival: Arrival, master: Master, *, ke
         session,
         Event(type=EventType.RECEIPT_ISSUED, subject=master.id, actor=by, facts=facts, objects=[said]),
     )
+    want_checkpoint(session)  # the agent waits for the proof before it lets the source go
     return receipt
+
+
+@dataclass(frozen=True, slots=True)
+class SignedStatement:
+    """Bytes, the signature over them, and the id of the key that made it."""
+
+    body: bytes
+    signature: bytes
+    key_id: str
+
+    def as_message(self) -> dict[str, str]:
+        """As it travels to an agent."""
+        return {
+            "body_b64": base64.b64encode(self.body).decode(),
+            "signature_b64": base64.b64encode(self.signature).decode(),
+            "key_id": self.key_id,
+        }
 
 
 def as_message(receipt: Receipt) -> dict[str, str]:
     """A receipt as it travels to an agent."""
-    return {
-        "body_b64": base64.b64encode(receipt.body).decode(),
-        "signature_b64": base64.b64encode(receipt.signature).decode(),
-        "key_id": receipt.key_id,
-    }
+    return SignedStatement(receipt.body, receipt.signature, receipt.key_id).as_message()
 
 
 def _statement(arrival: Arrival, master: Master, *, receipt_id: str, issued_at: datetime) -> dict[str, object]:

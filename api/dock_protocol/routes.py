@@ -17,7 +17,7 @@ from evidence.bootstrap import House
 from evidence.models import Agent
 from evidence.store import SentPart
 from evidence.vocabulary import ArrivalState
-from ingest import arrivals, completion, docking, enrolment, offer
+from ingest import arrivals, completion, docking, enrolment, offer, proofs
 from ingest.arrivals import Answer, Digests
 from ingest.enrolment import Enrolling
 from ingest.errors import AgentRefused, MessageRefused
@@ -168,6 +168,27 @@ def standing(said: messages.AskStanding, agent: AskingAgent, desk: AtDesk) -> di
         if ended or time.monotonic() >= until or len(found) < len(said.ids):
             return {"arrivals": [_in_json(each) for each in found]}
         time.sleep(LOOK_EVERY)
+
+
+@router.post("/arrivals/proofs")
+def receipt_proofs(said: messages.AskStanding, agent: AskingAgent, desk: AtDesk) -> dict[str, Any]:
+    """That receipts stand in the custody log, as far as a checkpoint covers them."""
+    return {
+        "proofs": [
+            {
+                "arrival_id": str(each.arrival_id),
+                "leaf_b64": base64.b64encode(each.leaf).decode(),
+                "proof_b64": base64.b64encode(each.proof.encode()).decode(),
+            }
+            for each in proofs.proofs_of(desk.house, agent, said.ids)
+        ]
+    }
+
+
+@router.get("/log-keys")
+def log_keys(_agent: AskingAgent, desk: AtDesk) -> dict[str, str]:
+    """The custody log's keys, signed with the key that the agent pinned at enrolment."""
+    return proofs.log_keys(desk.house, key=desk.key).as_message()
 
 
 @router.post("/arrivals/{arrival_id}/parts")

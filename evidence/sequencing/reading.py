@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 WANTED = "custody_wanted"
 PUBLISHED = "custody_published"
 PARTIAL = "partial/"
+LOCK = 0x6C6F67  # the number of the advisory lock that whoever leads holds
 
 
 def log_head(session: ReadSession) -> Checkpoint | None:

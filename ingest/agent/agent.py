@@ -24,6 +24,7 @@ from ingest.agent.errors import AgentFault, JournalAway
 from ingest.agent.identity import AgentIdentity
 from ingest.agent.journal import Journal
 from ingest.agent.protocol import FileState
+from ingest.agent.proving import Proving
 from ingest.agent.reach import Reach
 from ingest.agent.reception import Reception
 from ingest.agent.reporting import Reporter
@@ -71,7 +72,7 @@ class Agent:
         server = Server(settings, identity, stop)
         self._lookers = ThreadPoolExecutor(LOOKERS, "looker")
         self._senders = ThreadPoolExecutor(settings.upload_threads, "sender")
-        self._reporter = Reporter(server, journal, self.reach, stop)
+        self._reporter = Reporter(server, journal, Proving(server, journal, identity.receipt_keys), self.reach, stop)
         self._awaiting = Awaiting(server, self.reach, stop, wake)
         means = Means(
             identity=identity,

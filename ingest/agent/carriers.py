@@ -29,6 +29,8 @@ from ingest.agent.upload import Errand, HandedOver, Means, carry
 
 log = logging.getLogger(__name__)
 
+RELEASE_EVERY = 1.0  # seconds between two looks for receipts that have their proof
+
 
 @dataclass(frozen=True, slots=True)
 class Carried:
@@ -48,6 +50,7 @@ class Carriers:
         self._pool = ThreadPoolExecutor(settings.concurrent_files + 1, "carrier")
         self._under_way: dict[Future[Carried], tuple[Device, Tracked]] = {}
         self._letting_go: dict[Future[None], tuple[Device, Tracked]] = {}
+        self._release_from = 0.0
 
     @property
     def are_busy(self) -> bool:
@@ -214,15 +217,23 @@ class Carriers:
         """Where the policy says so, let receipted sources go."""
         if self._settings.release is Release.KEEP:
             return
-        for device in self._devices:
-            for file in device.files.values():
-                if file.state is FileState.RECEIPTED and not file.let_go_tried:
-                    file.let_go_tried = True
-                    future = send_off(self._pool, wake, self._release, device, file)
-                    self._letting_go[future] = (device, file)
+        if (now := clock.monotonic()) >= self._release_from:
+            self._release_from = now + RELEASE_EVERY
+            self._begin_to_let_go(wake)
         for future in [one for one in self._letting_go if one.done()]:
             device, file = self._letting_go.pop(future)
             self._note_release(device, file, future)
+
+    def _begin_to_let_go(self, wake: threading.Event) -> None:
+        """Those whose receipt is known to be in the custody log, each tried once."""
+        for device in self._devices:
+            for file in device.files.values():
+                if file.state is not FileState.RECEIPTED or file.let_go_tried or file.receipt is None:
+                    continue
+                if self._means.journal.is_proven(file.receipt.receipt_id):
+                    file.let_go_tried = True
+                    future = send_off(self._pool, wake, self._release, device, file)
+                    self._letting_go[future] = (device, file)
 
     def _release(self, device: Device, file: Tracked) -> None:
         row = self._means.journal.claim(device.session.id, device.place.label, file.as_sighting())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ingest.agent import clock
 from ingest.agent.digests import Digests
 from ingest.agent.errors import ServerAway
+from ingest.agent.log_proofs import LogProof
 from ingest.agent.protocol import (
     BASE,
     Enrolled,
@@ -20,9 +21,11 @@ from ingest.agent.protocol import (
     Offer,
     Offered,
     PartUrl,
+    SignedStatement,
     Standing,
     completion,
     list_in,
+    octets_in,
     text_in,
     whole_in,
 )
@@ -121,6 +124,18 @@ class Server:
         """Where arrivals stand; the server may hold its answer for `wait` seconds until one has changed."""
         answer = self._call("POST", "/arrivals/status", {"ids": list(arrival_ids), "wait": wait})
         return [Standing.read(entry) for entry in list_in(answer, "arrivals")]
+
+    def proofs(self, arrival_ids: Sequence[str]) -> dict[str, LogProof]:
+        """Proofs that receipts stand in the log, by arrival, as far as there are any yet."""
+        answer = self._call("POST", "/arrivals/proofs", {"ids": list(arrival_ids)})
+        return {
+            text_in(entry, "arrival_id"): LogProof(octets_in(entry, "leaf_b64"), octets_in(entry, "proof_b64"))
+            for entry in list_in(answer, "proofs")
+        }
+
+    def log_keys(self) -> SignedStatement:
+        """The custody log's keys, signed as a receipt is."""
+        return SignedStatement.read(self._call("GET", "/log-keys"))
 
     def withdraw(self, arrival_id: str, reason: str) -> None:
         """Say that these bytes will not come as announced."""

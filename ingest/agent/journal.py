@@ -19,6 +19,7 @@ from ingest.agent import clock
 from ingest.agent.digests import Digests
 from ingest.agent.errors import JournalAway
 from ingest.agent.journal_rows import (
+    CHANGES,
     FILE_ROWS,
     JOURNAL_FILE,
     SCHEMA,
@@ -28,10 +29,12 @@ from ingest.agent.journal_rows import (
     KeptReceipt,
     SentPart,
     SessionRow,
+    Unproven,
     file_row,
     list_sightings,
 )
-from ingest.agent.protocol import FileState, SignedReceipt
+from ingest.agent.log_proofs import LogProof
+from ingest.agent.protocol import FileState, SignedStatement
 from ingest.agent.sighting import Identity, Sighting
 
 
@@ -65,6 +68,9 @@ class Journal:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
             db.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version={VERSION};COMMIT;")
+        elif version in CHANGES:
+            for earlier in range(version, VERSION):
+                db.executescript(f"BEGIN;{CHANGES[earlier]}PRAGMA user_version={earlier + 1};COMMIT;")
         elif version != VERSION:
             raise JournalAway(f"The journal {self.path} was made by another version of the agent ({version}).")
 
@@ -255,13 +261,13 @@ class Journal:
             row[0]: (
                 Identity(*row[1:6]),
                 Digests(row[1], *row[6:9]),
-                KeptReceipt(row[9], row[10], SignedReceipt(*row[11:14])),
+                KeptReceipt(row[9], row[10], SignedStatement(*row[11:14])),
             )
             for row in self._rows(statement, session_id)
         }
 
     def keep_receipts(self, receipts: Iterable[tuple[int, KeptReceipt]]) -> None:
-        """Keep verified receipts; from here on, and not before, their sources may be let go."""
+        """Keep verified receipts. Their sources may be let go once each has its proof too."""
         moment = clock.now_as_text()
         with self._transaction() as db:
             for file_id, kept in receipts:
@@ -276,8 +282,37 @@ class Journal:
         """The kept receipt of a file, if there is one."""
         columns = "SELECT receipt_id,recording_id,body,signature,key_id FROM receipts WHERE file_id=?"
         for receipt_id, recording_id, *signed in self._rows(columns, file_id):
-            return KeptReceipt(receipt_id, recording_id, SignedReceipt(*signed))
+            return KeptReceipt(receipt_id, recording_id, SignedStatement(*signed))
         return None
+
+    def unproven(self, limit: int) -> list[Unproven]:
+        """Kept receipts without a proof, the oldest first."""
+        statement = (
+            "SELECT f.id, f.arrival_id, f.session_id, f.name, r.body FROM receipts r JOIN files f ON f.id = r.file_id"
+            " LEFT JOIN proofs p ON p.file_id = r.file_id"
+            " WHERE p.file_id IS NULL AND f.arrival_id NOTNULL ORDER BY r.file_id LIMIT ?"
+        )
+        return [
+            Unproven(file_id=row[0], arrival_id=row[1], session_id=row[2], name=row[3], body=row[4])
+            for row in self._rows(statement, limit)
+        ]
+
+    def keep_proof(self, file_id: int, proof: LogProof) -> None:
+        """Keep a verified proof; from here on, and not before, the source may be let go."""
+        with self._transaction() as db:
+            values = (file_id, proof.leaf, proof.text, clock.now_as_text())
+            db.execute("INSERT OR REPLACE INTO proofs VALUES (?,?,?,?)", values)
+
+    def proof(self, file_id: int) -> LogProof | None:
+        """The kept proof of a file's receipt, if there is one."""
+        for leaf, text in self._rows("SELECT leaf, proof FROM proofs WHERE file_id=?", file_id):
+            return LogProof(leaf, text)
+        return None
+
+    def is_proven(self, receipt_id: str) -> bool:
+        """Whether a receipt has its proof."""
+        statement = "SELECT 1 FROM receipts JOIN proofs USING (file_id) WHERE receipt_id=?"
+        return bool(list(self._rows(statement, receipt_id)))
 
     # --- letting go
 

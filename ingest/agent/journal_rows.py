@@ -9,11 +9,11 @@ from typing import Any
 
 from ingest.agent import clock
 from ingest.agent.digests import Digests
-from ingest.agent.protocol import FileState, SignedReceipt
+from ingest.agent.protocol import FileState, SignedStatement
 from ingest.agent.sighting import Identity, Sighting
 
 JOURNAL_FILE = "journal.sqlite3"
-VERSION = 1
+VERSION = 2
 SCHEMA = """
 CREATE TABLE sessions (
     id TEXT PRIMARY KEY, root BLOB NOT NULL, deep INTEGER NOT NULL, label TEXT NOT NULL,
@@ -41,10 +41,20 @@ CREATE TABLE receipts (
 CREATE TABLE releases (
     file_id INTEGER PRIMARY KEY REFERENCES files, action TEXT NOT NULL, intended_at TEXT NOT NULL,
     done_at TEXT, told_at TEXT);
+CREATE TABLE proofs (
+    file_id INTEGER PRIMARY KEY REFERENCES files, leaf BLOB NOT NULL, proof BLOB NOT NULL, kept_at TEXT NOT NULL);
 CREATE TABLE incidents (
     id INTEGER PRIMARY KEY, kind TEXT NOT NULL, session_id TEXT, name BLOB, reason TEXT NOT NULL,
     opened_at TEXT NOT NULL, closed_at TEXT, closed_because TEXT);
 """
+
+# What a journal of an earlier version lacks, by that version.
+CHANGES = {
+    1: """
+CREATE TABLE proofs (
+    file_id INTEGER PRIMARY KEY REFERENCES files, leaf BLOB NOT NULL, proof BLOB NOT NULL, kept_at TEXT NOT NULL);
+""",
+}
 
 SETTLE_INCIDENTS = """
 UPDATE incidents SET closed_at=?, closed_because='the file has its receipt since' FROM files f
@@ -100,7 +110,18 @@ class KeptReceipt:
 
     receipt_id: str
     recording_id: str
-    signed: SignedReceipt
+    signed: SignedStatement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unproven:
+    """A kept receipt that nothing shows to be in the log yet."""
+
+    file_id: int
+    arrival_id: str
+    session_id: str
+    name: bytes
+    body: bytes
 
 
 FILE_ROWS = (

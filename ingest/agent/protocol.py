@@ -85,8 +85,8 @@ class Enrolled:
 
 
 @dataclass(frozen=True, slots=True)
-class SignedReceipt:
-    """A receipt as it came: nothing in it is believed before receipts.py has checked it."""
+class SignedStatement:
+    """A receipt, or the log's keys, as it came: nothing in it is believed before its signature has been checked."""
 
     body: bytes
     signature: bytes
@@ -119,7 +119,7 @@ class Standing:
     arrival_id: str
     state: ArrivalState
     reason: str | None
-    receipt: SignedReceipt | None
+    receipt: SignedStatement | None
 
     @classmethod
     def read(cls, answer: Json, arrival_id: str | None = None) -> Self:
@@ -131,7 +131,7 @@ class Standing:
             arrival_id or text_in(answer, "arrival_id"),
             ArrivalState(state),
             answer.get("reason"),
-            SignedReceipt.read(answer["receipt"]) if answer.get("receipt") else None,
+            SignedStatement.read(answer["receipt"]) if answer.get("receipt") else None,
         )
 
 

@@ -18,7 +18,7 @@ from ingest.agent.digests import Digests
 from ingest.agent.errors import ReceiptRefused
 from ingest.agent.journal_rows import KeptReceipt
 from ingest.agent.names import as_b64
-from ingest.agent.protocol import SignedReceipt
+from ingest.agent.protocol import SignedStatement
 
 TEXTS = ("receipt_id", "recording_id", "bucket", "key", "version_id", "lock_mode")
 TIMES = ("lock_until", "verified_at", "issued_at")
@@ -34,7 +34,7 @@ class Expected:
     digests: Digests
 
 
-def verify(signed: SignedReceipt, expected: Expected, keys: Mapping[str, bytes]) -> KeptReceipt:
+def verify(signed: SignedStatement, expected: Expected, keys: Mapping[str, bytes]) -> KeptReceipt:
     """The receipt, once its signature and every fact in it have been checked. Raises ReceiptRefused."""
     _check_signature(signed, keys)
     facts = _facts_of(signed.body)
@@ -42,7 +42,7 @@ def verify(signed: SignedReceipt, expected: Expected, keys: Mapping[str, bytes])
     return KeptReceipt(facts["receipt_id"], facts["recording_id"], signed)
 
 
-def _check_signature(signed: SignedReceipt, keys: Mapping[str, bytes]) -> None:
+def _check_signature(signed: SignedStatement, keys: Mapping[str, bytes]) -> None:
     key = keys.get(signed.key_id)
     if key is None:
         raise ReceiptRefused("The receipt is signed with a key this agent was not given: enrol it again.")

@@ -28,6 +28,8 @@ def let_go(root: bytes, row: FileRow, settings: Settings, journal: Journal) -> N
         return
     kept = journal.receipt(row.id)
     _check_receipt(kept, row)
+    if journal.proof(row.id) is None:
+        raise ReceiptRefused("Nothing shows yet that the receipt is in the custody log: the file is not let go.")
     with opened(root, row.name) as source:
         _check_source(source, row)
         if settings.release is Release.MOVE and settings.released_to is not None and kept is not None:

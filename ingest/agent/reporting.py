@@ -19,6 +19,7 @@ from ingest.agent.journal import Journal
 from ingest.agent.journal_rows import SessionRow
 from ingest.agent.names import as_b64
 from ingest.agent.protocol import LISTING_PAGE, FileReport
+from ingest.agent.proving import Proving
 from ingest.agent.reach import Reach
 from ingest.agent.sighting import Sighting
 
@@ -112,7 +113,8 @@ class Telling:
 class Reporter:
     """One thread that tells everything that is to be told, and runs the small errands left by earlier runs."""
 
-    def __init__(self, server: Server, journal: Journal, reach: Reach, stop: threading.Event) -> None:
+    def __init__(self, server: Server, journal: Journal, proving: Proving, reach: Reach, stop: threading.Event) -> None:
+        self._proving = proving
         self._server, self._journal, self._reach, self._stop = server, journal, reach, stop
         self._lock = threading.Lock()
         self._tellings: dict[str, Telling] = {}
@@ -175,6 +177,7 @@ class Reporter:
         for telling in tellings:
             self._tell(telling)
         run_errands(self._server, self._journal, but=frozenset(one.session.id for one in tellings))
+        self._proving.run()
         with self._lock:
             self._tellings = {key: one for key, one in self._tellings.items() if not one.closed.is_set()}
 

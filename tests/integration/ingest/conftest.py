@@ -14,9 +14,9 @@ from tests.support.house import World
 
 
 @pytest.fixture
-def world(database_url: str, store_settings: StoreSettings, tmp_path: Path) -> Iterator[World]:
-    """A house of the test's own database."""
-    made = World(database_url, store_settings, tmp_path)
+def world(database_url: str, own_custody: StoreSettings, tmp_path: Path) -> Iterator[World]:
+    """A house of the test's own database and custody bucket."""
+    made = World(database_url, own_custody, tmp_path)
     yield made
     made.close()
 

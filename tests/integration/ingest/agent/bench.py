@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from evidence.custody.events import Actor
 from evidence.models import Arrival, DockingSession, Incident, ListedFile, Master
 from evidence.vocabulary import AgentKind
 from ingest.agent import identity, status
+from ingest.agent.journal_rows import JOURNAL_FILE
 from ingest.agent.run import run_agent
 from ingest.agent.settings import Dock, Kind, Settings, changed
 from ingest.enrolment import offer_enrolment
@@ -122,6 +124,12 @@ class Bench:
         }
         root = Path(__file__).resolve().parents[4]
         return subprocess.Popen([*words, "--dock", str(self.dock)], cwd=root, env={**os.environ, **named})
+
+    def unproven(self) -> int:
+        """How many receipts the agent keeps that nothing shows to be in the log yet."""
+        with closing(sqlite3.connect(f"file:{self.settings.state / JOURNAL_FILE}?mode=ro", uri=True)) as journal:
+            counted = journal.execute("SELECT (SELECT count(*) FROM receipts) - (SELECT count(*) FROM proofs)")
+            return int(counted.fetchone()[0])
 
     # --- what the house knows
 

@@ -5,17 +5,34 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from evidence.outside import rotating
+from evidence.outside.keys import LogKeys
+from evidence.sequencing.sequencer import Sequencer
 from ingest.agent import status
 from ingest.agent.account import account_of
 from ingest.agent.settings import Dock, Kind, Release
 from tests.integration.ingest.agent.bench import Bench, kill
 from tests.support.house import until
+from tests.support.log import QUICK, sequencing
 
 MIB = 1 << 20
+
+
+@contextmanager
+def sequenced(bench: Bench) -> Iterator[None]:
+    """The log gets its order and its checkpoints while the block lasts."""
+    house, folder = bench.desk.world.house, bench.folder / "log-keys"
+    keys = LogKeys(folder) if folder.exists() else rotating.make(folder, house.settings.log_origin)
+    rotating.enter(house, keys)
+    with sequencing(Sequencer(house, keys, QUICK)) as raised:
+        yield
+    assert not raised
 
 
 def test_a_file_put_into_the_dock_is_receipted_and_kept(bench: Bench) -> None:
@@ -154,8 +171,12 @@ def test_a_source_is_let_go_only_after_its_receipt(bench: Bench, release: Releas
         bench.await_state("clip.mp4", "checking")
         assert path.exists()
         with bench.desk.world.working():
-            until(lambda: not path.exists(), what="the end of the source")
-            until(lambda: bench.arrivals()[0].released_at, what="word of the release")
+            bench.await_state("clip.mp4", "receipted")
+            until(lambda: bench.unproven() == 1, what="a receipt without its proof")
+            assert path.exists(), "it went before the log held its receipt"
+            with sequenced(bench):
+                until(lambda: not path.exists(), what="the end of the source")
+                until(lambda: bench.arrivals()[0].released_at, what="word of the release")
     (arrival,) = bench.arrivals()
     assert arrival.released_how == ("moved" if away else "deleted")
     if away:
@@ -168,7 +189,7 @@ def test_a_source_that_changed_after_its_receipt_is_not_let_go(bench: Bench) -> 
         path = bench.put("clip.mp4", b"clip")
         bench.await_state("clip.mp4", "receipted")
     path.write_bytes(b"klip")
-    with bench.desk.world.working(), bench.running(release=Release.DELETE):
+    with bench.desk.world.working(), sequenced(bench), bench.running(release=Release.DELETE):
         until(lambda: not path.exists(), what="the end of the source")
     assert {master.size for master in bench.masters()} == {4}
     assert len(bench.masters()) == 2

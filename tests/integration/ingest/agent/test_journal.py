@@ -17,13 +17,14 @@ from ingest.agent.digests import Digests
 from ingest.agent.errors import JournalAway
 from ingest.agent.journal import Journal
 from ingest.agent.journal_rows import JOURNAL_FILE, KeptReceipt, SentPart, SessionRow
-from ingest.agent.protocol import FileState, SignedReceipt
+from ingest.agent.log_proofs import LogProof
+from ingest.agent.protocol import FileState, SignedStatement
 from ingest.agent.sighting import Identity, Sighting
 
 ONE = Identity(100, 1, 7, 8)
 CLIP = Sighting(b"clip\xff\n.mp4", ONE)
 DIGESTS = Digests(100, "a" * 64, "b" * 128, "c" * 64)
-RECEIPT = KeptReceipt("r-1", "rec-1", SignedReceipt(b"{}", b"s", "k"))
+RECEIPT = KeptReceipt("r-1", "rec-1", SignedStatement(b"{}", b"s", "k"))
 
 
 def session(number: int = 1) -> SessionRow:
@@ -160,3 +161,30 @@ def test_what_is_no_journal_has_no_account(tmp_path: Path) -> None:
     with pytest.raises(JournalAway, match="no journal"):
         account_of(tmp_path / "nowhere")
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_receipt_waits_for_its_proof_and_keeps_it(journal: Journal) -> None:
+    row = journal.claim("s-1", "cam", CLIP)
+    journal.offered(row.id, "a-1")
+    assert journal.unproven(10) == []
+    journal.keep_receipts([(row.id, RECEIPT)])
+    assert [(one.arrival_id, one.name, one.body) for one in journal.unproven(10)] == [("a-1", CLIP.name, b"{}")]
+    assert not journal.is_proven("r-1")
+    journal.keep_proof(row.id, LogProof(b"leaf", b"proof"))
+    assert journal.unproven(10) == []
+    assert journal.is_proven("r-1")
+    assert journal.proof(row.id) == LogProof(b"leaf", b"proof")
+
+
+def test_a_journal_of_the_version_before_goes_on(tmp_path: Path) -> None:
+    made = Journal(tmp_path)
+    made.open_session(session(), [CLIP])
+    row = made.claim("s-1", "cam", CLIP)
+    made.offered(row.id, "a-1")
+    made.keep_receipts([(row.id, RECEIPT)])
+    made.close()
+    with sqlite3.connect(tmp_path / JOURNAL_FILE) as db:
+        db.executescript("DROP TABLE proofs; PRAGMA user_version=1;")
+    again = Journal(tmp_path)
+    assert again.receipt(row.id) == RECEIPT
+    assert [one.file_id for one in again.unproven(10)] == [row.id]

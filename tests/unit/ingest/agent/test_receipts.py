@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ingest.agent.digests import Digester
 from ingest.agent.errors import ReceiptRefused
 from ingest.agent.names import as_b64
-from ingest.agent.protocol import SignedReceipt
+from ingest.agent.protocol import SignedStatement
 from ingest.agent.receipts import Expected, verify
 
 KEY = Ed25519PrivateKey.generate()
@@ -29,10 +29,10 @@ FACTS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def receipt(key: Ed25519PrivateKey = KEY, key_id: str = "k1", **changed: Any) -> SignedReceipt:
+def receipt(key: Ed25519PrivateKey = KEY, key_id: str = "k1", **changed: Any) -> SignedStatement:
     facts = {name: value for name, value in {**FACTS, **changed}.items() if value is not None}
     body = json.dumps(facts).encode()
-    return SignedReceipt(body, key.sign(body), key_id)
+    return SignedStatement(body, key.sign(body), key_id)
 
 
 def test_a_receipt_for_these_bytes_is_believed() -> None:
@@ -50,7 +50,7 @@ def test_a_forged_one_is_not() -> None:
 
 def test_one_altered_after_signing_is_not() -> None:
     good = receipt()
-    altered = SignedReceipt(good.body.replace(b"GOVERNANCE", b"COMPLIANCE"), good.signature, good.key_id)
+    altered = SignedStatement(good.body.replace(b"GOVERNANCE", b"COMPLIANCE"), good.signature, good.key_id)
     with pytest.raises(ReceiptRefused, match="signature"):
         verify(altered, EXPECTED, PINNED)
 
@@ -73,4 +73,4 @@ def test_a_true_signature_on_something_else_is_not_enough(fact: str, value: obje
 def test_nonsense_that_is_signed_stays_nonsense() -> None:
     for body in (b"", b"[]", b"{", b"null"):
         with pytest.raises(ReceiptRefused):
-            verify(SignedReceipt(body, KEY.sign(body), "k1"), EXPECTED, PINNED)
+            verify(SignedStatement(body, KEY.sign(body), "k1"), EXPECTED, PINNED)
