@@ -66,7 +66,8 @@ def revealed(session: ReadSession, event_ids: Sequence[UUID]) -> dict[UUID, dict
 def check_sealed(session: ReadSession, subject: UUID, leaves: Mapping[UUID, Leaf]) -> None:
     """Hold a subject's sealed values against the leaves of its events, by event id. Raises LogDisagrees.
 
-    A value may have been erased, by law; then an event says so. One that stands is the one committed to.
+    A value may have been erased, by law, or lost when an older copy of the database was restored; then an event says
+    so. One that stands is the one committed to.
     """
     missing = {(event_id, field) for event_id, leaf in leaves.items() for field in leaf.sealed}
     theirs = select(CustodyEvent.id).where(CustodyEvent.subject == subject)
@@ -97,7 +98,7 @@ def _hold_against(session: ReadSession, row: Sealed, leaf: Leaf) -> None:
     said = f"the sealed {row.field} of event {row.event_id}"
     if row.salt is None and row.value_enc is None:
         if not _was_erased(session, row):
-            raise LogDisagrees(f"{said} is gone, and no event says who erased it")
+            raise LogDisagrees(f"{said} is gone, and no event says who erased or lost it")
         return
     whole = row.salt is not None and row.value_enc is not None
     if not whole or leaf.sealed.get(row.field) != commitment(row.salt or b"", row.field, row.value_enc or b""):
@@ -109,5 +110,7 @@ def _was_erased(session: ReadSession, row: Sealed) -> bool:
     if body is None:
         return False
     leaf = read_leaf(body)
+    if leaf.type == EventType.LOG_ROLLED_FORWARD:
+        return True
     erased = {"event": str(row.event_id), "field": row.field}
     return leaf.type == EventType.SEALED_ERASED and leaf.facts == erased

@@ -63,7 +63,7 @@ def look(house: House, signer: Signer) -> Opened:
     if stored.size < published:
         raise StoreBehind(database=published, store=stored.size)
     with house.reading() as session:
-        root = frontier_of(session, house.custody, stored.size).root()
+        root = frontier_of(session, house.custody, stored.size, stored.size).root()
     if root != stored.root:
         raise HistoryDiffers(size=stored.size, database=root, store=stored.root)
     return Opened(newest, recorded=stored.size == published)
@@ -87,10 +87,13 @@ def newest_key(store: CustodyStore) -> str | None:
     return None
 
 
-def frontier_of(session: ReadSession, store: CustodyStore, size: int) -> Frontier:
-    """The edge of the first `size` events, out of the database. Raises LeafDiffers where one has no number."""
+def frontier_of(session: ReadSession, store: CustodyStore, size: int, published: int) -> Frontier:
+    """The edge of the first `size` events, out of the database. Raises LeafDiffers where one has no number.
+
+    `published` is the size of a checkpoint in the store, for what lies too far back to be read again.
+    """
     begin = max(0, (size - READ_AGAIN) // WHOLE * WHOLE)
-    frontier = _out_of_tiles(store, begin, size)
+    frontier = _out_of_tiles(store, begin, published)
     for start in range(begin, size, AT_ONCE):
         end = min(start + AT_ONCE, size)
         count, hashes = session.execute(HASHES, {"start": start, "end": end}).one()

@@ -26,14 +26,12 @@ from evidence.sequencing.integrating import Grown, Step, integrate, load
 from evidence.sequencing.numbering import held, is_waiting, number, take_over
 from evidence.sequencing.opening import look
 from evidence.sequencing.publishing import make_known, publish
-from evidence.sequencing.reading import WANTED
+from evidence.sequencing.reading import LOCK, WANTED
 from evidence.store.errors import CustodyObjectDiffers, NotAsAgreed
 from evidence.tlog.errors import TlogError
 from evidence.tlog.signing import Signer
 
 log = structlog.get_logger()
-
-LOCK = 0x6C6F67  # the number of the advisory lock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

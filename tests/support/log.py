@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -78,7 +79,8 @@ def write_from_many(house: House, *, writers: int, each: int, subjects: Sequence
 @contextmanager
 def sequencing(sequencer: Sequencer) -> Iterator[list[BaseException]]:
     """A sequencer runs while the block lasts. What it raised is in the list, and the test's to judge."""
-    stop, raised = threading.Event(), []
+    stop = threading.Event()
+    raised: list[BaseException] = []
 
     def run() -> None:
         try:
@@ -138,10 +140,11 @@ def faults_of(house: House, keys: KeyPair) -> list[str]:
     return faults + _bundles(house, [row.leaf for row in rows], size)
 
 
-def _order(rows: Sequence[object]) -> list[str]:
-    faults, last = [], {}
+def _order(rows: Sequence[Any]) -> list[str]:
+    faults: list[str] = []
+    last: dict[UUID, int] = {}
     for at, row in enumerate(rows):
-        seq, kept, leaf, subject, number, _ = row  # type: ignore[misc]
+        seq, kept, leaf, subject, number, _ = row
         if seq != at:
             faults.append(f"number {seq} stands at place {at}")
         if leaf_hash(leaf) != kept:

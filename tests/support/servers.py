@@ -14,7 +14,7 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection, HTTPResponse
@@ -23,6 +23,7 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
+from sqlalchemy import Engine
 from typing_extensions import override
 
 from evidence.embedded import EmbeddedPostgres, EmbeddedS3
@@ -111,6 +112,26 @@ def fresh_database(server: EmbeddedPostgres) -> Iterator[str]:
             yield server.url(name)
         finally:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(database))
+
+
+@contextmanager
+def restored_later(server: EmbeddedPostgres, engine: Engine) -> Iterator[Callable[[], None]]:
+    """A copy of the engine's database as it is now; what is yielded puts it in the place of the database."""
+    name = engine.url.database or ""
+    original, copy = sql.Identifier(name), sql.Identifier(f"{name}_backup")
+
+    def restore() -> None:
+        engine.dispose()
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(original))
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(original, copy))
+
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        engine.dispose()
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(copy, original))
+        try:
+            yield restore
+        finally:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(copy))
 
 
 def with_own_custody(server: EmbeddedS3, settings: StoreSettings) -> StoreSettings:

@@ -1,0 +1,170 @@
+"""Puts events back into a database that was restored from an older copy, out of their own leaves.
+
+Only evidence.sequencing.rollforward calls this, in one transaction that no writer can get between. An event that was
+written after the restoring, and has no number yet, may claim a place that another has in the log: it is written
+again with the next place of its subject, and all else that it says stays as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from evidence.custody.canonical import canonical, read_canonical
+from evidence.custody.events import EventType
+from evidence.custody.leaf import hash_of, read_leaf
+from evidence.custody.rows import CustodyEvent, Head, Leaf, Queued, Sealed
+from evidence.database import WriteSession
+from evidence.errors import LogDisagrees
+
+AT_ONCE = 500  # events in one statement
+
+TAKE_WAITING = text(
+    "SELECT e.ingest_no, e.at, e.id, e.leaf FROM custody.event e JOIN custody.queue q USING (ingest_no)"
+    " WHERE e.subject = :subject ORDER BY e.subject_no"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was put back: events, sealed values whose rows are gone for good, and events that had to move."""
+
+    events: int
+    sealed_missing: list[tuple[UUID, str]]
+    moved: int
+
+
+def hold_writers(session: WriteSession) -> None:
+    """Let nobody append an event until the caller has committed."""
+    session.execute(text("LOCK TABLE custody.head IN EXCLUSIVE MODE"))
+
+
+def restore(session: WriteSession, leaves: Iterable[bytes], *, start: int) -> Restored:
+    """Put events back with the numbers from `start` on, and rebuild the heads of their subjects.
+
+    Writers must be held. Raises LogDisagrees where the database has another event under the same id.
+    """
+    restored, ends = Restored(0, [], 0), dict[UUID, tuple[int, bytes]]()
+    for batch in _batches(leaves):
+        missing = _put_back(session, batch, start=start + restored.events, ends=ends)
+        restored = Restored(restored.events + len(batch), restored.sealed_missing + missing, 0)
+    # Only what has no number yet is written again, and nobody else is in: the trigger is back before they are.
+    session.execute(text("ALTER TABLE custody.event DISABLE TRIGGER insert_only"))
+    moved = sum(_set_end(session, subject, n, prev) for subject, (n, prev) in ends.items())
+    session.execute(text("ALTER TABLE custody.event ENABLE TRIGGER insert_only"))
+    return Restored(restored.events, restored.sealed_missing, moved)
+
+
+def mark_missing(session: WriteSession, values: Sequence[tuple[UUID, str]], *, because: UUID) -> None:
+    """Write down that personal values were lost with the rollback; `because` is the event that says so."""
+    rows = [{"event_id": event_id, "field": field, "erased_by": because} for event_id, field in values]
+    for at in range(0, len(rows), AT_ONCE):
+        session.execute(upsert(Sealed).values(rows[at : at + AT_ONCE]).on_conflict_do_nothing())
+
+
+def _put_back(
+    session: WriteSession, leaves: Sequence[bytes], *, start: int, ends: dict[UUID, tuple[int, bytes]]
+) -> list[tuple[UUID, str]]:
+    """One batch: events that are not there, and the numbers of all. The sealed values that are not there."""
+    rows = [_row(leaf) for leaf in leaves]
+    ids = [row["id"] for row in rows]
+    there = {
+        found.id: found for found in session.scalars(select(CustodyEvent).where(CustodyEvent.id.in_(ids))).unique()
+    }
+    for row in rows:
+        if row["id"] in there and there[row["id"]].leaf_hash != row["leaf_hash"]:
+            raise LogDisagrees(f"the database has another event {row['id']} than the log")
+        ends[row["subject"]] = (row["subject_no"], row["leaf_hash"])
+    fresh = [row for row in rows if row["id"] not in there]
+    if fresh:
+        added = insert(CustodyEvent).returning(CustodyEvent.id, CustodyEvent.ingest_no, sort_by_parameter_order=True)
+        numbers = {row.id: row.ingest_no for row in session.execute(added, fresh)}
+    else:
+        numbers = {}
+    numbers |= {event_id: found.ingest_no for event_id, found in there.items()}
+    session.execute(delete(Queued).where(Queued.ingest_no.in_([found.ingest_no for found in there.values()])))
+    session.execute(
+        insert(Leaf),
+        [
+            {"seq": seq, "ingest_no": numbers[row["id"]], "at": row["at"], "leaf_hash": row["leaf_hash"]}
+            for seq, row in enumerate(rows, start)
+        ],
+    )
+    _erase_again(session, leaves)
+    return _sealed_missing(session, leaves, ids)
+
+
+def _row(leaf: bytes) -> dict[str, Any]:
+    said = read_leaf(leaf)
+    return {
+        "id": UUID(said.id),
+        "subject": UUID(said.subj),
+        "subject_no": said.n,
+        "type": said.type,
+        "at": datetime.fromisoformat(said.at),
+        "leaf": leaf,
+        "leaf_hash": hash_of(leaf),
+    }
+
+
+def _erase_again(session: WriteSession, leaves: Sequence[bytes]) -> None:
+    """What had been erased came back with the older copy."""
+    for leaf in leaves:
+        said = read_leaf(leaf)
+        if said.type == EventType.SEALED_ERASED:
+            session.execute(
+                update(Sealed)
+                .where(Sealed.event_id == UUID(said.facts["event"]), Sealed.field == said.facts["field"])
+                .values(salt=None, value_enc=None, erased_by=UUID(said.id))
+            )
+
+
+def _sealed_missing(session: WriteSession, leaves: Sequence[bytes], ids: Sequence[UUID]) -> list[tuple[UUID, str]]:
+    kept = select(Sealed.event_id, Sealed.field).where(Sealed.event_id.in_(ids))
+    there = {(row.event_id, row.field) for row in session.execute(kept)}
+    wanted = [(UUID(said.id), field) for said in map(read_leaf, leaves) for field in said.sealed]
+    return [each for each in wanted if each not in there]
+
+
+def _set_end(session: WriteSession, subject: UUID, n: int, leaf_hash: bytes) -> int:
+    """The head of one subject, after what waits has been put behind the events of the log; how many moved."""
+    waiting = session.execute(TAKE_WAITING, {"subject": subject}).all()
+    moved = 0
+    for row in waiting:
+        said = cast("dict[str, Any]", read_canonical(row.leaf))
+        if (said["n"], said["prev"]) != (n + 1, leaf_hash.hex()):
+            leaf = canonical({**said, "n": n + 1, "prev": leaf_hash.hex()})
+            _write_again(session, row, n + 1, leaf)
+            moved += 1
+        else:
+            leaf = bytes(row.leaf)
+        n, leaf_hash = n + 1, hash_of(leaf)
+    values = {"subject": subject, "n": n, "leaf_hash": leaf_hash}
+    session.execute(upsert(Head).values(values).on_conflict_do_update(index_elements=[Head.subject], set_=values))
+    return moved
+
+
+def _write_again(session: WriteSession, row: Any, n: int, leaf: bytes) -> None:
+    """Give an event that has no number in the log its right place among its subject's: nobody has relied on it yet."""
+    session.execute(
+        update(CustodyEvent)
+        .where(CustodyEvent.ingest_no == row.ingest_no, CustodyEvent.at == row.at)
+        .values(subject_no=n, leaf=leaf, leaf_hash=hash_of(leaf))
+    )
+
+
+def _batches(leaves: Iterable[bytes]) -> Iterator[list[bytes]]:
+    batch: list[bytes] = []
+    for leaf in leaves:
+        batch.append(leaf)
+        if len(batch) == AT_ONCE:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,168 @@
+"""Puts back into a restored database what the store has of the log: bundles are the authority, rows their index.
+
+First everything is fetched and held against the newest signed checkpoint, and every checkpoint on the way; then all
+of it is written in one transaction. A death in between leaves the database as it was.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO, Final
+
+import psycopg
+from sqlalchemy import select
+
+from evidence.bootstrap import House
+from evidence.custody import ledger
+from evidence.custody.events import SYSTEM, Actor, Event, EventType
+from evidence.custody.restoring import Restored, hold_writers, mark_missing, restore
+from evidence.custody.rows import LogState, PublishedCheckpoint
+from evidence.database import WriteSession, psycopg_url
+from evidence.incidents import settle_incident
+from evidence.sequencing.errors import MustHalt, RollForwardRefused, StoreBehind
+from evidence.sequencing.integrating import SIDE_BY_SIDE
+from evidence.sequencing.mishaps import SUBJECT
+from evidence.sequencing.opening import frontier_of, newest_key
+from evidence.sequencing.publishing import CHECKPOINTS, Signed, known_keys, make_known, read_signed
+from evidence.sequencing.reading import LOCK, tile_reader
+from evidence.tlog.errors import TlogError
+from evidence.tlog.merkle import Frontier, leaf_hash
+from evidence.tlog.signing import Signer
+from evidence.tlog.tiles import WIDTH, decode_bundle, entries_path
+from evidence.vocabulary import IncidentKind
+
+LENGTH: Final = 4  # bytes before each leaf in the file that holds them meanwhile
+
+
+@dataclass(frozen=True, slots=True)
+class RolledForward:
+    """How many events the database had, and has now; personal values that were lost; events that had to move."""
+
+    from_size: int
+    to_size: int
+    sealed_missing: int
+    moved: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    """What the store has beyond the database, checked against the signed checkpoints."""
+
+    start: int
+    leaves: BinaryIO
+    checkpoints: list[Signed]
+    frontier: Frontier
+
+    def each(self) -> Iterator[bytes]:
+        """The leaves in their order."""
+        self.leaves.seek(0)
+        while head := self.leaves.read(LENGTH):
+            yield self.leaves.read(int.from_bytes(head, "big"))
+
+
+def roll_forward(house: House, signer: Signer, *, by: Actor, unwitnessed: bool) -> RolledForward:
+    """Bring the database to the newest signed checkpoint, and let the log go on. No sequencer may run.
+
+    Raises RollForwardRefused where the store does not continue what the database holds, or is not whole.
+    """
+    with _alone(house), tempfile.TemporaryFile() as kept:
+        try:
+            fetched = _fetch(house, signer, kept)
+        except (MustHalt, TlogError) as error:
+            raise RollForwardRefused(f"the log cannot be rolled forward: {error}") from error
+        with house.writing() as session:
+            hold_writers(session)
+            return _write(session, fetched, by=by, unwitnessed=unwitnessed)
+
+
+def _fetch(house: House, signer: Signer, kept: BinaryIO) -> _Fetched:
+    with house.reading() as session:
+        keys = known_keys(session, signer)
+        state = session.get_one(LogState, 1)
+        size, published = state.size, state.published_size
+        known = set(session.scalars(select(PublishedCheckpoint.size)))
+    key = newest_key(house.custody)
+    if key is None:
+        raise RollForwardRefused("the store has no checkpoint of this log: there is nothing to roll forward to")
+    newest = read_signed(key, house.custody.get(key), origin=house.settings.log_origin, keys=keys)
+    if newest.checkpoint.size < published:
+        raise StoreBehind(database=published, store=newest.checkpoint.size)
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        paths = [path for path in house.custody.list(CHECKPOINTS) if int(path.removeprefix(CHECKPOINTS)) not in known]
+        notes = pool.map(house.custody.get, paths)
+        origin = house.settings.log_origin
+        unknown = [read_signed(path, note, origin=origin, keys=keys) for path, note in zip(paths, notes, strict=True)]
+    with house.reading() as session:
+        frontier = frontier_of(session, house.custody, min(size, newest.checkpoint.size), newest.checkpoint.size)
+        before = [each for each in unknown if each.checkpoint.size < frontier.size]
+        for each in before:
+            _agree(each, frontier_of(session, house.custody, each.checkpoint.size, newest.checkpoint.size))
+    beyond = {each.checkpoint.size: each for each in (*unknown, newest) if each.checkpoint.size >= frontier.size}
+    if frontier.size in beyond:
+        _agree(beyond[frontier.size], frontier)
+    frontier = _follow(house, frontier, newest, beyond, kept)
+    return _Fetched(size, kept, [*before, *(beyond[each] for each in sorted(beyond))], frontier)
+
+
+def _follow(house: House, frontier: Frontier, newest: Signed, beyond: dict[int, Signed], kept: BinaryIO) -> Frontier:
+    """Grow the edge out of the bundles, keep the leaves, and hold each checkpoint on the way against it."""
+    read, end = tile_reader(house.custody), newest.checkpoint.size
+    for number in range(frontier.size // WIDTH, -(-end // WIDTH)):
+        width = min(WIDTH, end - number * WIDTH)
+        leaves = decode_bundle(read(entries_path(number, width)))[:width]
+        for leaf in leaves[frontier.size - number * WIDTH :]:
+            frontier = frontier.append(leaf_hash(leaf))
+            kept.write(len(leaf).to_bytes(LENGTH, "big") + leaf)
+            if frontier.size in beyond:
+                _agree(beyond[frontier.size], frontier)
+    if frontier.size < end:
+        raise RollForwardRefused(f"the store's bundles end at {frontier.size}, before the checkpoint over {end}")
+    return frontier
+
+
+def _agree(signed: Signed, frontier: Frontier) -> None:
+    if frontier.root() != signed.checkpoint.root:
+        raise RollForwardRefused(
+            f"the first {frontier.size} events have the root {frontier.root().hex()}, and the signed checkpoint over"
+            f" as many says {signed.checkpoint.root.hex()}: this database does not lead to what was signed."
+            " Restore another copy, or the events that were changed, and try again"
+        )
+
+
+def _write(session: WriteSession, fetched: _Fetched, *, by: Actor, unwitnessed: bool) -> RolledForward:
+    state = session.get_one(LogState, 1, with_for_update=True)
+    if state.size != fetched.start:
+        raise RollForwardRefused("the log has moved meanwhile: a sequencer runs somewhere")
+    restored = Restored(0, [], 0)
+    if fetched.frontier.size > state.size:
+        restored = restore(session, fetched.each(), start=state.size)
+        state.size = state.integrated_size = fetched.frontier.size
+        state.root, state.frontier = fetched.frontier.root(), list(fetched.frontier.nodes)
+    state.epoch += 1
+    state.halted = None
+    for signed in fetched.checkpoints:
+        if signed.checkpoint.size <= state.integrated_size:
+            make_known(session, signed, unwitnessed=unwitnessed)
+    newest = fetched.checkpoints[-1].checkpoint
+    facts = {"from_size": fetched.start, "to_size": state.size, "root": newest.root.hex()}
+    event = Event(type=EventType.LOG_ROLLED_FORWARD, subject=SYSTEM, actor=by, facts=facts)
+    recorded = ledger.record(session, event)
+    mark_missing(session, restored.sealed_missing, because=recorded.id)
+    because = f"the log was rolled forward from {fetched.start} to {state.size} events"
+    settle_incident(session, kind=IncidentKind.LOG_HALTED, subject=SUBJECT, because=because, by=by)
+    return RolledForward(fetched.start, state.size, len(restored.sealed_missing), restored.moved)
+
+
+@contextmanager
+def _alone(house: House) -> Iterator[None]:
+    """Hold what a sequencer holds while it leads."""
+    url = psycopg_url(house.settings.database_url.get_secret_value()).set(drivername="postgresql")
+    with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as line:
+        got = line.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()
+        if got is None or not got[0]:
+            raise RollForwardRefused("a sequencer leads: stop it first")
+        yield
