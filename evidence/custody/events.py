@@ -142,10 +142,7 @@ SAYS: Mapping[EventType, tuple[str, Operation]] = {
     EventType.KEY_ROTATED: ("{actor} put the log key {key} in force from event {from_size}", Operation.NONE),
     EventType.KEY_REVOKED: ("{actor} revoked the log key {key}: {because}", Operation.NONE),
     EventType.TIMESTAMP_RECEIVED: ("{authority} time-stamped the log at {size} events: {gen_time}", Operation.NONE),
-    EventType.WITNESS_SILENT: (
-        "the witness {witness} did not sign the log at {size} events: {because}",
-        Operation.NONE,
-    ),
+    EventType.WITNESS_SILENT: ("the witness {witness} has not signed the log at {size} events", Operation.NONE),
     EventType.CENSUS_TAKEN: (
         "the store was counted: {found} of {expected} there, {missing} missing, {extra} unknown, {changed} changed",
         Operation.NONE,

@@ -24,3 +24,5 @@ Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,79}$")]
 VerifierKeyText = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,4000}$")]
 # What a program calls itself, or what the settings call a witness or an authority.
 Label = Annotated[str, StringConstraints(pattern=r"^[!-~][ -~]{0,199}$")]
+# A public key of the log in its one line; one of ML-DSA-44 has some 1,800 characters.
+VerifierLine = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,4000}$")]
