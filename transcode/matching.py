@@ -14,7 +14,7 @@ from statistics import median_low
 from typing import Any, Final
 
 from evidence.tlog.merkle import HASH_SIZE
-from transcode.packets import Manifest, Track
+from transcode.packets import Header, Manifest, Track
 from transcode.timing import SAME_US
 
 PRIMING: Final = 3
@@ -244,9 +244,8 @@ def _configuration(master: Track, copy: Track, number: int) -> Finding:
         altered.append("pictures are turned or moved in another way")
     if (mine.rate, mine.channels) != (theirs.rate, theirs.channels):
         altered.append(f"sound has {theirs.channels} channels at {theirs.rate} Hz, not {mine.channels} at {mine.rate}")
-    same = mine.codec == theirs.codec and mine.config == theirs.config
-    moved = not same and _same_setup(master, copy)
-    if not same and not moved:
+    moved = mine.config != theirs.config
+    if mine.codec != theirs.codec or not _set_up_alike(mine, theirs):
         altered.append("the decoder is set up differently")
     if altered:
         said = f"{'display' if mine.kind == 'video' else 'sound'} altered: {', '.join(altered)}"
@@ -255,14 +254,14 @@ def _configuration(master: Track, copy: Track, number: int) -> Finding:
     return Finding(Kind.CONFIGURATION_EQUAL, number, f"decoder configuration equal{form}")
 
 
-def _same_setup(master: Track, copy: Track) -> bool:
-    """The same parameter sets, kept elsewhere. An ADTS header says less than a configuration: it counts only where
-    packets were moved between these forms as well.
+def _set_up_alike(master: Header, copy: Header) -> bool:
+    """The same parameter sets, wherever they are kept; where that is not known, the same bytes in the header.
+
+    Sets that come with the packets count too: a header says nothing of them.
     """
-    mine, theirs = master.header, copy.header
-    if mine.codec != theirs.codec or not mine.decoder or mine.decoder != theirs.decoder:
-        return False
-    return mine.codec in ("h264", "hevc") or master.payload != copy.payload
+    if master.decoder and copy.decoder:
+        return master.decoder == copy.decoder
+    return master.config == copy.config
 
 
 UPRIGHT: Final = (65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)

@@ -149,8 +149,6 @@ def _name_manifest(master: Master, manifest: Manifest, stored: StoredRendition |
 
 def _how_far(manifest: Manifest) -> str:
     """How far a file was counted, in words."""
-    if not manifest.tracks:
-        return manifest.ended_early or "there are no moving pictures and no sound in it"
     if manifest.ended_early:
         return f"as far as it can be read: {manifest.ended_early}"
     return "to its end" if manifest.listed else "to its end; they are too many to be listed one by one"

@@ -94,9 +94,11 @@ class Counted(Saying):
     def manifest(self) -> Manifest:
         """As a manifest; an empty one with its reason where what was said cannot be."""
         try:
-            return Manifest(tuple(each.as_track() for each in self.counted), self.ended_early)
+            tracks = tuple(each.as_track() for each in self.counted)
         except ValueError as error:
             return Manifest((), f"its packets could not be counted: {error}")
+        nothing = "" if any(each.packets for each in tracks) else "there are no packets of pictures or sound in it"
+        return Manifest(tracks, self.ended_early or nothing)
 
 
 class ReadingSaid(Counted):

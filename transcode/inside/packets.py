@@ -31,6 +31,7 @@ MOST_SETS = 512
 TELL_EVERY = 2000
 DROPPED = {"h264": frozenset({7, 8, 9}), "hevc": frozenset({32, 33, 34, 35})}
 """Parameter sets and delimiters of ITU-T H.264 table 7-1 and H.265 table 7-1: containers add and drop them."""
+NO_SBR = b"\x56\xe5"
 SETS = {"h264": frozenset({7, 8}), "hevc": frozenset({32, 33, 34})}
 
 
@@ -226,11 +227,13 @@ class _Decoder:
         if codec in SETS:
             self.take(0, parameter_sets(codec, extradata), b"")
         elif codec == "aac" and len(extradata) > 1:
-            self._sound = f"{int.from_bytes(extradata[:2], 'big') >> 3:x}"
+            # "There is no SBR" (ISO 14496-3, 1.6.5) says no more than silence does, and not every container keeps it.
+            rest = b"" if extradata[2:].rstrip(b"\x00") == NO_SBR else extradata[2:]
+            self._sound = (extradata[:2] + rest).hex()
 
     def take(self, number: int, sets: list[bytes], data: bytes) -> None:
         if self.codec == "aac" and not self._sound and is_adts(data):
-            self._sound = f"{_as_configuration(data):x}"
+            self._sound = _as_configuration(data).hex()
         for unit in sets:
             name, value = set_name(self.codec, unit), sha256(unit).digest()
             if self._last.get(name) == value or len(self._last) > MOST_SETS:
@@ -320,11 +323,11 @@ def is_adts(data: bytes) -> bool:
     return (int.from_bytes(data[3:6], "big") >> 5) & 0x1FFF == len(data)
 
 
-def _as_configuration(data: bytes) -> int:
-    """The first 13 bits that the AudioSpecificConfig has for an ADTS header: object type, frequency, channels."""
+def _as_configuration(data: bytes) -> bytes:
+    """The AudioSpecificConfig that an ADTS header stands for: object type, frequency, channels."""
     kind, frequency = (data[2] >> 6) + 1, (data[2] >> 2) & 15
     channels = (data[2] & 1) << 2 | data[3] >> 6
-    return kind << 8 | frequency << 4 | channels
+    return (kind << 11 | frequency << 7 | channels << 3).to_bytes(2, "big")
 
 
 def parameter_sets(codec: str, extradata: bytes) -> list[bytes]:

@@ -6,15 +6,17 @@ import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from evidence import clock
 from evidence.custody.events import Actor
 from evidence.jobs import JobStopped
-from evidence.models import Incident, Rendition, Sidecar
+from evidence.models import Incident, Master, Rendition, Sidecar
 from evidence.store import StoreSettings
+from evidence.store.keys import packets_key
 from evidence.vocabulary import (
     Condition,
     IncidentKind,
@@ -26,7 +28,8 @@ from evidence.vocabulary import (
 from tests.support.house import World, until
 from tests.support.media import Footage
 from tests.support.workroom import Workroom
-from transcode import making, render, sweep
+from transcode import making, pictures, render, sweep
+from transcode.packets import digest_of, read_manifest
 from transcode.render import render_again
 from transcode.settings import TranscodeSettings
 
@@ -41,6 +44,24 @@ def workroom(
     world = World(database_url, store_settings, tmp_path)
     yield Workroom(world, settings)
     world.close()
+
+
+def stored_manifest(workroom: Workroom, recording: UUID, sha256: str = "") -> bytes:
+    """A packet manifest as it lies in the store; the master's, unless another is named."""
+    with workroom.house.reading() as session:
+        digest = sha256 or session.get_one(Master, recording).packets_sha256
+    assert digest is not None
+    body = b"".join(workroom.house.renditions.read(packets_key(recording, digest)))
+    assert digest_of(body) == digest
+    return body
+
+
+def objects_of(workroom: Workroom, recording: UUID, kind: str) -> dict[str, str]:
+    """SHA-256 by role of everything that events of this kind name."""
+    asked = text("SELECT leaf FROM custody.event WHERE subject = :subject AND type = :kind")
+    with workroom.house.reading() as session:
+        leaves = session.scalars(asked, {"subject": recording, "kind": kind}).all()
+    return {each["role"]: each["sha256"] for leaf in leaves for each in json.loads(bytes(leaf))["obj"]}
 
 
 def test_a_film_that_plays_is_served_as_it_is_and_pictured_afterwards(workroom: Workroom, footage: Footage) -> None:
@@ -58,7 +79,13 @@ def test_a_film_that_plays_is_served_as_it_is_and_pictured_afterwards(workroom: 
     assert workroom.bytes_of(rows[RenditionKind.POSTER]).startswith(b"\xff\xd8")
     assert json.loads(workroom.bytes_of(rows[RenditionKind.WAVEFORM]))["channels"] == 1
     assert json.loads(workroom.bytes_of(rows[RenditionKind.FRAMES]))["frames"] == 50
-    assert workroom.history(recording)[-1] == "rendition.made"
+    assert workroom.history(recording)[-1] == "packets.counted"
+    manifest = read_manifest(stored_manifest(workroom, recording))
+    assert [(each.header.kind, each.header.codec) for each in manifest.tracks] == [("video", "h264"), ("audio", "aac")]
+    assert manifest.tracks[0].packets == 50
+    assert objects_of(workroom, recording, "packets.counted") == {
+        "packets.master": digest_of(stored_manifest(workroom, recording))
+    }
 
 
 def test_an_encoded_copy_brings_its_pictures_with_it(workroom: Workroom, footage: Footage) -> None:
@@ -90,6 +117,15 @@ def test_a_copied_film_is_pictured_from_its_master(workroom: Workroom, footage: 
         rows = workroom.finished(recording)
     assert rows[RenditionKind.PLAYBACK].method is RenditionMethod.REMUX
     assert rows[RenditionKind.PLAYBACK].facts["packets_proven"]
+    kinds = [each["kind"] for each in rows[RenditionKind.PLAYBACK].facts["packets"]]
+    assert kinds == ["same_packets", "timing_equal", "configuration_equal"] * 2
+    assert "packets.counted" not in workroom.history(recording)
+    copy = rows[RenditionKind.PLAYBACK].packets_sha256
+    assert copy is not None
+    mine, theirs = (read_manifest(stored_manifest(workroom, recording, each)) for each in ("", copy))
+    assert mine.tracks[0].payload != theirs.tracks[0].payload
+    assert mine.tracks[0].neutral == theirs.tracks[0].neutral
+    assert objects_of(workroom, recording, "rendition.made")["packets.copy"] == copy
     assert rows[RenditionKind.STORYBOARD].state is RenditionState.READY
 
 
@@ -287,3 +323,16 @@ def test_a_render_that_is_called_off_leaves_the_row_waiting(
         until(lambda: workroom.recording(recording).playability is Playability.PREPARING, what="a plan")
     rows = [row for row in workroom.rows(recording) if row.kind is RenditionKind.PLAYBACK]
     assert [row.state for row in rows] == [RenditionState.WANTED]
+
+
+def test_what_cannot_be_pictured_is_still_counted(
+    workroom: Workroom, footage: Footage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "LARGEST_FILE", 1)  # no picture fits: the first child is ended by its limit
+    recording = workroom.keeps(footage.of("silent.mp4"))
+    workroom.examines(recording)
+    with workroom.working():
+        rows = workroom.finished(recording)
+    assert rows[RenditionKind.POSTER].state is RenditionState.FAILED
+    assert read_manifest(stored_manifest(workroom, recording)).packets == 50
+    assert workroom.history(recording)[-1] == "packets.counted"

@@ -96,11 +96,15 @@ def test_another_display_of_the_same_packets_is_told(header: Header, words: str)
     assert words in said(track(), track(header=header))
 
 
-def test_a_sound_s_configuration_may_be_shorter_only_where_its_packets_moved_too() -> None:
-    voice, other = track(header=SOUND), replace(SOUND, config="b" * 64)
-    assert Kind.DISPLAY_ALTERED in kinds(voice, track(header=other))
-    moved = track(header=other, hashes=packet(7) * 100, neutral_hashes=voice.hashes)
-    assert kinds(voice, moved) == AGREED
+def test_a_configuration_may_be_kept_in_another_form() -> None:
+    assert kinds(track(), track(header=replace(PICTURE, config="e" * 64))) == AGREED
+    assert "configuration equal, in the form of another container" in said(
+        track(), track(header=replace(PICTURE, config="e" * 64))
+    )
+
+
+def test_parameter_sets_among_the_packets_count_where_the_header_is_the_same() -> None:
+    assert Kind.DISPLAY_ALTERED in kinds(track(), track(header=replace(PICTURE, decoder="e" * 64)))
 
 
 def test_a_matrix_that_does_nothing_is_none() -> None:

@@ -111,7 +111,11 @@ def test_sets_of_other_numbers_do_not_replace_each_other() -> None:
 def test_an_adts_header_says_what_a_configuration_says() -> None:
     with_header, bare = _Decoder("aac", b""), _Decoder("aac", b"\x12\x10\x56\xe5\x00")
     with_header.take(0, [], adts(b"sound"))
-    assert with_header.told() == bare.told() == "242"
+    assert with_header.told() == bare.told() == "1210"
+
+
+def test_an_extension_of_the_sound_is_part_of_its_configuration() -> None:
+    assert _Decoder("aac", b"\x12\x10\x56\xe5\x98").told() != _Decoder("aac", b"\x12\x10").told()
 
 
 def test_the_child_s_root_is_the_tree_s() -> None:
