@@ -896,6 +896,9 @@ class Check:
         self.head: Head | None = None
         self.judged: Judged | None = None
         self.claims: list[Claim] = []
+        self.verdicts: dict[tuple[str, str], str] = {}
+        self.values: dict[str, Any] = {}
+        self.by_subject: dict[str, list[Event]] = {}
 
     def run(self) -> list[Claim]:
         """All claims, those about the package first."""
@@ -930,12 +933,12 @@ class Check:
         if verdict == PROVED and below:
             verdict, words = NOT_PROVED, f"it rests on the claim `{below}`, which is not proved"
         self.claims.append(Claim(name, subject, verdict, words))
+        self.verdicts[name, subject] = verdict
 
     def lacking(self, name: str, exhibit: str) -> str:
         """The first claim below this one that keeps it from being proved."""
-        found = {(each.claim, each.subject): each.verdict for each in self.claims}
         for below in RESTS_ON.get(name, ()):
-            verdict = found.get((below, WHOLE), found.get((below, exhibit)))
+            verdict = self.verdicts.get((below, WHOLE if below in ORDER else exhibit))
             if verdict == CONTRADICTED or (verdict == NOT_PROVED and below != "checkpoint"):
                 return below
         return ""
@@ -952,15 +955,20 @@ class Check:
     def take(self, path: str, limit: int = MAX_JSON) -> bytes:
         """The bytes of a file that a claim is made of."""
         self.undoubted(path)
-        return self.package.read(path, limit)
+        data = self.package.read(path, limit)
+        if hashlib.sha256(data).hexdigest() != self.digests[path][0]:
+            raise Contradicted(f"{path} changed while it was read")
+        return data
 
     def take_json(self, path: str, shape: Any) -> Any:
         """The value of a JSON file in `custody/`."""
-        data = self.take(path)
-        value = read_json(data[:-1]) if data.endswith(b"\n") else None
-        if not fits(value, shape):
-            raise Contradicted(f"{path} does not have the form of such a file")
-        return value
+        if path not in self.values:
+            data = self.take(path)
+            value = read_json(data[:-1]) if data.endswith(b"\n") else None
+            if not fits(value, shape):
+                raise Contradicted(f"{path} does not have the form of such a file")
+            self.values[path] = value
+        return self.values[path]
 
     def known(self) -> tuple[list[Event], Head]:
         """Events and checkpoint, for the claims that rest on both."""
@@ -973,16 +981,16 @@ class Check:
     def of_exhibit(self, exhibit: dict[str, Any]) -> list[Event]:
         """The events of an exhibit, in the log's order."""
         self.undoubted(CONTENTS_FILE)
-        found = [each for each in self.known()[0] if each.leaf["subj"] == exhibit["recording"]]
-        if not found:
+        self.known()
+        if exhibit["recording"] not in self.by_subject:
             raise NotShown("the package holds no event of this exhibit")
-        return found
+        return self.by_subject[exhibit["recording"]]
 
     # The package as a bag of files.
 
     def files(self) -> str:
         """Claim `files`."""
-        problems = [*self.package.odd, *self._declaration()]
+        problems = list(self.package.odd)
         listed = [self._listed(algorithm, problems) for algorithm in ALGORITHMS]
         paths = {*self.package.sizes, *listed[0], *listed[1]} - TAGMANIFESTS
         for path in sorted(paths):
@@ -991,33 +999,37 @@ class Check:
                 problems.append(f"{path} {wrong}")
         if len({path.lower() for path in paths}) != len(paths):
             problems.append("two files differ in capital letters only")
-        problems += self._contents()
+        problems += [*self._declaration(), *self._contents()]
         if problems:
             more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
             raise Contradicted("; ".join(problems[:5]) + more)
         return f"{len(paths)} files, each listed twice and with both digests as listed; none missing, none extra"
 
+    def _whole(self, path: str, limit: int = MAX_JSON) -> bytes:
+        """The bytes of one of the bag's own files; none where they cannot be had, which no such file is without."""
+        try:
+            return self.package.read(path, limit)
+        except (Contradicted, *UNFORESEEN):
+            return b""
+
     def _declaration(self) -> Iterator[str]:
-        if self.package.sizes["bagit.txt"] > 1000 or self.package.read("bagit.txt") != (
-            b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
-        ):
+        if self._whole("bagit.txt", 1000) != b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n":
             yield "bagit.txt does not declare BagIt 1.0 in UTF-8"
-        info = self.package.read("bag-info.txt", MAX_NOTE) if "bag-info.txt" in self.package.sizes else b""
-        text = info.decode("utf-8", "replace")
-        if not re.fullmatch(r"(([^\s:][^:\n]*:|[ \t]) *[^\n]*\n)+", text) or "\ufffd" in text or "\r" in text:
+        lines = self._whole("bag-info.txt", MAX_NOTE).decode("utf-8", "replace").split("\n")
+        good = [re.fullmatch(r"[^\s:][^:\r\ufffd]*:[^\r\ufffd]*|[ \t][^\r\ufffd]*", line) for line in lines[:-1]]
+        if lines[-1] or not good or not all(good):
             yield "bag-info.txt is missing or malformed"
         payload = [size for path, size in self.package.sizes.items() if path.startswith("data/")]
-        for oxum in re.findall(r"^Payload-Oxum: *(.*)$", text, re.MULTILINE | re.IGNORECASE):
-            if oxum != f"{sum(payload)}.{len(payload)}":
-                yield "bag-info.txt counts other files under data/ than there are"
+        oxums = [line.partition(":")[2].strip() for line in lines if line.lower().startswith("payload-oxum:")]
+        if any(oxum != f"{sum(payload)}.{len(payload)}" for oxum in oxums):
+            yield "bag-info.txt counts other files under data/ than there are"
 
     def _listed(self, algorithm: str, problems: list[str]) -> dict[str, str]:
         """What the two manifests of one algorithm list; what is wrong with their lines goes to `problems`."""
         listed: dict[str, str] = {}
         line_form = re.compile(f"([0-9a-f]{{{hashlib.new(algorithm).digest_size * 2}}})  ({PATH.pattern})")
         for name, payload in ((f"manifest-{algorithm}.txt", True), (f"tagmanifest-{algorithm}.txt", False)):
-            data = self.package.read(name) if name in self.package.sizes else b""
-            lines = data.decode("ascii", "replace").split("\n")
+            lines = self._whole(name).decode("ascii", "replace").split("\n")
             found = [line_form.fullmatch(line) for line in lines[:-1]]
             good = [m for m in found if m and m[2].startswith("data/") == payload and m[2] not in TAGMANIFESTS]
             listed.update({m[2]: m[1] for m in good})
@@ -1043,7 +1055,7 @@ class Check:
         return ""
 
     def _contents(self) -> Iterator[str]:
-        data = self.package.read(CONTENTS_FILE)
+        data = self._whole(CONTENTS_FILE)
         try:
             contents = read_json(data[:-1])
         except Contradicted as error:
@@ -1120,6 +1132,8 @@ class Check:
             raise Contradicted("an event belongs to another log than the checkpoint")
         revealed = self._revealed(events)
         self.events = events
+        for event in events:
+            self.by_subject.setdefault(event.leaf["subj"], []).append(event)
         return f"{len(events)} events, each in its one form; {revealed} personal values match their commitments"
 
     def _event(self, number: int, line: bytes) -> Event:

@@ -9,7 +9,7 @@ import pytest
 
 from evidence.package.inside import verify
 from tests.support.authority import Authority
-from tests.support.package_log import ORIGIN, Signer, canonical, made_up, note_of
+from tests.support.package_log import ORIGIN, Signer, canonical, digest, made_up, note_of
 from tests.support.package_maker import Made, Order, make, policy_of, seal, signers
 from tests.support.package_spoiling import again, but, changed, events, judged, said, with_events, with_note, without
 
@@ -229,3 +229,40 @@ def test_a_seen_checkpoint_from_the_future_is_contradicted() -> None:
     rows = [*events(made.files), {"seq": len(log.leaves) - 1, "leaf": log.leaves[-1]}]
     files = with_events({**made.files, **again(made, [row["seq"] for row in rows])}, rows)
     assert judged(made, files)["not_before"] == "contradicted"
+
+
+# --- a bag that is odd in itself --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        b"",
+        b"A: x\n" * 60 + b"no colon\n",  # must not take for ever
+        b"A: " + b" " * 50_000 + b"\r\n",
+        b"A: b\n" * 100_000,  # too large
+        b"A: b",
+        b"A: \xff\n",
+        b"Payload-Oxum: 1.1\n",
+    ],
+    ids=range(7),
+)
+def test_an_odd_bag_info_contradicts_and_leaves_the_other_claims_alone(made: Made, info: bytes) -> None:
+    files = seal(made.files)
+    for algorithm in ("sha256", "sha512"):
+        name = f"tagmanifest-{algorithm}.txt"
+        old, new = (digest(each, algorithm).encode() for each in (files["bag-info.txt"], info))
+        files[name] = files[name].replace(old, new)
+    assert judged(made, {**files, "bag-info.txt": info}) == but(files="contradicted")
+
+
+def test_a_bag_that_is_odd_still_contradicts_the_files_that_differ(made: Made) -> None:
+    found = judged(made, {**made.files, "bag-info.txt": b"A: b\n" * 100_000, made.exhibits[0].master: b"another"})
+    assert found == but(files="contradicted", master="contradicted")
+
+
+@pytest.mark.parametrize("name", sorted(verify.TAGMANIFESTS | {"manifest-sha256.txt", "manifest-sha512.txt"}))
+def test_a_manifest_out_of_order_or_with_a_line_twice_contradicts(made: Made, name: str) -> None:
+    lines = made.files[name].splitlines(keepends=True)
+    for spoilt in ([lines[-1], *lines[:-1]], [*lines, lines[-1]], [lines[0].upper(), *lines[1:]], lines[:-1]):
+        assert judged(made, {**made.files, name: b"".join(spoilt)})["files"] == "contradicted"
