@@ -10,30 +10,43 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 
 from evidence.custody.events import Event, EventType
-from evidence.custody.shapes import FIELD, Count, Digest, Id, KeyId, Label, Moment, Name, Signed, VerifierKeyText, Word
-from evidence.errors import NotAnEvent
-from evidence.vocabulary import (
-    AgentKind,
-    Condition,
-    IncidentKind,
-    QuarantineDecision,
-    RecordingKind,
-    RenditionKind,
-    RenditionMethod,
-    Role,
+from evidence.custody.facts_of_log import (
+    CensusGap,
+    CensusTaken,
+    HeadmapLogged,
+    KeyRevoked,
+    KeyRotated,
+    LogRolledForward,
+    LogVerified,
+    PackageMade,
+    ReportMade,
+    SealedErased,
+    TimestampReceived,
+    WitnessSilent,
 )
+from evidence.custody.shapes import (
+    FIELD,
+    AgentWord,
+    CopyWord,
+    Count,
+    Digest,
+    Facts,
+    Id,
+    KeyId,
+    Label,
+    MethodWord,
+    RoleWord,
+    Signed,
+    TroubleWord,
+    Word,
+)
+from evidence.errors import NotAnEvent
+from evidence.vocabulary import Condition, QuarantineDecision, RecordingKind, Role
 
 _FIELD: Final = re.compile(FIELD)
-# Words of the closed lists arrive as words, here as there.
-_Role = Annotated[Role, Field(strict=False)]
-_Copy = Annotated[RenditionKind, Field(strict=False)]
-_Method = Annotated[RenditionMethod, Field(strict=False)]
-_Trouble = Annotated[IncidentKind, Field(strict=False)]
-_Agent = Annotated[AgentKind, Field(strict=False)]
-
 # What can be done to an account, in the words that its event says.
 CHANGES: Final = (
     "chose a new password",
@@ -42,12 +55,6 @@ CHANGES: Final = (
     "the account was (disabled|enabled again)",
     f"the role is now ({'|'.join(Role)})",
 )
-
-
-class Facts(BaseModel):
-    """What one kind of event may say, member by member; this one says nothing."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
 class DeviceSeen(Facts):
@@ -134,16 +141,16 @@ class SourceReleased(Facts):
 class RenditionPlanned(Facts):
     """Which copy is to be made, and how."""
 
-    kind: _Copy
-    method: _Method
+    kind: CopyWord
+    method: MethodWord
     recipe: Word
 
 
 class RenditionMade(Facts):
     """Which copy was made of which bytes, how and by what."""
 
-    kind: _Copy
-    method: _Method
+    kind: CopyWord
+    method: MethodWord
     recipe: Word
     tool: Label | Literal[""]
     master_sha256: Digest
@@ -159,13 +166,13 @@ class PacketsCounted(Facts):
 class OneCopy(Facts):
     """Which copy is meant."""
 
-    kind: _Copy
+    kind: CopyWord
 
 
 class Viewed(Facts):
     """Which copy was opened; `view` tells one viewing from another and names nobody."""
 
-    kind: _Copy
+    kind: CopyWord
     view: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 
 
@@ -178,26 +185,26 @@ class SearchRun(Facts):
 class IncidentFacts(Facts):
     """What kind of trouble."""
 
-    kind: _Trouble
+    kind: TroubleWord
 
 
 class AgentEnrolled(Facts):
     """What the agent is, and the SHA-256 of its public key."""
 
-    kind: _Agent
+    kind: AgentWord
     key_sha256: Digest
 
 
 class EnrolmentOffered(Facts):
     """What the one-time code is for."""
 
-    kind: _Agent
+    kind: AgentWord
 
 
 class PersonCreated(Facts):
     """What the account may do."""
 
-    role: _Role
+    role: RoleWord
 
 
 class PersonChanged(Facts):
@@ -215,7 +222,7 @@ class SignInRefused(Facts):
 class TokenCreated(Facts):
     """What the token may do."""
 
-    role: _Role | Literal["wall display"]
+    role: RoleWord | Literal["wall display"]
 
 
 class OneTask(Facts):
@@ -229,107 +236,6 @@ class SystemStarted(Facts):
 
     process: Word
     build: Label
-
-
-class HeadmapLogged(Facts):
-    """The map of the last event of every subject: of how many events, how many subjects, and its root."""
-
-    size: Count
-    entries: Count
-    root: Digest
-
-
-class LogVerified(Facts):
-    """What a verification of the whole log found, at which size and root."""
-
-    size: Count
-    root: Digest
-    verdict: Literal["agrees", "contradicted"]
-    contradictions: Count = 0
-
-
-class LogRolledForward(Facts):
-    """How far the database was behind the store, and where both stand now."""
-
-    from_size: Count
-    to_size: Count
-    root: Digest
-
-
-class KeyRotated(Facts):
-    """Which key of the log is in force from which size on, and which one it follows."""
-
-    key: KeyId
-    from_size: Count
-    old: KeyId | None = None
-    algorithm: Word | None = None
-    vkey: VerifierKeyText | None = None
-
-
-class KeyRevoked(Facts):
-    """Which key of the log is trusted no more, and from which size on."""
-
-    key: KeyId
-    to_size: Count
-    algorithm: Word | None = None
-
-
-class TimestampReceived(Facts):
-    """Which authority stamped the checkpoint of which size, and its time."""
-
-    size: Count
-    authority: Label
-    gen_time: Moment
-
-
-class WitnessSilent(Facts):
-    """Which witness has not signed the checkpoint of which size, and since when it is silent."""
-
-    witness: Label
-    size: Count
-    since: Moment | None = None
-
-
-class CensusTaken(Facts):
-    """What the store holds against what it should hold, in objects, and the root over what it holds."""
-
-    census: Id
-    expected: Count
-    found: Count
-    missing: Count
-    extra: Count
-    changed: Count
-    root: Digest
-
-
-class CensusGap(Facts):
-    """One object that is missing, unknown or changed. A key that is not ours to choose is sealed, not told here."""
-
-    census: Id
-    gap: Literal["missing", "extra", "changed"]
-    bucket: Label | None = None
-    version_id: Label | None = None
-
-
-class PackageMade(Facts):
-    """Which package, of how many exhibits."""
-
-    package: Id
-    exhibits: Count
-
-
-class ReportMade(Facts):
-    """Which report, at which size of the log."""
-
-    report: Id | None = None
-    size: Count | None = None
-
-
-class SealedErased(Facts):
-    """Which personal value of which event was erased."""
-
-    event: Id
-    field: Name
 
 
 FACTS: Final[Mapping[EventType, type[Facts]]] = {

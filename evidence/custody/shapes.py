@@ -1,12 +1,13 @@
-"""What a number, a digest, an identifier, a time and a word look like in a leaf. Pure."""
+"""What a number, a digest, an identifier, a time and a word look like in a leaf, and facts at all. Pure."""
 
 from __future__ import annotations
 
 from typing import Annotated, Final
 
-from pydantic import Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from evidence.custody.canonical import LARGEST
+from evidence.vocabulary import AgentKind, IncidentKind, RenditionKind, RenditionMethod, Role
 
 # A field's name, of a fact as of a personal value.
 FIELD: Final = r"^[a-z][a-z0-9_]{0,39}$"
@@ -24,5 +25,16 @@ Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,79}$")]
 VerifierKeyText = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,4000}$")]
 # What a program calls itself, or what the settings call a witness or an authority.
 Label = Annotated[str, StringConstraints(pattern=r"^[!-~][ -~]{0,199}$")]
-# A public key of the log in its one line; one of ML-DSA-44 has some 1,800 characters.
-VerifierLine = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,4000}$")]
+
+# Words of the closed lists arrive as words, here as there.
+RoleWord = Annotated[Role, Field(strict=False)]
+CopyWord = Annotated[RenditionKind, Field(strict=False)]
+MethodWord = Annotated[RenditionMethod, Field(strict=False)]
+TroubleWord = Annotated[IncidentKind, Field(strict=False)]
+AgentWord = Annotated[AgentKind, Field(strict=False)]
+
+
+class Facts(BaseModel):
+    """What one kind of event may say, member by member; this one says nothing."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)

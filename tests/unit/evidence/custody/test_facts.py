@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from evidence.custody.events import SAYS, SYSTEM, Actor, Event, EventType
-from evidence.custody.facts import FACTS, Facts, check_facts
+from evidence.custody.facts import FACTS, check_facts
 from evidence.custody.leaf import Leaf
+from evidence.custody.shapes import Facts
 from evidence.errors import NotAnEvent
 from evidence.identifiers import new_id
 
