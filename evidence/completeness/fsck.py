@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from evidence.completeness import books, ranges, signed
-from evidence.completeness.claims import LOG, Claim, Verification, judged, not_proved
+from evidence.completeness.claims import LOG, Claim, Verdict, Verification, judged, not_proved
 from evidence.completeness.ranges import Stretch
 from evidence.completeness.walk import Walk
 from evidence.jobs import JobStopped
@@ -72,6 +72,7 @@ NOTHING = "The log is empty: there is nothing to verify."
 
 def _claims(house: House, standing: Standing, walk: Walk, start: int) -> tuple[Claim, ...]:
     of = f"events {start} to {standing.size - 1}" if start else f"all {standing.size} events"
+    short = f"Only the first {walk.size} events could be looked at." if walk.size < standing.size else None
     claims = [
         judged(
             "events", LOG, walk.events,
@@ -94,6 +95,9 @@ def _claims(house: House, standing: Standing, walk: Walk, start: int) -> tuple[C
             fails="The store does not hold what the database has",
         ),
     ]  # fmt: skip
+    if short:
+        # Nothing is proved of events that were not reached.
+        claims = [not_proved(each.claim, LOG, short) if each.verdict is Verdict.PROVED else each for each in claims]
     return (*claims, *signed.claims(house, standing.published, walk))
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SIZE = text("SELECT size FROM custody.state")
 FAILS = "The events are not those that were signed"
+NO_KEY = "The database lists no key of this log yet: whether one signed cannot be told."
 UNSIGNED = "No checkpoint has been published yet: nobody has signed for these events."
 NO_POLICY = "No witness policy is set (CONTINUITY_WITNESS_POLICY): nobody outside has signed for these events."
 
@@ -41,9 +42,16 @@ def claims(house: House, published: int, walk: Walk | None) -> list[Claim]:
         except NotFound:
             note = b""
     own = Policy(logs=tuple(KnownLog(key) for key in keys), witnesses=(), groups=(), quorum=None)
-    found = [*_not_signed(note, own, published, house), *walk.roots, *_not_stored(house, published, note), *back]
+    found = [
+        *(_not_signed(note, own, published, house) if keys else []),
+        *walk.roots,
+        *_not_stored(house, published, note),
+        *back,
+    ]
     if walk.size < published:
         found.append(f"only {walk.size} of the {published} events that were signed for could be put together")
+    if not keys and not found:
+        return [not_proved("checkpoint", LOG, NO_KEY), _witnessed(house, note)]
     checkpoint = judged(
         "checkpoint",
         LOG,

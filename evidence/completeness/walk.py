@@ -49,8 +49,10 @@ class Walk:
         return Frontier(self.size, self._trunk.nodes + self._edge.nodes)
 
     def take(self, stretch: Stretch) -> None:
-        """Go on by one range."""
-        self.numbers += [f"no event has the number {seq}" for seq in stretch.gaps]
+        """Go on by one range. Where numbers are missing no place is certain, so the walk ends before it."""
+        if stretch.gaps:
+            self.numbers += [f"no event has the number {seq}" for seq in stretch.gaps]
+            return
         _keep(self.tiles, stretch.in_store)
         for bundle in stretch.bundles:
             links = self._look(bundle) if bundle.links is None or self._every_leaf else None

@@ -102,10 +102,13 @@ def build_template(server: EmbeddedPostgres) -> None:
 
 
 @contextmanager
-def fresh_database(server: EmbeddedPostgres) -> Iterator[str]:
-    """The URL of a database with the newest schema and no rows; dropped afterwards. About 15 ms."""
+def fresh_database(server: EmbeddedPostgres, like: str = TEMPLATE) -> Iterator[str]:
+    """The URL of a database with the newest schema and no rows; dropped afterwards. About 15 ms.
+
+    `like`: the name of a database that nobody uses at present, to begin with what that one holds.
+    """
     name = f"test_{os.getpid()}_{next(_numbers)}"
-    database, template = sql.Identifier(name), sql.Identifier(TEMPLATE)
+    database, template = sql.Identifier(name), sql.Identifier(like)
     with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(database, template))
         try:
