@@ -10,8 +10,8 @@ from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from evidence.custody.ledger import history
-from evidence.models import Recording
-from evidence.vocabulary import Playability, RecordingKind
+from evidence.models import Master, Recording, Rendition
+from evidence.vocabulary import Playability, RecordingKind, RenditionMethod
 from tests.integration.api.conftest import Visitor
 from tests.support.cast import Cast
 from tests.support.house import World
@@ -153,3 +153,21 @@ def test_failed_preparation_can_be_asked_for_again(as_: Visitor, shelf: Shelf, c
     page = supervisor.post(f"/recordings/{reference}/retry").text
     assert "It is tried again." in page
     assert "being prepared" in page
+
+
+def test_the_details_say_whether_what_plays_is_the_master(as_: Visitor, shelf: Shelf, world: World) -> None:
+    supervisor = as_("supervisor")
+    itself = supervisor.get(f"/recordings/{shelf.playing(b'x')}").text
+    assert "The master&#39;s own bytes are played" in itself or "The master's own bytes are played" in itself
+    reference = shelf.playing(b"y")
+    with world.house.writing() as session:
+        recording = session.scalars(select(Recording).where(Recording.number == int(reference[1:]))).one()
+        row = session.scalars(select(Rendition).where(Rendition.recording_id == recording.id)).one()
+        row.method = RenditionMethod.REMUX
+        row.facts = {"packets": [{"kind": "timing_equal", "says": "pictures: timing equal within 0.4 ms <b>"}]}
+        master = session.get_one(Master, recording.id)
+        master.packets_sha256, master.packets_reason = "ab" * 32, "as far as it can be read: <i>"
+    page = supervisor.get(f"/recordings/{reference}").text
+    assert "Pictures: timing equal within 0.4 ms &lt;b&gt;" in page
+    assert "ab" * 32 in page
+    assert "As far as it can be read: &lt;i&gt;" in page
