@@ -50,6 +50,9 @@ class Child:
     failures: int = 0
     not_before: float = 0.0
     told: list[float] = field(default_factory=list)
+    # Exit codes that say "a person must act": it is not started again.
+    needs_a_person: tuple[int, ...] = ()
+    stays_down: bool = False
 
     @property
     def pid(self) -> int | None:
@@ -79,11 +82,16 @@ class Child:
             if self.failures and time.monotonic() - self.started > SETTLED:
                 self.failures = 0
             return None
+        code = self.process.returncode if self.process is not None else None
+        if self.stays_down:
+            return None
+        if code in self.needs_a_person:
+            self.stays_down = True
+            return f"{self.name} ended (exit {code}) and needs a person: look at the incidents, and at {self.log}"
         now = time.monotonic()
         if self.not_before == 0.0 or self.not_before < self.started:
             self.not_before = now + PAUSES[min(self.failures, len(PAUSES) - 1)]
             self.failures += 1
-            code = self.process.returncode if self.process is not None else None
             return f"{self.name} ended (exit {code}); it is started again. Its last words are in {self.log}"
         if now >= self.not_before:
             self.start()

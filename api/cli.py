@@ -1,7 +1,7 @@
 """The command line `continuity`: one command a thing that a person does.
 
 Exit codes: 0 done, 1 something is not as it must be (said in words), 2 the command was not understood,
-3 some files have no receipt.
+3 some files have no receipt, 4 the custody log is halted.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from api import package_commands
+from api.custody_commands import custody_app, sequencer
 from api.trouble import KnownTrouble
 from evidence.custody.canonical import NotCanonical
 from evidence.embedded.errors import EmbeddedError
@@ -36,6 +38,9 @@ account_commands = typer.Typer(help="Accounts of people.", no_args_is_help=True)
 app.add_typer(token_commands, name="token")
 app.add_typer(dock_commands, name="dock")
 app.add_typer(account_commands, name="account")
+app.add_typer(custody_app, name="custody")
+app.command()(sequencer)
+package_commands.install(app)
 
 err = Console(stderr=True, highlight=False)
 out = Console(highlight=False)

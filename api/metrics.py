@@ -20,6 +20,7 @@ from evidence.access import Action, decide
 from evidence.database import ReadSession
 from evidence.errors import NotPermitted
 from evidence.models import Incident, Quarantine, Recording
+from evidence.sequencing.reading import log_standing
 
 router = APIRouter(include_in_schema=False)
 
@@ -65,6 +66,7 @@ def metrics(desk: AtDesk) -> Response:
         _work(registry, session)
         _docks(registry, session, desk)
         _keeping(registry, session)
+        _log(registry, session)
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -109,3 +111,18 @@ def _keeping(registry: CollectorRegistry, session: ReadSession) -> None:
     newest = session.scalar(select(func.max(Recording.registered_at)))
     age = Gauge("continuity_newest_recording_seconds", "Age of the newest recording", registry=registry)
     age.set((clock.now() - newest).total_seconds() if newest else 0)
+
+
+def _log(registry: CollectorRegistry, session: ReadSession) -> None:
+    found = log_standing(session)
+    said = {
+        "continuity_log_waiting": ("Events that wait for their number in the custody log", found.waiting),
+        "continuity_log_waiting_oldest_seconds": ("Age of the event that has waited longest", found.oldest),
+        "continuity_log_size": ("Events that have a number", found.size),
+        "continuity_log_published_size": ("Events under the newest signed checkpoint", found.published),
+        "continuity_log_witnessed_size": ("Events under the newest checkpoint that witnesses accept", found.witnessed),
+        "continuity_log_checkpoint_age_seconds": ("Age of the newest checkpoint", found.checkpoint_age),
+        "continuity_log_halted": ("1 where the custody log is halted", found.halted is not None),
+    }
+    for name, (words, value) in said.items():
+        Gauge(name, words, registry=registry).set(value)

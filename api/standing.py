@@ -78,13 +78,13 @@ def standing(data: Path) -> dict[str, Any]:
 def make_token(data: Path, *, role: str, label: str, days: int) -> str:
     """A token for a program. Raises KnownTrouble for a role that does not exist."""
     with house_at(data).writing() as session:
-        return new_token(session, label=label, role=_word(Role, role), days=days, by=_operator())[0]
+        return new_token(session, label=label, role=_word(Role, role), days=days, by=operator())[0]
 
 
 def make_code(data: Path, *, kind: str, label: str) -> str:
     """A code that enrols one agent."""
     with house_at(data).writing() as session:
-        return offer_enrolment(session, kind=_word(AgentKind, kind), label=label, hours=CODE_HOURS, by=_operator())
+        return offer_enrolment(session, kind=_word(AgentKind, kind), label=label, hours=CODE_HOURS, by=operator())
 
 
 def make_account(data: Path, *, name: str, shown: str, role: str, collar: str | None) -> str:
@@ -92,7 +92,7 @@ def make_account(data: Path, *, name: str, shown: str, role: str, collar: str | 
     wanted = NewPerson(sign_in_name=name, display_name=shown, role=_word(Role, role), collar_number=collar)
     try:
         with house_at(data).writing() as session:
-            return create_person(session, wanted, by=_operator())[1]
+            return create_person(session, wanted, by=operator())[1]
     except BadRequest as refused:
         raise KnownTrouble(str(refused)) from refused
 
@@ -107,7 +107,7 @@ def migrate() -> dict[str, Any]:
     return {"before": before, "now": migrations.standing(url)[0]}
 
 
-def _operator() -> Actor:
+def operator() -> Actor:
     """Whoever has this machine's files: known by the account of the operating system, and recorded as such."""
     account = str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "unknown")
     return Actor(ActorKind.SYSTEM, "command-line", f"command line (account {account})", "operating-system")

@@ -18,13 +18,28 @@ from evidence import migrations
 from evidence.bootstrap import House, open_house
 from evidence.embedded import EmbeddedPostgres, EmbeddedS3
 from evidence.embedded.errors import EmbeddedError
+from evidence.outside.keys import LIST
+from evidence.outside.rotating import make
 from evidence.settings import EvidenceSettings
 from evidence.store import StoreSettings
 from evidence.store.probe import probe
 from ingest.receipt import ReceiptKey
 
 DATABASE = "continuity"
-OUTSIDE = ("CONTINUITY_FFMPEG", "CONTINUITY_FORCE_NAME", "CONTINUITY_LOCK_DAYS", "CONTINUITY_CUSTODY_LOCK_DAYS")
+OUTSIDE = (
+    "CONTINUITY_FFMPEG",
+    "CONTINUITY_FORCE_NAME",
+    "CONTINUITY_LOCK_DAYS",
+    "CONTINUITY_CUSTODY_LOCK_DAYS",
+    "CONTINUITY_LOG_KEYS_OVERLAP_DAYS",
+    "CONTINUITY_WITNESS_POLICY",
+    "CONTINUITY_WITNESS_SECONDS",
+    "CONTINUITY_TIME_AUTHORITIES",
+    "CONTINUITY_TIME_STAMP_MINUTES",
+    "CONTINUITY_OUTSIDE_SECONDS",
+    "CONTINUITY_OUTSIDE_SILENCE_HOURS",
+)
+IN_JSON = ("time_authorities",)
 
 
 @dataclass(slots=True)
@@ -52,6 +67,7 @@ class Embedded:
         self.s3.start()
         probe(self.store_settings(), mode="GOVERNANCE")
         self.receipt_key()
+        self.log_keys()
 
     def stop(self) -> None:
         """Stop both: first the store, then the database."""
@@ -83,6 +99,13 @@ class Embedded:
             ReceiptKey.make(path)
         return path
 
+    def log_keys(self) -> Path:
+        """The folder of the keys that sign the custody log, made at the first start."""
+        folder = self.data / "secrets" / "log-keys"
+        if not (folder / LIST).exists():
+            make(folder, EvidenceSettings.model_fields["log_origin"].default)
+        return folder
+
     def environment(self) -> dict[str, str]:
         """What our processes are told: every setting that the embedded default decides."""
         store = self.store_settings()
@@ -102,6 +125,7 @@ class Embedded:
             "CONTINUITY_S3_CUSTODY_KEY": store.custody.access_key,
             "CONTINUITY_S3_CUSTODY_SECRET": store.custody.secret_key,
             "CONTINUITY_LOCK_MODE": "GOVERNANCE",
+            "CONTINUITY_LOG_KEYS_DIR": str(self.log_keys()),
             "CONTINUITY_INGEST_RECEIPT_KEY_FILE": str(self.receipt_key()),
             "CONTINUITY_TRANSCODE_SCRATCH": str(self.data / "scratch"),
             "CONTINUITY_WEB_METRICS_ON_LOOPBACK": "true",
@@ -118,7 +142,8 @@ class Embedded:
 def settings_from(environment: Mapping[str, str]) -> EvidenceSettings:
     """The records room's settings out of an environment that is not this process's own."""
     prefix = "CONTINUITY_"
-    known = {name.removeprefix(prefix).lower(): value for name, value in environment.items()}
+    known: dict[str, Any] = {name.removeprefix(prefix).lower(): value for name, value in environment.items()}
+    known |= {name: json.loads(known[name]) for name in IN_JSON if name in known}
     return EvidenceSettings.model_validate(
         {name: known[name] for name in EvidenceSettings.model_fields if name in known}
     )

@@ -29,6 +29,7 @@ from ingest.enrolment import offer_enrolment
 
 Say = Callable[[str], None]
 USUAL_PORT = 8080
+HALTED = 4  # exit code of a sequencer whose log is halted: it is not started again
 READY_WITHIN = 120.0  # seconds for the pages to answer
 UP = Actor.system("continuity up")
 
@@ -80,10 +81,12 @@ class Up:
         environment = {**_inherited(), **self.embedded.environment()}
         port = _port(self.wanted.host, self.wanted.port, self.say)
         self.url = f"http://{_shown_host(self.wanted.host)}:{port}"
+        # First, so that nothing is written into a database that was rolled back before it has been noticed.
+        self._run("sequencer", ["sequencer"], environment, patience=20, needs_a_person=(HALTED,))
         self._run("api", ["api", "--host", self.wanted.host, "--port", str(port)], environment, patience=10)
         for number in range(1, self.wanted.workers + 1):
             self._run(f"worker-{number}", ["worker"], environment, patience=20)
-        _wait_for(f"{self.url}/health/ready", self.children[0])
+        _wait_for(f"{self.url}/health/ready", self._child("api"))
         write_private(self._record(), {"pid": os.getpid(), "url": self.url})
         self.announced = True
         if self.wanted.agent:
@@ -123,11 +126,23 @@ class Up:
         enrol(self.embedded, self.url, state, kind=AgentKind.DOCK, name=f"Dock on {socket.gethostname()}")
         self._run("agent", ["agent", "run"], environment, patience=15)
 
-    def _run(self, name: str, words: list[str], environment: Mapping[str, str], *, patience: float) -> None:
+    def _run(
+        self,
+        name: str,
+        words: list[str],
+        environment: Mapping[str, str],
+        *,
+        patience: float,
+        needs_a_person: tuple[int, ...] = (),
+    ) -> None:
         command = [sys.executable, "-m", "api", *words]
-        child = Child(name, command, environment, self.embedded.data / "logs" / f"{name}.log", patience=patience)
+        log = self.embedded.data / "logs" / f"{name}.log"
+        child = Child(name, command, environment, log, patience=patience, needs_a_person=needs_a_person)
         child.start()
         self.children.append(child)
+
+    def _child(self, name: str) -> Child:
+        return next(child for child in self.children if child.name == name)
 
     def _record(self) -> Path:
         return self.embedded.data / "run" / "system.json"

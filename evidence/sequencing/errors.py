@@ -1,6 +1,7 @@
 """SequencingError
 ├── NotSequencedYet     the event is not under a published checkpoint yet    wait, or ask for a checkpoint
 ├── Displaced           another sequencer leads since                        stand by
+├── ExportDiffers       what was copied does not lead to the checkpoint      verify the log
 ├── RollForwardRefused  the store does not continue what the database holds  a person must decide
 └── MustHalt            nothing may be numbered or signed any more           a person must look
     ├── RolledBack      the database has fewer events than were signed       roll forward
@@ -41,6 +42,10 @@ class Displaced(SequencingError):
     def __init__(self, *, epoch: int, now: int) -> None:
         super().__init__(f"the sequencer of epoch {epoch} is no longer the one that leads: that is epoch {now}")
         self.epoch, self.now = epoch, now
+
+
+class ExportDiffers(SequencingError):
+    """A copy of the log does not lead to the checkpoint that it is to lead to."""
 
 
 class RollForwardRefused(SequencingError):

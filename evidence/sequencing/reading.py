@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -28,10 +29,42 @@ if TYPE_CHECKING:
 
     from evidence.bootstrap import House
 
+Awaited = TypeVar("Awaited")
+
 WANTED = "custody_wanted"
 PUBLISHED = "custody_published"
 PARTIAL = "partial/"
 LOCK = 0x6C6F67  # the number of the advisory lock that whoever leads holds
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the log stands: events that wait, the age of the oldest in seconds, sizes, and why it was halted if it was.
+
+    `checkpoint_age` is in seconds; both ages are 0 where nothing waits or nothing is published.
+    """
+
+    waiting: int
+    oldest: float
+    size: int
+    published: int
+    witnessed: int
+    checkpoint_age: float
+    halted: str | None
+
+
+STANDING = text(
+    "SELECT (SELECT count(*) FROM custody.queue) AS waiting,"
+    " coalesce((SELECT extract(epoch FROM clock_timestamp() - min(at)) FROM custody.queue), 0)::float8 AS oldest,"
+    " size, published_size AS published, witnessed_size AS witnessed,"
+    " coalesce((SELECT extract(epoch FROM clock_timestamp() - published_at) FROM custody.checkpoint"
+    " WHERE checkpoint.size = published_size), 0)::float8 AS checkpoint_age, halted FROM custody.state"
+)
+
+
+def log_standing(session: ReadSession) -> Standing:
+    """How the log stands now."""
+    return Standing(**session.execute(STANDING).mappings().one())
 
 
 def log_head(session: ReadSession) -> Checkpoint | None:
@@ -129,6 +162,29 @@ def want_checkpoint(session: WriteSession) -> None:
 
 def await_published(house: House, event_id: UUID, within: timedelta) -> LogProof:
     """Ask for a checkpoint and wait for it; the proof of a committed event. Raises NotSequencedYet after `within`."""
+
+    def look(session: ReadSession) -> LogProof:
+        return prove(session, house.custody, event_id)
+
+    return _await(house, look, within)
+
+
+def await_size(house: House, within: timedelta) -> Checkpoint:
+    """Ask for a checkpoint over everything that is committed now, and wait for it. Raises NotSequencedYet."""
+    with house.reading() as session:
+        newest = session.execute(text("SELECT id FROM custody.event ORDER BY ingest_no DESC LIMIT 1")).first()
+
+    def look(session: ReadSession) -> Checkpoint:
+        head = log_head(session)
+        if newest is None or head is None or seq_of(session, [newest.id]).get(newest.id, head.size) >= head.size:
+            raise NotSequencedYet(newest.id if newest else UUID(int=0))
+        return head
+
+    return _await(house, look, within)
+
+
+def _await(house: House, look: Callable[[ReadSession], Awaited], within: timedelta) -> Awaited:
+    """Look after each checkpoint until `look` no longer raises NotSequencedYet."""
     ends = time.monotonic() + within.total_seconds()
     with house.sessions.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         listening: psycopg.Connection = connection.connection.driver_connection  # type: ignore[assignment]
@@ -139,7 +195,7 @@ def await_published(house: House, event_id: UUID, within: timedelta) -> LogProof
             while True:
                 try:
                     with house.reading() as session:
-                        return prove(session, house.custody, event_id)
+                        return look(session)
                 except NotSequencedYet:
                     if (left := ends - time.monotonic()) <= 0:
                         raise

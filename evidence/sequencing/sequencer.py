@@ -50,13 +50,17 @@ def nothing(step: str) -> None:
 
 @dataclass
 class Sequencer:
-    """Numbers, integrates and publishes. `at_step` is called between any two writes, with the name of the first."""
+    """Numbers, integrates and publishes. `at_step` is called between any two writes, with the name of the first.
+
+    `unwitnessed` says whether a checkpoint counts without witnesses. `leading` is set while this process leads.
+    """
 
     house: House
     signer: Signer
     pace: Pace = field(default_factory=Pace)
     unwitnessed: Callable[[], bool] = lambda: True
     at_step: Step = nothing
+    leading: threading.Event = field(default_factory=threading.Event)
 
     def run(self, stop: threading.Event) -> None:
         """Stand by and lead until told to stop. Raises MustHalt, after the reason has been kept."""
@@ -66,10 +70,12 @@ class Sequencer:
                 with self._line() as line:
                     if self._stood_by(line, stop):
                         self._lead(line, stop, trouble)
+                        return
             except MustHalt as reason:
                 mishaps.keep_reason(self.house, reason)
                 raise
             except Exception as error:
+                self.leading.clear()
                 # A database or a store that is away, a key that cannot be read: somebody may mend it.
                 log.exception("the sequencer tries again")
                 trouble.met(error)
@@ -86,6 +92,7 @@ class Sequencer:
     def _lead(self, line: psycopg.Connection, stop: threading.Event, trouble: mishaps.Trouble) -> None:
         with _in_our_words():
             epoch, grown, published = self._opened()
+        self.leading.set()
         log.info("leading", epoch=epoch, size=grown.edge.size, published=published)
         due, wanted = time.monotonic(), False
         while not stop.is_set():

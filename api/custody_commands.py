@@ -1,0 +1,105 @@
+"""`continuity custody …`: the custody log, for whoever runs the system. `continuity sequencer` is its process."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+custody_app = typer.Typer(
+    help="The custody log: its head, copies of it, what to do after a restore.", no_args_is_help=True
+)
+err = Console(stderr=True, highlight=False)
+out = Console(highlight=False)
+
+DataDir = Annotated[
+    Path, typer.Option("--data", envvar="CONTINUITY_DATA_DIR", help="Folder that holds everything of this system")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line")]
+HERE = Path("data")
+
+
+def sequencer() -> None:
+    """Number the events of the custody log and sign its checkpoints. Exit 4: the log is halted, a person must look."""
+    from api.sequencing import run
+
+    raise typer.Exit(run())
+
+
+@custody_app.command()
+def head(
+    data: DataDir = HERE,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit 1 where the log is halted, or an event waits for over a minute")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print the newest checkpoint with its signatures, and say how the log stands."""
+    from api import sequencing
+
+    found = sequencing.head(data)
+    if as_json:
+        sys.stdout.write(json.dumps(found) + "\n")
+    else:
+        sys.stdout.write(found["note"])
+        err.print(f"{found['published']} of {found['size']} numbered events are published, {found['waiting']} wait")
+        if found["halted"]:
+            err.print(f"Halted: {found['halted']}", style="red")
+    raise typer.Exit(1 if check and (found["halted"] or found["behind"]) else 0)
+
+
+@custody_app.command()
+def export(
+    folder: Annotated[Path, typer.Option("--out", help="Folder to copy into; empty or not there yet")],
+    data: DataDir = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Copy the whole published log, in the layout of C2SP tlog-tiles, and check the copy."""
+    from api import sequencing
+
+    done = sequencing.export(data, folder)
+    said = f"{done['size']} events in {done['files']} files; they lead to the root {done['root']}."
+    sys.stdout.write((json.dumps(done) if as_json else said) + "\n")
+
+
+@custody_app.command()
+def policy(data: DataDir = HERE) -> None:
+    """Print the policy file that checkers of this log need: its keys, its witnesses, the quorum."""
+    from api import sequencing
+
+    sys.stdout.write(sequencing.policy(data))
+
+
+@custody_app.command()
+def publish(
+    data: DataDir = HERE,
+    within: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds to wait")] = 30,
+    as_json: AsJson = False,
+) -> None:
+    """Have everything that has been recorded signed now, and wait for it."""
+    from api import sequencing
+
+    done = sequencing.publish(data, timedelta(seconds=within))
+    sys.stdout.write((json.dumps(done) if as_json else f"{done['size']} events are published.") + "\n")
+
+
+@custody_app.command()
+def rollforward(data: DataDir = HERE, as_json: AsJson = False) -> None:
+    """Put back into a restored database what the store has of the log. Stop the sequencer first."""
+    from api import sequencing
+
+    done = sequencing.rollforward(data)
+    if as_json:
+        sys.stdout.write(json.dumps(done) + "\n")
+        return
+    out.print(f"The log stood at {done['from_size']} events and stands at {done['to_size']}.")
+    if done["sealed_missing"]:
+        out.print(f"{done['sealed_missing']} personal values were lost with the database, and are marked as lost.")
+    if done["moved"]:
+        out.print(f"{done['moved']} events that were written after the restore now stand behind those put back.")
+    out.print("Start the sequencer again.")

@@ -1,0 +1,136 @@
+"""The sequencer's process, and what the command line asks of the custody log."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from api.standing import house_at, operator
+from api.trouble import KnownTrouble
+from api.up import HALTED, stop_on_signals
+from evidence.bootstrap import House, open_house
+from evidence.errors import EvidenceError
+from evidence.logs import start_logging
+from evidence.outside.duties import Duties
+from evidence.outside.keys import open_keys
+from evidence.outside.remembering import MEMORY, RememberingSigner
+from evidence.outside.witnessing import read_policy
+from evidence.sequencing.errors import MustHalt
+from evidence.sequencing.exporting import export_log
+from evidence.sequencing.reading import (
+    await_size,
+    consistency_prover,
+    log_head,
+    log_standing,
+    published_note,
+    subtree_reader,
+)
+from evidence.sequencing.rollforward import roll_forward
+from evidence.sequencing.sequencer import Sequencer
+from evidence.settings import EvidenceSettings
+from evidence.tlog.signing import Signer
+
+BEHIND = 60.0  # seconds for which an event may wait for its number before the log counts as behind
+TURN = 1.0  # seconds between two looks at what is owed to those outside
+
+log = structlog.get_logger()
+
+
+def run() -> int:
+    """Sequence until told to stop. The exit code: 0 stopped, HALTED where a person must look."""
+    start_logging(process="sequencer")
+    settings = EvidenceSettings.read()
+    house = open_house(settings, pool_size=8)
+    stop = threading.Event()
+    stop_on_signals(stop)
+    sequencer = Sequencer(house, signer_of(house), unwitnessed=lambda: is_unwitnessed(settings))
+    duties = Duties(house, settings, subtree_reader)
+    beside = threading.Thread(target=_turn, args=(duties, sequencer, stop), name="duties outside")
+    beside.start()
+    try:
+        sequencer.run(stop)
+    except MustHalt as reason:
+        log.critical("the custody log is halted", reason=str(reason))
+        return HALTED
+    finally:
+        stop.set()
+        beside.join()
+    return 0
+
+
+def signer_of(house: House) -> Signer:
+    """The signer that the settings name: it remembers what it signed last. Raises KeyUnusable."""
+    keys = open_keys(house.settings)
+    return RememberingSigner(keys, keys.folder / MEMORY, consistency_prover(house.custody))
+
+
+def is_unwitnessed(settings: EvidenceSettings) -> bool:
+    """Whether a checkpoint counts as soon as it is published: no policy is named, or it asks for nobody."""
+    policy = read_policy(settings)
+    return policy is None or policy.quorum is None
+
+
+def head(data: Path) -> dict[str, Any]:
+    """How the log stands, and its newest checkpoint with all signatures."""
+    with house_at(data).reading() as session:
+        found = log_standing(session)
+        newest = log_head(session)
+        note = published_note(session, newest.size).decode() if newest else ""
+    return {
+        "waiting": found.waiting,
+        "oldest_seconds": round(found.oldest, 3),
+        "size": found.size,
+        "published": found.published,
+        "root": newest.root.hex() if newest else None,
+        "witnessed": found.witnessed,
+        "halted": found.halted,
+        "behind": found.oldest > BEHIND,
+        "note": note,
+    }
+
+
+def export(data: Path, folder: Path) -> dict[str, Any]:
+    """Copy the whole log into a folder, checked."""
+    done = export_log(house_at(data), folder)
+    return {"size": done.checkpoint.size, "root": done.checkpoint.root.hex(), "files": done.files}
+
+
+def policy(data: Path) -> str:
+    """The policy that is in force; where none is named, one that lists the log's keys and asks for no witness."""
+    house = house_at(data)
+    named = house.settings.witness_policy
+    if named is not None:
+        return named.read_text("utf-8")
+    lines = [f"log {key.text()}" for key in open_keys(house.settings).vkeys()]
+    return "\n".join([*lines, "quorum none", ""])
+
+
+def publish(data: Path, within: timedelta) -> dict[str, Any]:
+    """Ask for a checkpoint over everything that has been recorded, and wait for it."""
+    try:
+        return {"size": await_size(house_at(data), within).size}
+    except EvidenceError as error:
+        raise KnownTrouble(f"{error}: see `continuity custody head`") from error
+
+
+def rollforward(data: Path) -> dict[str, Any]:
+    """Bring the database to the newest signed checkpoint, and let the log go on."""
+    house = house_at(data)
+    done = roll_forward(house, signer_of(house), by=operator(), unwitnessed=is_unwitnessed(house.settings))
+    return {
+        "from_size": done.from_size,
+        "to_size": done.to_size,
+        "sealed_missing": done.sealed_missing,
+        "moved": done.moved,
+    }
+
+
+def _turn(duties: Duties, sequencer: Sequencer, stop: threading.Event) -> None:
+    """Only who leads speaks to those outside: two would ask everything twice."""
+    while not stop.wait(TURN):
+        if sequencer.leading.is_set():
+            duties.tick()
