@@ -106,6 +106,7 @@ def _hold_against(session: ReadSession, row: Sealed, leaf: Leaf) -> None:
 
 
 def _was_erased(session: ReadSession, row: Sealed) -> bool:
+    """Whether the event that the row names says so: an erasure of this value, or a restoring that lost values."""
     body = session.scalars(select(CustodyEvent.leaf).where(CustodyEvent.id == row.erased_by)).one_or_none()
     if body is None:
         return False
@@ -113,4 +114,6 @@ def _was_erased(session: ReadSession, row: Sealed) -> bool:
     if leaf.type == EventType.LOG_ROLLED_FORWARD:
         return True
     erased = {"event": str(row.event_id), "field": row.field}
+    if leaf.type == EventType.LOG_ROLLED_FORWARD:
+        return True
     return leaf.type == EventType.SEALED_ERASED and leaf.facts == erased

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InternalError, Programmin
 from evidence import clock
 from evidence.custody import ledger
 from evidence.custody.canonical import NotCanonical, canonical, read_canonical
-from evidence.custody.events import Actor, Event, EventType, Object
+from evidence.custody.events import SYSTEM, Actor, Event, EventType, Object
 from evidence.custody.sealing import revealed
 from evidence.database import ReadSession, Sessions, open_engine
 from evidence.errors import AlreadySettled, LogDisagrees, NotAnEvent, NotFound
@@ -396,6 +396,17 @@ def test_an_erasure_that_fails_erases_nothing(sessions: Sessions) -> None:
     with sessions.reading() as session:
         assert ledger.check_subject(session, subject) == 1
         assert revealed(session, [written.id])[written.id]["actor"].value == "Amara Osei"
+
+
+def test_a_name_that_was_lost_with_a_restored_copy_is_no_disagreement(sessions: Sessions) -> None:
+    subject = new_id()
+    facts = {"from_size": 1, "to_size": 2, "root": EMPTY}
+    _, restored = write(sessions, viewed(subject), viewed(SYSTEM, type=EventType.LOG_ROLLED_FORWARD, facts=facts))
+    lost = "UPDATE custody.sealed SET salt = NULL, value_enc = NULL, erased_by = :by WHERE event_id <> :by"
+    with sessions.writing() as session:
+        session.execute(text(lost), {"by": restored.id})
+    with sessions.reading() as session:
+        assert ledger.check_subject(session, subject) == 1
 
 
 @pytest.mark.parametrize(
