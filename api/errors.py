@@ -31,6 +31,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from evidence.custody.canonical import NotCanonical
 from evidence.errors import AlreadySettled, DatabaseAway, NotFound, NotPermitted
+from evidence.package.errors import NothingToPackage, NotYetInLog
 
 log = structlog.get_logger()
 
@@ -117,6 +118,8 @@ ANSWERS: dict[type[Exception], tuple[int, str, str, str | None]] = {
     NotFound: (404, "not-found", "Not found", None),
     NotPermitted: (403, "not-permitted", "Not permitted", None),
     AlreadySettled: (409, "already-settled", "Someone was quicker", None),
+    NothingToPackage: (400, "bad-request", "That cannot be done", None),
+    NotYetInLog: (503, "log-not-publishing", "The log does not publish just now", None),
     StaleDataError: (409, "changed-meanwhile", "Changed meanwhile", "Someone changed this meanwhile. Look again."),
     DatabaseAway: (503, "database-away", "Try again in a minute", AWAY),
     OperationalError: (503, "database-away", "Try again in a minute", AWAY),

@@ -23,6 +23,8 @@ class Action(StrEnum):
     SEE_RECORDING = "see that a recording exists and its details"
     WATCH = "watch or hear a recording"
     READ_HISTORY = "read what has happened to a recording"
+    MAKE_REPORT = "make the continuity report of a recording"
+    MAKE_PACKAGE = "hand a recording out with its proof"
     RETRY_JOB = "ask for failed work again"
     CANCEL_JOB = "stop work that waits or runs"
     DECIDE_QUARANTINE = "decide about a recording in quarantine"
@@ -72,6 +74,7 @@ RULES: Mapping[Role, Mapping[Action, Reach]] = {
         Action.SEE_RECORDING: Reach.OWN,
         Action.WATCH: Reach.OWN,
         Action.READ_HISTORY: Reach.OWN,
+        Action.MAKE_REPORT: Reach.OWN,
         Action.RETRY_JOB: Reach.OWN,
         Action.SEE_DOCKS: Reach.ALL,
         Action.SEE_STATUS: Reach.ALL,
@@ -80,6 +83,8 @@ RULES: Mapping[Role, Mapping[Action, Reach]] = {
         Action.SEE_RECORDING: Reach.ALL,
         Action.WATCH: Reach.ALL,
         Action.READ_HISTORY: Reach.ALL,
+        Action.MAKE_REPORT: Reach.ALL,
+        Action.MAKE_PACKAGE: Reach.ALL,
         Action.RETRY_JOB: Reach.ALL,
         Action.CANCEL_JOB: Reach.ALL,
         Action.DECIDE_QUARANTINE: Reach.ALL,
@@ -91,6 +96,7 @@ RULES: Mapping[Role, Mapping[Action, Reach]] = {
     Role.ADMINISTRATOR: {
         Action.SEE_RECORDING: Reach.ALL,
         Action.READ_HISTORY: Reach.ALL,
+        Action.MAKE_REPORT: Reach.ALL,
         Action.RETRY_JOB: Reach.ALL,
         Action.CANCEL_JOB: Reach.ALL,
         Action.SEE_DOCKS: Reach.ALL,

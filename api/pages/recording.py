@@ -63,6 +63,7 @@ def history(request: Request, desk: AtDesk, caller: ReadingHistory, name: str, a
         "more": lines[HISTORY_PAGE - 1].subject_no if len(lines) > HISTORY_PAGE else None,
         "agreeing": agreeing,
         "disagrees": disagrees,
+        "may_report": decide(caller.asker, Action.MAKE_REPORT).allow,
     }
     return page(request, "history.html", values, caller=caller)
 
@@ -172,6 +173,7 @@ def _values(found: Dossier, caller: Caller) -> dict[str, object]:
         "is_sound": not shows_pictures(found.recording.media_facts),
         "offset": clock_offset(found.recording.clock_offset_ms),
         "view": secrets.token_urlsafe(18),
+        "may_report": decide(caller.asker, Action.MAKE_REPORT, resource).allow,
         "may_retry": decide(caller.asker, Action.RETRY_JOB, resource).allow,
         "may_decide": decide(caller.asker, Action.DECIDE_QUARANTINE, resource).allow and caller.person is not None,
         "watch": decide(caller.asker, Action.WATCH, resource),

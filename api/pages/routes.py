@@ -4,9 +4,35 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from api.pages import about, account, agents, docks, people, quarantine, recording, recordings, sign_in, status, tokens
+from api.pages import (
+    about,
+    account,
+    agents,
+    continuity,
+    docks,
+    people,
+    quarantine,
+    recording,
+    recordings,
+    sign_in,
+    status,
+    tokens,
+)
 
-SCREENS = (about, sign_in, account, docks, recordings, recording, quarantine, status, people, agents, tokens)
+SCREENS = (
+    about,
+    sign_in,
+    account,
+    docks,
+    recordings,
+    recording,
+    continuity,
+    quarantine,
+    status,
+    people,
+    agents,
+    tokens,
+)
 
 
 def install(app: FastAPI) -> None:
