@@ -789,9 +789,8 @@ def compare_stream(words: str, one: dict[str, Any], two: dict[str, Any]) -> Comp
     pairs, said = match_packets(one, two)
     if not pairs:
         return Compared(words + said, one["packets"] == two["packets"] == 0)
-    notes = [said]
-    late = [name for name in ("pts", "dts") if max(_lags(one, two, pairs, name)) > 1000]  # microseconds
-    notes.append(f"timing NOT equal ({', '.join(late)})" if late else "timing equal within 1 ms")
+    on_time, timing = match_times(one, two, pairs)
+    notes = [said, timing]
     config = one["config"] == two["config"]
     notes.append("configuration equal" if config else "decoder configuration NOT equal")
     parts = [
@@ -800,14 +799,19 @@ def compare_stream(words: str, one: dict[str, Any], two: dict[str, Any]) -> Comp
     notes += [f"{each} {one.get(each)} became {two.get(each)}" for each in parts]
     # Where the container writes the packets in another way, it writes the configuration in another way too.
     shape = not parts and (config or one["payload"] != two["payload"])
-    return Compared(words + ", ".join(notes), len(pairs) == one["packets"] and not late and shape)
+    return Compared(words + ", ".join(notes), len(pairs) == one["packets"] and on_time and shape)
 
 
-def _lags(one: dict[str, Any], two: dict[str, Any], pairs: list[tuple[int, int]], member: str) -> Iterator[int]:
-    """How far each packet is from where it was; a clip and a stream with packets missing may start elsewhere."""
-    whole = len(pairs) == one["packets"] == two["packets"]
-    shift = 0 if whole else one[member][pairs[0][0]] - two[member][pairs[0][1]]
-    return (abs(one[member][i] - two[member][j] - shift) for i, j in pairs)
+def match_times(one: dict[str, Any], two: dict[str, Any], pairs: list[tuple[int, int]]) -> tuple[bool, str]:
+    """Whether packets are shown as far from each other as the master's; a clip begins elsewhere. In microseconds."""
+    apart = [two["pts"][j] - one["pts"][i] for i, j in pairs]
+    shift = sorted(apart)[len(apart) // 2]
+    off = [abs(each - shift) <= 1000 for each in apart]
+    if all(off):
+        return True, "timing equal within 1 ms"
+    if one["kind"] == "audio" and len(off) > 3 and all(off[3:]):  # an edit list moves them, and nobody hears it
+        return True, "timing equal within 1 ms but for the first packets, which only fill the decoder"
+    return False, f"timing NOT equal ({off.count(False)} of {len(off)} packets)"
 
 
 def match_packets(one: dict[str, Any], two: dict[str, Any]) -> tuple[list[tuple[int, int]], str]:

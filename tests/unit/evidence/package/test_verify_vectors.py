@@ -12,6 +12,10 @@ from typing import Any
 import pytest
 
 from evidence.package.inside import verify
+from transcode.counting import count
+from transcode.plan import Limits
+from transcode.ranges import FileRanges
+from transcode.settings import TranscodeSettings
 
 pytestmark = pytest.mark.shared
 
@@ -178,3 +182,35 @@ def test_an_ml_dsa_signature_is_over_the_message_of_the_text() -> None:
     assert verify.signature_good(key, head, b"", struct.pack(">Q", 1) + bytes(2420)) is False
     assert verify.signature_good(key, head, b"", struct.pack(">Q", 2**63) + bytes(2420)) is False
     assert verify.signature_good(key, head, b"", bytes(64)) is False
+
+
+FILMS = {  # whether the copy is the master's own packets, times and configuration; and what is said of its pictures
+    "remux.mp4": (True, "video: all 50 packets of the master, byte for byte, timing equal within 1 ms, conf"),
+    "fragmented.mp4": (
+        True,
+        "audio: all 88 packets of the master, byte for byte, timing equal within 1 ms but for the",
+    ),
+    "remux.mkv": (True, "video: all 50 packets of the master, byte for byte, timing equal within 1 ms, conf"),
+    "remux.ts": (True, "video: all 50 packets of the master, but for what the container adds, timing equal within 1"),
+    "slowed.mp4": (False, "video: all 50 packets of the master, byte for byte, timing NOT equal"),
+    "cropped.mp4": (False, "decoder configuration NOT equal, width 160 became 120"),
+    "dropped.mp4": (False, "video: 46 of the master's 50 packets; missing: 30-33"),
+    "reencoded.mp4": (False, "video: NOT the master's packets"),
+    "clip.mp4": (False, "video: packets 25 to 49 of the master's 50, timing equal within 1 ms, configuration equal"),
+}
+
+
+def test_packets_of_real_films(folder: Path) -> None:
+    at, settings = folder / "packet-hash", TranscodeSettings()
+    assert {path.name for path in at.iterdir()} == {*FILMS, "master.mp4", "README.md"}
+    master = packets(at / "master.mp4", settings)
+    for name, (same, words) in FILMS.items():
+        found = verify.compare_packets(master, packets(at / name, settings))
+        assert (found.same, words in found.words) == (same, True), found.words
+
+
+def packets(path: Path, settings: TranscodeSettings) -> dict[str, Any]:
+    """A film's packet manifest, as the product counts it."""
+    with FileRanges(path) as ranges:
+        counted = count(ranges, Limits(seconds=60, cpu_seconds=30, file_size=0), settings)
+    return verify.read_packets(counted.as_bytes())
