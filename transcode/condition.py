@@ -7,7 +7,7 @@ from typing import Final
 
 from evidence.vocabulary import Condition
 from transcode.ending import Ending, How
-from transcode.media import MediaFacts
+from transcode.media import MediaFacts, StreamFacts
 from transcode.signature import Seems, Signature
 
 POINTER_DEMUXERS: Final = ("hls", "dash", "concat", "sdp", "rtsp", "vobsub", "imf", "rtp")
@@ -31,7 +31,7 @@ class Verdict:
     sentence: str
 
 
-SOUND: Final = Verdict(Condition.SOUND, "It opens and decodes without a message.")
+SOUND: Final = Verdict(Condition.SOUND, "It opens, and what was tried of it decodes without a message.")
 
 
 def judge(signature: Signature, ending: Ending, facts: MediaFacts | None, *, has_key: bool = False) -> Verdict:
@@ -111,9 +111,24 @@ def _not_whole(signature: Signature, facts: MediaFacts, ending: Ending) -> Verdi
         (hidden, "It plays, and hides a playlist that names other files. Nothing it names was opened."),
         (ending.messages, f"It opens, with errors: {''.join(ending.messages[:1])}"),
         (_first_fault(facts), f"Part of it cannot be decoded{_first_fault(facts)}."),
+        (_unusable(facts), _unusable(facts)),
         (signature.ends_early, "The file ends early: its header promises more sound than is there."),
     )
     return next((Verdict(Condition.DAMAGED, sentence) for is_so, sentence in found if is_so), None)
+
+
+def _unusable(facts: MediaFacts) -> str:
+    """A track that the file has and nobody can see or hear. A sound track may be empty: some devices switch it off."""
+    for number, stream in enumerate(facts.streams, start=1):
+        if stream.kind in ("video", "audio") and not stream.codec:
+            return f"Track {number} ({_seen_or_heard(stream)}) does not say how it is coded, so it cannot be decoded."
+        if stream.kind == "video" and not stream.attached_picture and not stream.decoded and not stream.frame_count:
+            return f"Track {number} (pictures) is there and holds nothing."
+    return ""
+
+
+def _seen_or_heard(stream: StreamFacts) -> str:
+    return "pictures" if stream.kind == "video" else "sound"
 
 
 def _first_fault(facts: MediaFacts) -> str:

@@ -53,6 +53,29 @@ def test_each_kind_of_trouble_has_its_word_and_its_sentence(
     assert words in verdict.sentence
 
 
+@pytest.mark.parametrize(
+    ("track", "words"),
+    [
+        ({"kind": "audio", "codec": None}, "Track 2 (sound) does not say how it is coded"),
+        ({"kind": "video", "codec": "h264"}, "Track 2 (pictures) is there and holds nothing"),
+    ],
+)
+def test_a_track_that_nobody_can_see_or_hear_is_damage(track: dict[str, object], words: str) -> None:
+    whole = film()
+    facts = whole.model_copy(update={"streams": (*whole.streams, StreamFacts.model_validate({"index": 1, **track}))})
+    verdict = judge(MP4, CLEAN, facts)
+    assert verdict.condition is Condition.DAMAGED
+    assert words in verdict.sentence
+
+
+def test_a_sound_track_that_the_device_left_empty_is_no_damage() -> None:
+    whole = film()
+    silent = StreamFacts(index=1, kind="audio", codec="aac")
+    assert (
+        judge(MP4, CLEAN, whole.model_copy(update={"streams": (*whole.streams, silent)})).condition is Condition.SOUND
+    )
+
+
 @pytest.mark.parametrize("how", [How.OUT_OF_MEMORY, How.CPU_LIMIT, How.TOO_MUCH_READ, How.SIGNAL])
 def test_a_file_that_had_to_be_stopped_is_hostile(how: How) -> None:
     assert judge(MP4, Ending(how=how), None).condition is Condition.HOSTILE
