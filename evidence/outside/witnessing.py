@@ -88,6 +88,7 @@ class Witnessing:
             known = {each.url: book.last_signed(session, each.key_ids) for each in due}
         if published is None:
             return
+        heard = set()
         with ThreadPoolExecutor(max_workers=max(1, len(due))) as threads:
             asked = []
             for each in due:
@@ -97,17 +98,18 @@ class Witnessing:
             for each, answer in asked:
                 try:
                     self._keep(each, published, answer.result())
+                    heard.add(each)
                 except Unreachable as error:
                     log.warning("witness not reached", witness=each.name, because=str(error))
                 except WitnessRefuses as error:
                     self._refused(each, error)
-        self._look_for_silence(published, now)
+        self._look_for_silence([each for each in self.desks if each not in heard], published, now)
 
     def _is_due(self, session: ReadSession, desk: Desk, published: Published, now: datetime) -> bool:
         asked = self._asked.get(desk.url)
         if asked is not None and now - asked < self._every:
             return False
-        if book.signed_by(session, published.size, desk.key_ids) != desk.key_ids:
+        if not book.signed_by(session, published.size, desk.key_ids):
             return True
         last = book.last_signed(session, desk.key_ids)
         return last is None or now - last[1] >= IDLE
@@ -160,8 +162,8 @@ class Witnessing:
         with self._house.writing() as session:
             open_incident(session, trouble, by=WHO)
 
-    def _look_for_silence(self, published: Published, now: datetime) -> None:
-        for desk in self.desks:
+    def _look_for_silence(self, desks: list[Desk], published: Published, now: datetime) -> None:
+        for desk in desks:
             with self._house.writing() as session:
                 last = book.last_signed(session, desk.key_ids)
                 first = book.oldest_after(session, 0)
