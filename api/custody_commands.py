@@ -11,6 +11,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from api.census_commands import census
+
 custody_app = typer.Typer(
     help="The custody log: its head, copies of it, what to do after a restore.", no_args_is_help=True
 )
@@ -22,6 +24,8 @@ DataDir = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line")]
 HERE = Path("data")
+
+custody_app.command()(census)
 
 
 def sequencer() -> None:

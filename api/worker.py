@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from evidence.bootstrap import open_house
+from evidence.completeness import rounds
 from evidence.jobs import Lane
 from evidence.jobs.crew import Pace
 from evidence.jobs.errors import HandlersAbandoned
@@ -26,7 +27,8 @@ def lanes(settings: TranscodeSettings) -> list[Lane]:
         Lane(("remux",), 1),
         Lane(("transcode",), settings.slots),
         Lane(("pictures",), 1),
-        Lane((SWEEPS,), 1),
+        # Some rounds take minutes: the count of the store, and the log's verification. Others must not wait for them.
+        Lane((SWEEPS,), 4),
     ]
 
 
@@ -40,7 +42,11 @@ def run() -> int:
             evidence.database_url.get_secret_value(),
             [*ingest_tasks.tasks(house, ingest), *transcode_tasks.tasks(house, transcode)],
             lanes(transcode),
-            periodics=[*ingest_tasks.periodics(house, ingest), *transcode_tasks.periodics(house, transcode)],
+            periodics=[
+                *ingest_tasks.periodics(house, ingest),
+                *transcode_tasks.periodics(house, transcode),
+                *rounds.periodics(house),
+            ],
             pace=Pace(),
             software=f"continuity {version('continuity')}",
             facts=transcode_tasks.facts(transcode),

@@ -38,6 +38,9 @@ NAMES: Mapping[str, str] = {
 SWEEPS: Mapping[str, str] = {
     "ingest.reconcile": "What devices listed against what is stored",
     "transcode.sweep": "Copies that wait and have no job",
+    "completeness.audit": "Whether the custody log verifies",
+    "completeness.census": "The count of the store against the records",
+    "completeness.headmap": "How far each subject of the custody log has come",
     "jobs.age": "Work that has waited long comes sooner",
     "jobs.clear": "Traces of work that is long done",
 }

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from evidence.tlog.merkle import EMPTY_ROOT
+
 LOG = "log"  # the subject of a claim about the whole log
 
 
@@ -33,10 +35,12 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """Every claim of one check. `size` is the number of events of the log that it speaks of."""
+    """Every claim of one check of `size` events, whose tree has this root; those from `start` on were read again."""
 
     size: int
     claims: tuple[Claim, ...]
+    root: bytes = EMPTY_ROOT
+    start: int = 0
 
     @property
     def contradicted(self) -> tuple[Claim, ...]:

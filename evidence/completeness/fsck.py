@@ -17,6 +17,7 @@ from sqlalchemy import text
 from evidence.completeness import books, ranges, signed
 from evidence.completeness.claims import LOG, Claim, Verdict, Verification, judged, not_proved
 from evidence.completeness.ranges import Stretch
+from evidence.completeness.recordings import verify_recording
 from evidence.completeness.walk import Walk
 from evidence.jobs import JobStopped
 from evidence.sequencing import reading
@@ -24,6 +25,8 @@ from evidence.tlog.tiles import WIDTH
 
 if TYPE_CHECKING:
     from evidence.bootstrap import House
+
+__all__ = ["verify", "verify_recording"]
 
 SPAN = 64 * WIDTH  # events that one question to the database is about
 AT_ONCE = 2  # questions under way
@@ -64,7 +67,8 @@ def verify(house: House, *, since: int | None = None, stopping: threading.Event 
         with house.reading() as session:
             walk.numbers += books.of_numbers(session)
             walk.history += books.of_subjects(session)
-    return Verification(size=standing.size, claims=_claims(house, standing, walk, whole_tiles))
+    claims = _claims(house, standing, walk, whole_tiles)
+    return Verification(size=standing.size, claims=claims, root=walk.frontier.root(), start=whole_tiles)
 
 
 NOTHING = "The log is empty: there is nothing to verify."

@@ -16,9 +16,10 @@ class HeadmapLogged(Facts):
 
 
 class LogVerified(Facts):
-    """What a verification of the whole log found, at which size and root."""
+    """What a verification of the log found, at which size and root, and from which event on it read again."""
 
     size: Count
+    from_size: Count = 0
     root: Digest
     verdict: Literal["agrees", "contradicted"]
     contradictions: Count = 0
