@@ -1,0 +1,150 @@
+"""One recording on the live system: its events, their proofs, and its master's bytes read back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from evidence.completeness import headmap
+from evidence.completeness.claims import Claim, Verification, judged, not_proved
+from evidence.custody import ledger
+from evidence.custody.events import EventType
+from evidence.custody.leaf import LeafObject, hash_of, read_leaf
+from evidence.errors import LogDisagrees, NotALeaf, NotFound
+from evidence.models import Master
+from evidence.sequencing import reading
+from evidence.store.errors import MasterMissing, ObjectMissing
+from evidence.tlog.checkpoint import Checkpoint
+from evidence.tlog.errors import TlogError
+from evidence.tlog.merkle import inclusion_proof, verify_inclusion
+
+if TYPE_CHECKING:
+    from evidence.bootstrap import House
+
+Leaves = Sequence[tuple[int, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked about: the recording, its master, its numbered leaves, the newest checkpoint."""
+
+    house: House
+    id: UUID
+    master: Master
+    leaves: Leaves
+    head: Checkpoint | None
+
+    @property
+    def subject(self) -> str:
+        return str(self.id)
+
+
+def verify_recording(house: House, recording: UUID) -> Verification:
+    """Hold one recording (or metadata file, by its master's id) together: its events, their proofs, its bytes.
+
+    The master is read back whole. Raises NotFound where there is no such master, StoreAway.
+    """
+    with house.reading() as session:
+        master = session.get(Master, recording)
+        if master is None:
+            raise NotFound(f"the recording {recording}")
+        head = reading.log_head(session)
+        asked = _Asked(house, recording, master, reading.leaves_of(session, recording), head)
+    claims = (_history(asked), _included(asked), _complete(asked), _master(asked))
+    if head is None:
+        return Verification(size=0, claims=claims)
+    return Verification(size=head.size, claims=claims, root=head.root)
+
+
+def _history(asked: _Asked) -> Claim:
+    """Every event, also one that waits for its number, with the personal values that still stand."""
+    found, events = [], 0
+    with asked.house.reading() as session:
+        try:
+            events = ledger.check_subject(session, asked.id)
+        except LogDisagrees as error:
+            found = [str(error)]
+    holds = f"Its {events} events are numbered 1 to {events}, and each names the one before."
+    return judged("history", asked.subject, found, holds=holds, fails="Its events do not follow one another")
+
+
+def _included(asked: _Asked) -> Claim:
+    head = asked.head
+    under = [(seq, leaf) for seq, leaf in asked.leaves if head is not None and seq < head.size]
+    if head is None or not under:
+        return not_proved("included", asked.subject, "None of its events stands under a published checkpoint yet.")
+    with asked.house.reading() as session:
+        subtree = reading.subtree_reader(session, asked.house.custody)
+    found = []
+    for seq, leaf in under:
+        try:
+            path = inclusion_proof(seq, head.size, subtree)
+            verify_inclusion(hash_of(leaf), seq, head.size, path, head.root)
+        except (TlogError, ObjectMissing) as error:
+            found.append(f"event {seq}: {error}")
+    later = len(asked.leaves) - len(under)
+    waits = f"; {later} newer ones wait for the next" if later else ""
+    holds = f"Each of {len(under)} events leads to the checkpoint over {head.size} events{waits}."
+    return judged("included", asked.subject, found, holds=holds, fails="An event is not in the log that was signed")
+
+
+def _complete(asked: _Asked) -> Claim:
+    """The newest head map that knows the recording says how far it had come; the events themselves must agree."""
+    newest = headmap.newest(asked.house, within=asked.head.size if asked.head else 0)
+    if newest is None:
+        return not_proved("complete", asked.subject, "No head map has been logged yet.")
+    try:
+        end = headmap.prove(asked.house, newest, [asked.id])[asked.id].end
+    except NotFound:
+        return not_proved("complete", asked.subject, f"The head map at {newest.size} events is older than its first.")
+    except LogDisagrees as error:
+        return judged("complete", asked.subject, [str(error)], holds="", fails="Events are missing, or too many")
+    below = [(seq, leaf) for seq, leaf in asked.leaves if seq < newest.size]
+    found = []
+    if (len(below), below[-1][0], hash_of(below[-1][1])) != (end.n, end.seq, end.leaf_hash):
+        found.append(f"the map of {newest.size} events has {end.n} of it, the last being event {end.seq}")
+    holds = f"When the log had {newest.size} events, its last was number {end.n}; none is left out."
+    return judged("complete", asked.subject, found, holds=holds, fails="Events are missing, or too many")
+
+
+def _master(asked: _Asked) -> Claim:
+    """The bytes, against the first event that says what was stored, and against the row beside it."""
+    said = _stored(asked.leaves)
+    if said is None:
+        return not_proved("master", asked.subject, "No event with a number says what was stored.")
+    master = asked.master
+    beside = (said.sha256, said.sha512, said.size, said.version_id) == (
+        master.sha256, master.sha512, master.size, master.version_id,
+    )  # fmt: skip
+    found = [] if beside else ["the row of the master says something else than its event"]
+    try:
+        sha256, sha512, size = _read_back(asked.house, master)
+        if (sha256, sha512, size) != (said.sha256, said.sha512, said.size):
+            found.append(f"{size} bytes with the SHA-256 {sha256} are in the store, {said.sha256} was stored")
+    except MasterMissing as error:
+        found.append(str(error))
+    holds = f"The {said.size} bytes in the store have the SHA-256 and SHA-512 that were logged when they came."
+    return judged("master", asked.subject, found, holds=holds, fails="The master is not what was stored")
+
+
+def _stored(leaves: Leaves) -> LeafObject | None:
+    for _, body in leaves:
+        try:
+            leaf = read_leaf(body)
+        except NotALeaf:
+            continue  # named by the claim `history`
+        if leaf.type == EventType.MASTER_STORED:
+            return next((each for each in leaf.obj if each.role == "master"), None)
+    return None
+
+
+def _read_back(house: House, master: Master) -> tuple[str, str, int]:
+    sha256, sha512, size = hashlib.sha256(), hashlib.sha512(), 0
+    for piece in house.masters.read(master.key, version_id=master.version_id):
+        sha256.update(piece)
+        sha512.update(piece)
+        size += len(piece)
+    return sha256.hexdigest(), sha512.hexdigest(), size
