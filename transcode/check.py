@@ -148,19 +148,12 @@ def _check_packets(compared: Compared, checked: Checked) -> None:
         return
     copied = set(range(len(streams) - (len(plan.sounds) if plan.encode_sound else 0)))
     same = {each.stream for each in checked.packets if each.kind is Kind.SAME_PACKETS}
-    doubtful = [each for each in checked.packets if each.stream in copied and each.kind not in ALLOWED]
-    untrue = [each.says for each in doubtful if not _at_the_beginning(each)]
-    checked.remarks += [each.says for each in doubtful if _at_the_beginning(each)]
+    untrue = [each.says for each in checked.packets if each.stream in copied and each.kind not in ALLOWED]
     if not copied or copied - same or untrue:
         missing = ", ".join(map(str, sorted(copied - same)))
         checked.findings += untrue or [f"packets of stream {missing} are not the master's"]
     else:
         checked.packets_proven = True
-
-
-def _at_the_beginning(finding: Finding) -> bool:
-    """AVI does not say how long its first picture is shown; what else is moved is moved as a whole."""
-    return finding.kind is Kind.TIMING_ALTERED and finding.numbers.get("moved", 0) == 1
 
 
 def _pairs(both: Manifests, streams: list[int]) -> Iterator[tuple[Track, Track]]:
