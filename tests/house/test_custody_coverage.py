@@ -20,6 +20,7 @@ from fastapi.routing import iter_route_contexts
 from api.app import create_app
 from api.settings import WebSettings
 from evidence.bootstrap import House
+from evidence.completeness import rounds
 from ingest import tasks as ingest_tasks
 from ingest.receipt import ReceiptKey
 from ingest.settings import IngestSettings
@@ -132,6 +133,7 @@ def jobs(key: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     transcode = TranscodeSettings(scratch=tmp_path_factory.mktemp("scratch"))
     by_request = [*ingest_tasks.tasks(NO_HOUSE, ingest), *transcode_tasks.tasks(NO_HOUSE, transcode)]
     by_the_clock = [*ingest_tasks.periodics(NO_HOUSE, ingest), *transcode_tasks.periodics(NO_HOUSE, transcode)]
+    by_the_clock += rounds.periodics(NO_HOUSE)
     return {each.name: _name(each.run) for each in by_request} | {each.name: _name(each.run) for each in by_the_clock}
 
 
@@ -202,6 +204,7 @@ def _name(function: Callable[..., Any]) -> str:
 
 PLANTED = """
 from evidence.bootstrap import House
+from evidence.completeness import rounds
 from evidence.custody import ledger
 from evidence.incidents import close_incident
 from evidence.models import Recording
@@ -250,4 +253,5 @@ def test_a_worker_does_no_jobs_that_are_not_looked_at_here() -> None:
         for each in ast.walk(tree.parsed(tree.ROOT / "api" / "worker.py"))
         if isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute) and each.func.attr in JOBS_COME_FROM
     }
-    assert made == {f"{room}_tasks.{what}" for room in ("ingest", "transcode") for what in JOBS_COME_FROM}
+    looked_at = {f"{room}_tasks.{what}" for room in ("ingest", "transcode") for what in JOBS_COME_FROM}
+    assert made == looked_at | {"rounds.periodics"}

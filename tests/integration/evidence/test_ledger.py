@@ -19,17 +19,14 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InternalError, Programmin
 from evidence import clock
 from evidence.custody import ledger
 from evidence.custody.canonical import NotCanonical, canonical, read_canonical
-from evidence.custody.events import SYSTEM, Actor, Event, EventType, Object
-from evidence.custody.sealing import revealed
+from evidence.custody.events import EventType, Object
 from evidence.database import ReadSession, Sessions, open_engine
-from evidence.errors import AlreadySettled, LogDisagrees, NotAnEvent, NotFound
+from evidence.errors import LogDisagrees, NotAnEvent
 from evidence.identifiers import new_id
-from evidence.vocabulary import ActorKind
 from tests.properties.invariants import is_an_unbroken_chain
+from tests.support.logbook import AMARA, VIEW, viewed, write
 
 ORIGIN = "custody.test.example/main"
-AMARA = Actor(ActorKind.PERSON, "0190c000-0000-7000-8000-000000000001", "Amara Osei", method="password")
-VIEW = {"kind": "playback", "view": "0" * 32}
 EMPTY = hashlib.sha256(b"").hexdigest()
 
 
@@ -39,18 +36,6 @@ def sessions(database_url: str) -> Iterator[Sessions]:
     engine = open_engine(database_url)
     yield Sessions(engine, log_origin=ORIGIN)
     engine.dispose()
-
-
-def viewed(subject: UUID, **change: Any) -> Event:
-    """Somebody opened the playback copy."""
-    given = {"type": EventType.RENDITION_VIEWED, "subject": subject, "actor": AMARA, "facts": VIEW}
-    return Event(**{**given, **change})
-
-
-def write(sessions: Sessions, *events: Event) -> list[ledger.Recorded]:
-    """Record events in one transaction."""
-    with sessions.writing() as session:
-        return [ledger.record(session, event) for event in events]
 
 
 def leaves(session: ReadSession, subject: UUID) -> list[dict[str, Any]]:
@@ -341,91 +326,6 @@ def test_history_reads_as_sentences_in_order_and_in_pages(sessions: Sessions) ->
     ]
     assert [line.subject_no for line in rest] == [2]
     assert lines[0].operation == "consultation"
-
-
-def frozen(sessions: Sessions) -> list[tuple[Any, ...]]:
-    """Every event as it stands: leaf, hash and the columns beside them."""
-    with sessions.reading() as session:
-        rows = session.execute(text("SELECT * FROM custody.event ORDER BY ingest_no"))
-        return [tuple(row) for row in rows]
-
-
-def test_an_erased_name_leaves_the_event_and_its_proof_as_they_were(sessions: Sessions) -> None:
-    subject = new_id()
-    first, _ = write(sessions, viewed(subject, personal={"note": "seen with Jo Bloggs"}), viewed(subject))
-    before = frozen(sessions)
-    with sessions.writing() as session:
-        erased = ledger.erase_sealed(session, first.id, "actor", AMARA)
-    assert frozen(sessions)[:2] == before
-    with sessions.reading() as session:
-        assert ledger.check_subject(session, subject) == 3
-        one, two, three = ledger.history(session, subject)
-        row = session.execute(
-            text("SELECT salt, value_enc, erased_by FROM custody.sealed WHERE event_id = :id AND field = 'actor'"),
-            {"id": first.id},
-        ).one()
-        kept = revealed(session, [first.id])[first.id]
-    assert one.sentence == "someone whose name has been erased opened the playback copy"
-    assert two.sentence == "Amara Osei opened the playback copy"
-    assert three.sentence == f"Amara Osei erased the sealed actor of event {first.id}"
-    assert (three.operation, three.facts) == ("erasure", {"event": str(first.id), "field": "actor"})
-    assert tuple(row) == (None, None, erased.id)
-    assert {field: each.value for field, each in kept.items()} == {"note": "seen with Jo Bloggs"}
-
-
-def test_nothing_is_erased_twice_or_that_never_was(sessions: Sessions) -> None:
-    [written] = write(sessions, viewed(new_id()))
-    with sessions.writing() as session:
-        ledger.erase_sealed(session, written.id, "actor", AMARA)
-    before = frozen(sessions)
-    for event_id, field, refused in (
-        (written.id, "actor", AlreadySettled),
-        (written.id, "name", NotFound),
-        (new_id(), "actor", NotFound),
-    ):
-        with pytest.raises(refused), sessions.writing() as session:
-            ledger.erase_sealed(session, event_id, field, AMARA)
-    assert frozen(sessions) == before
-
-
-def test_an_erasure_that_fails_erases_nothing(sessions: Sessions) -> None:
-    subject = new_id()
-    [written] = write(sessions, viewed(subject))
-    with pytest.raises(ZeroDivisionError), sessions.writing() as session:
-        raise ZeroDivisionError(ledger.erase_sealed(session, written.id, "actor", AMARA))
-    with sessions.reading() as session:
-        assert ledger.check_subject(session, subject) == 1
-        assert revealed(session, [written.id])[written.id]["actor"].value == "Amara Osei"
-
-
-def test_a_name_that_was_lost_with_a_restored_copy_is_no_disagreement(sessions: Sessions) -> None:
-    subject = new_id()
-    facts = {"from_size": 1, "to_size": 2, "root": EMPTY}
-    _, restored = write(sessions, viewed(subject), viewed(SYSTEM, type=EventType.LOG_ROLLED_FORWARD, facts=facts))
-    lost = "UPDATE custody.sealed SET salt = NULL, value_enc = NULL, erased_by = :by WHERE event_id <> :by"
-    with sessions.writing() as session:
-        session.execute(text(lost), {"by": restored.id})
-    with sessions.reading() as session:
-        assert ledger.check_subject(session, subject) == 1
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        "UPDATE custody.sealed SET salt = NULL, value_enc = NULL",
-        "UPDATE custody.sealed SET salt = NULL",
-        "UPDATE custody.sealed SET salt = NULL, value_enc = NULL, erased_by = event_id",
-        "DELETE FROM custody.sealed",
-    ],
-    ids=["without an event", "half", "by an event that is no erasure", "with its row"],
-)
-def test_a_name_that_went_without_an_erasure_is_missed(sessions: Sessions, change: str) -> None:
-    subject = new_id()
-    write(sessions, viewed(subject))
-    with sessions.writing() as session:
-        session.execute(text(change))
-    with sessions.reading() as session, pytest.raises(LogDisagrees, match="sealed actor"):
-        ledger.check_subject(session, subject)
 
 
 @pytest.mark.parametrize(
