@@ -136,14 +136,15 @@ def _verify_package(path: Path, policy: Path | None, roots: Path | None, *, as_j
 
 def _verify_live(data: Path, recording: str | None, *, as_json: bool) -> int:
     from api.standing import house_at
-    from evidence.completeness import fsck
+    from evidence.completeness.fsck import verify as verify_log
+    from evidence.completeness.recordings import verify_recording
 
     house = house_at(data)
     if recording is None:
-        found = fsck.verify(house)
+        found = verify_log(house)
     else:
         [wanted] = _found(house, [recording])
-        found = fsck.verify_recording(house, wanted)
+        found = verify_recording(house, wanted)
     if as_json:
         sys.stdout.write(json.dumps(_live(found, house)) + "\n")
     else:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from api import disclosure
@@ -42,8 +42,10 @@ class ContinuityReport(Shape):
     sections: list[ReportSection]
 
 
-class PackageAsked(Shape):
+class PackageAsked(BaseModel):
     """What a package is to tell."""
+
+    model_config = ConfigDict(extra="forbid")
 
     names: bool = Field(default=True, description="False: names of people, devices and files stay sealed")
 

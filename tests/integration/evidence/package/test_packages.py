@@ -9,24 +9,34 @@ import subprocess
 import sys
 import threading
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+from cryptography import x509
 from sqlalchemy import select, text
 
+from evidence import clock
 from evidence.completeness.claims import Verdict
 from evidence.custody import ledger
 from evidence.errors import NotFound
 from evidence.identifiers import new_id
 from evidence.models import Incident, Master
+from evidence.outside import book
 from evidence.package.check import check
 from evidence.package.errors import BytesDiffer, NameTaken, NothingToPackage, NotWritten, NotYetInLog
 from evidence.package.make import Order, begin, make, stream
+from evidence.tlog.checkpoint import parse_checkpoint
+from evidence.tlog.note import Algorithm, parse_note
 from evidence.tlog.policy import parse_policy
+from evidence.tlog.signing import SigningKey, cosign
 from evidence.vocabulary import IncidentKind
 from tests.integration.evidence.package.conftest import COPY, MAKER, MASTER, Scene
+from tests.support.authority import Authority, served
 
 NOTHING_OF_OURS = {"PATH": os.environ["PATH"], "HOME": "/nowhere"}
 
@@ -88,6 +98,61 @@ def test_a_zip_file_and_a_stream_hold_what_a_folder_holds(scene: Scene, tmp_path
     assert {name for name in names_in(top) if "/proofs/" not in name} == {
         name for name in names_in(tmp_path / "package") if "/proofs/" not in name
     }
+
+
+def test_others_vouch_for_it(scene: Scene, tmp_path: Path) -> None:
+    """With an authority and a witness each claim is proved, and openssl says the same of the token."""
+    authority, witness = Authority(tmp_path / "authority"), SigningKey.make("witness.example", Algorithm.COSIGNATURE)
+    policy = scene.policy().replace(b"quorum none", f"witness w {witness.vkey().text()}\nquorum w".encode())
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(authority.chain())
+    out, recording = tmp_path / "package", scene.recording()
+    with served(authority) as url, witnessing(scene, witness):
+        named = [{"name": "north", "url": url, "certificates": chain}]
+        settings = type(scene.world.settings).model_validate(
+            scene.world.settings.model_dump() | {"time_authorities": named}
+        )
+        house = replace(scene.world.house, settings=settings)
+        make(house, Order(recordings=(recording,), policy=policy), out, by=MAKER)
+    roots = tmp_path / "authority" / "root.pem"
+    trusted = tuple(x509.load_pem_x509_certificates(roots.read_bytes()))
+    checked = check(out, policy=parse_policy(policy), tsa_roots=trusted)
+    found = {each.claim: (each.verdict, each.words) for each in checked.claims}
+    assert found["witnessed"][0] is Verdict.PROVED, found
+    assert found["not_after"][0] is Verdict.PROVED, found
+    said = ("-data", "north.note", "-in", "north.tsr", "-untrusted", "north.pem", "-CAfile", roots)
+    assert "Verification: OK" in run("openssl", "ts", "-verify", *said, cwd=out / "custody" / "tst")
+    (tmp_path / "policy").write_bytes(policy)
+    options = ("--policy", tmp_path / "policy", "--tsa-roots", roots, "--json")
+    told = json.loads(run("python3", "-I", out / "custody/verify.py", *options, out))
+    assert {each["claim"]: each["verdict"] for each in told["claims"]} == {
+        claim: verdict.value for claim, (verdict, _) in found.items()
+    }
+
+
+@contextmanager
+def witnessing(scene: Scene, key: SigningKey) -> Iterator[None]:
+    """Somebody signs every new checkpoint, as the witnesses' thread would have it signed."""
+    stop = threading.Event()
+
+    def sign() -> None:
+        signed: set[int] = set()
+        while not stop.wait(0.1):
+            with scene.world.house.writing() as session:
+                newest = book.newest(session)
+                if newest is not None and newest.size not in signed:
+                    head = parse_checkpoint(parse_note(newest.note).text)
+                    at = int(clock.now().timestamp())
+                    book.keep_cosignatures(session, newest.size, [cosign(head, key, at)])
+                    signed.add(newest.size)
+
+    thread = threading.Thread(target=sign, name="witness of the test")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(30)
 
 
 def test_it_is_recorded_before_anything_is_handed_out(scene: Scene, tmp_path: Path) -> None:
