@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from api.census_commands import census
+from api.witness_commands import keys_app, witness_app
 
 custody_app = typer.Typer(
     help="The custody log: its head, copies of it, what to do after a restore.", no_args_is_help=True
@@ -26,6 +27,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a l
 HERE = Path("data")
 
 custody_app.command()(census)
+custody_app.add_typer(keys_app, name="keys")
+custody_app.add_typer(witness_app, name="witness")
 
 
 def sequencer() -> None:

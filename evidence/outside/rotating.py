@@ -37,11 +37,11 @@ WHO = Actor.system("log-keys")
 def make(folder: Path, origin: str, device: Device | None = None) -> LogKeys:
     """The first pair of keys of a log, and the memory of a signer that has signed nothing.
 
-    Raises FileExistsError where the folder has keys, KeyUnusable where the device makes none.
+    Raises KeyUnusable where the folder has keys already, or the device makes none.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if (folder / LIST).exists():
-        raise FileExistsError(f"{folder} has keys already: `continuity custody keys rotate` replaces them")
+        raise KeyUnusable(f"{folder} has keys already: `continuity custody keys rotate` replaces them")
     first = make_pair(folder / "1", origin, device)
     begin_memory(folder / MEMORY, origin)
     write_list(folder, PairList(origin=origin, pairs=(first,)))

@@ -44,7 +44,7 @@ def test_keys_sign_with_both_algorithms_and_only_for_their_log(tmp_path: Path) -
 
 def test_keys_are_made_once(tmp_path: Path) -> None:
     first = rotating.make(tmp_path / "keys", ORIGIN).vkeys()
-    with pytest.raises(FileExistsError):
+    with pytest.raises(KeyUnusable, match="already"):
         rotating.make(tmp_path / "keys", ORIGIN)
     assert LogKeys(tmp_path / "keys").vkeys() == first
     assert all(path.stat().st_mode & 0o077 == 0 for path in (tmp_path / "keys").rglob("*.pem"))
