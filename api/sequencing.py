@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from api.standing import house_at, operator
+from api.starting import say_started
 from api.trouble import KnownTrouble
 from api.up import HALTED, stop_on_signals
 from evidence.bootstrap import House, open_house
@@ -18,6 +19,7 @@ from evidence.logs import start_logging
 from evidence.outside.duties import Duties
 from evidence.outside.keys import open_keys
 from evidence.outside.remembering import MEMORY, RememberingSigner
+from evidence.outside.rotating import trusted_keys
 from evidence.outside.witnessing import read_policy
 from evidence.sequencing.errors import MustHalt
 from evidence.sequencing.exporting import export_log
@@ -45,6 +47,7 @@ def run() -> int:
     start_logging(process="sequencer")
     settings = EvidenceSettings.read()
     house = open_house(settings, pool_size=8)
+    say_started(house, "sequencer")
     stop = threading.Event()
     stop_on_signals(stop)
     sequencer = Sequencer(house, signer_of(house), unwitnessed=lambda: is_unwitnessed(settings))
@@ -100,12 +103,12 @@ def export(data: Path, folder: Path) -> dict[str, Any]:
 
 
 def policy(data: Path) -> str:
-    """The policy that is in force; where none is named, one that lists the log's keys and asks for no witness."""
+    """The policy that is in force; where none is named, one of all keys that were not revoked, without a witness."""
     house = house_at(data)
     named = house.settings.witness_policy
     if named is not None:
         return named.read_text("utf-8")
-    lines = [f"log {key.text()}" for key in open_keys(house.settings).vkeys()]
+    lines = [f"log {key.text()}" for key in trusted_keys(house, open_keys(house.settings))]
     return "\n".join([*lines, "quorum none", ""])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
+from api.starting import say_started
 from evidence.bootstrap import open_house
 from evidence.completeness import rounds
 from evidence.jobs import Lane
@@ -37,6 +38,7 @@ def run() -> int:
     start_logging(process="worker")
     evidence, ingest, transcode = EvidenceSettings.read(), IngestSettings.read(), TranscodeSettings.read()
     house = open_house(evidence, pool_size=6)
+    say_started(house, "worker")
     try:
         run_worker(
             evidence.database_url.get_secret_value(),
