@@ -124,11 +124,13 @@ def keys_remember(
     from api.trouble import KnownTrouble
     from evidence.outside.keys import open_keys
     from evidence.outside.remembering import MEMORY, remember
+    from evidence.outside.rotating import trusted_keys
     from evidence.tlog.errors import TlogError
     from evidence.tlog.policy import KnownLog, Policy
 
-    keys = open_keys(house_at(data).settings)
-    policy = Policy(tuple(KnownLog(key) for key in keys.vkeys()), (), (), None)
+    house = house_at(data)
+    keys = open_keys(house.settings)
+    policy = Policy(tuple(KnownLog(key) for key in trusted_keys(house, keys)), (), (), None)
     try:
         judged = policy.judge(checkpoint.read_bytes())
     except TlogError as error:

@@ -101,6 +101,12 @@ def history(house: House) -> list[LogKey]:
         return list(session.scalars(select(LogKey).order_by(LogKey.from_size, LogKey.alg, LogKey.key_id)))
 
 
+def trusted_keys(house: House, keys: LogKeys) -> list[VerifierKey]:
+    """Every key whose signature counts: those in force, and those that were retired, but for the revoked."""
+    kept = [VerifierKey.parse(row.vkey) for row in history(house) if row.state is not LogKeyState.REVOKED]
+    return list({(key.name, key.key_id): key for key in (*kept, *keys.vkeys())}.values())
+
+
 def _enter_new(session: WriteSession, key: VerifierKey, *, handle: str, size: int, by: Actor) -> None:
     before = session.scalars(
         select(LogKey.key_id)
