@@ -17,7 +17,7 @@ from evidence.package.bagged import hold_against_manifests
 from evidence.package.errors import NotAPackage
 from evidence.package.inquiry import WHOLE, Contradicted, Inquiry
 from evidence.package.outsiders import Roots
-from evidence.package.reading import opened
+from evidence.package.reading import Package, opened
 from evidence.package.stated import StatedExhibit
 from evidence.package.testimony import Testimony
 from evidence.tlog.policy import Policy
@@ -64,17 +64,22 @@ def check(path: Path, *, policy: Policy | None = None, tsa_roots: Roots = ()) ->
     Raises NotAPackage for what is no package at all.
     """
     with opened(path) as package:
-        if not {"bagit.txt", testimony.CONTENTS_FILE} <= package.files.keys():
-            raise NotAPackage(str(path), because="bagit.txt or custody/contents.json is not there")
-        inquiry = Inquiry(package, hold_against_manifests(package))
-        told = Testimony()
-        log = _judge_log(inquiry, told, policy)
-        included = _judge_place(inquiry, told, log, tsa_roots)
-        stated = told.contents.exhibits if told.contents is not None else []
-        for exhibit in stated:
-            _judge_exhibit(inquiry, told, exhibit, included)
+        return check_files(package, str(path), policy=policy, tsa_roots=tsa_roots)
+
+
+def check_files(package: Package, name: str, *, policy: Policy | None = None, tsa_roots: Roots = ()) -> Checked:
+    """Check the files of a package, wherever they lie. Raises NotAPackage."""
+    if not {"bagit.txt", testimony.CONTENTS_FILE} <= package.files.keys():
+        raise NotAPackage(name, because="bagit.txt or custody/contents.json is not there")
+    inquiry = Inquiry(package, hold_against_manifests(package))
+    told = Testimony()
+    log = _judge_log(inquiry, told, policy)
+    included = _judge_place(inquiry, told, log, tsa_roots)
+    stated = told.contents.exhibits if told.contents is not None else []
+    for exhibit in stated:
+        _judge_exhibit(inquiry, told, exhibit, included)
     claims = sorted(inquiry.claims, key=lambda each: ORDER.index(each.claim) if each.claim in ORDER else len(ORDER))
-    return Checked(str(path), tuple(claims), tuple(each.reference for each in stated))
+    return Checked(name, tuple(claims), tuple(each.reference for each in stated))
 
 
 @dataclass(frozen=True, slots=True)

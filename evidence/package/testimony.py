@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from evidence.custody.canonical import canonical
@@ -14,9 +15,10 @@ from evidence.package.inquiry import LARGEST_FILE, Contradicted, Inquiry, Unprov
 from evidence.package.reading import Unreadable, read
 from evidence.package.stated import CONTENTS, EVENT, REVEALED, SEEN, Misstated, StatedContents, read_stated
 from evidence.tlog.checkpoint import Checkpoint, parse_checkpoint
+from evidence.tlog.errors import NotProved
 from evidence.tlog.merkle import leaf_hash, verify_consistency
 from evidence.tlog.note import parse_note
-from evidence.tlog.policy import Judged
+from evidence.tlog.policy import Judged, Policy
 from evidence.tlog.proof import LogProof
 from evidence.tlog.strict import read_base64
 
@@ -38,6 +40,8 @@ class Testimony:
     events: list[Event] = field(default_factory=list)
     note: bytes = b""
     checkpoint: Checkpoint | None = None
+    # Whose signatures are looked at: the checker's policy, or the copy, which proves nothing.
+    policy: Policy | None = None
     judged: Judged | None = None
     # Size and root (hex) of checkpoints from which the package's own is shown to have grown.
     earlier: dict[int, str] = field(default_factory=dict)
@@ -143,12 +147,20 @@ def included(inquiry: Inquiry, told: Testimony) -> str:
     for event in told.events:
         path = f"{PROOFS}{event.seq}.tlog-proof"
         proof = LogProof.parse(inquiry.read(path))
+        hold_signatures(told, proof.checkpoint_note)
         if proof.index != event.seq or proof.checkpoint().text() != text:
             raise Contradicted(f"{path} is a proof for another event or to another checkpoint")
         proof.verify(event.hash)
     return f"each of the {len(told.events)} events stands in the log of {checkpoint.size} events with the root" + (
         f" {checkpoint.root.hex()}"
     )
+
+
+def hold_signatures(told: Testimony, note: bytes) -> None:
+    """A note beside the package's own may have other signatures; one that is wrong contradicts. Raises BadSignature."""
+    if note != told.note and told.policy is not None:
+        with suppress(NotProved):
+            told.policy.judge(note)
 
 
 def _proofs(inquiry: Inquiry) -> set[str]:
