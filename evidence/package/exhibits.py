@@ -9,6 +9,7 @@ from uuid import UUID
 
 from evidence.custody.events import EventType
 from evidence.custody.leaf import ZERO, LeafObject
+from evidence.identifiers import SHA256_SHAPE
 from evidence.package.bagged import Hashed
 from evidence.package.inquiry import Contradicted, Inquiry, Unproved
 from evidence.package.packets import compared
@@ -153,9 +154,13 @@ def _logged_root(told: Testimony, stated: StatedHeadMap) -> bytes:
     if leaf.type != EventType.HEADMAP_LOGGED or stated.event < stated.size:
         raise Contradicted(f"event {stated.event} does not log a head map of {stated.size} events")
     root = leaf.facts.get("root")
-    if leaf.facts != {"size": stated.size, "entries": stated.entries, "root": root} or not isinstance(root, str):
+    if leaf.facts != {"size": stated.size, "entries": stated.entries, "root": root} or not _is_digest(root):
         raise Contradicted(f"event {stated.event} logs another head map than headmap.json speaks of")
-    return bytes.fromhex(root)
+    return bytes.fromhex(str(root))
+
+
+def _is_digest(value: object) -> bool:
+    return isinstance(value, str) and SHA256_SHAPE.fullmatch(value) is not None
 
 
 def _hold_end(stated: StatedHeadMap, end: StatedEnd, events: list[Event], root: bytes) -> None:

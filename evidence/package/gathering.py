@@ -169,7 +169,9 @@ def _packets(house: House, exhibits: Sequence[Exhibit], leaves: Mapping[int, Lea
         for copy in exhibit.working:
             for sha256 in _named_packets(copy, leaves) or ():
                 try:
-                    there[sha256] = b"".join(house.renditions.read(packets_key(exhibit.recording, sha256)))
+                    body = b"".join(house.renditions.read(packets_key(exhibit.recording, sha256)))
+                    # Events name the value; in a package every JSON file ends in a line feed.
+                    there[sha256] = body.removesuffix(b"\n") + b"\n"
                 except ObjectMissing:
                     continue
     return there

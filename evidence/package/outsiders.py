@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from evidence.outside.errors import TokenRefused
 from evidence.outside.tokens import DIGESTS, Chain, Stamped, judge, read_response, signs_time
@@ -19,6 +20,16 @@ from evidence.tlog.policy import Judged, Policy, parse_policy
 COPY = "custody/policy.copy"
 STAMPS = "custody/tst/"
 Roots = tuple[x509.Certificate, ...]
+# What the libraries raise over a token or a certificate that is no such thing.
+BROKEN = (
+    TokenRefused,
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 def checkpoint(inquiry: Inquiry, told: Testimony, policy: Policy | None) -> str:
@@ -72,8 +83,8 @@ def not_after(inquiry: Inquiry, told: Testimony, roots: Roots) -> str:
     """A time-stamp authority whose root the checker trusts saw the checkpoint."""
     inside = {path for path in {*inquiry.package.files, *inquiry.bagged.differs} if path.startswith(STAMPS)}
     names = sorted({path.removeprefix(STAMPS).rpartition(".")[0] for path in inside})
-    if told.checkpoint is None:
-        raise Unproved("the checkpoint cannot be read")
+    if told.checkpoint is None or not told.events:
+        raise Unproved("no event or no checkpoint could be read")
     if not names:
         raise Unproved("there is no time-stamp in the package")
     said, doubts = [], []
@@ -110,7 +121,7 @@ def _token(inquiry: Inquiry, name: str, note: bytes, roots: Roots) -> Stamped:
     try:
         shown = _shown(response, pem)
         return judge(response, note, _chain(shown, roots))
-    except (TokenRefused, ValueError) as error:
+    except BROKEN as error:
         if not _holds_by_itself(response, note, pem):
             raise Contradicted(f"{STAMPS}{name}.tsr: {error}") from error
         raise Unproved(f"{STAMPS}{name}.tsr holds, and not under your roots: {error}") from error
@@ -121,7 +132,7 @@ def _holds_by_itself(response: bytes, note: bytes, pem: bytes) -> bool:
     try:
         shown = _shown(response, pem)
         judge(response, note, _chain(shown, tuple(each for each in shown if each.issuer == each.subject)))
-    except (TokenRefused, ValueError):
+    except BROKEN:
         return False
     return True
 
@@ -134,7 +145,7 @@ def _chain(shown: list[x509.Certificate], roots: Roots) -> Chain:
 def _shown(response: bytes, pem: bytes) -> list[x509.Certificate]:
     """The certificates in the token and beside it: none is believed, so one that cannot be read is passed over."""
     shown = [x509.load_der_x509_certificate(der) for der in read_response(response).signed_data.certificates]
-    with suppress(ValueError):
+    with suppress(*BROKEN):
         shown += x509.load_pem_x509_certificates(pem)
     return list(dict.fromkeys(shown))
 

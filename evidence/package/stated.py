@@ -31,7 +31,7 @@ def _in_base64(text: str) -> str:
 _Base64 = Annotated[str, AfterValidator(_in_base64)]
 _Hash = Annotated[str, StringConstraints(min_length=44, max_length=44), AfterValidator(_in_base64)]
 _Sha512 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{128}$")]
-_Path = Annotated[str, StringConstraints(pattern=f"^data/{NAME.pattern}$", max_length=400)]
+_Path = Annotated[str, StringConstraints(pattern=f"^{NAME.pattern}$", max_length=400)]
 _Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 _Int = Annotated[int, Field(ge=-(2**53), le=2**53)]
