@@ -159,7 +159,8 @@ def test_files_that_are_missing_or_too_many_are_noticed(checker: VerifyPage, mad
 
 JUNK = [
     b"", b"\n", b"null\n", b"[]\n", b"{}\n", b"[null]\n", b'{"v":1}\n', b"\xff\xfe\n", b"[" * 100_000,
-    b"9" * 70_000 + b"\n", b"\x00" * 100, b'"\xed\xa0\x80"\n', b'{"__proto__":{"v":1}}\n', b'{"constructor":1}\n', "— a AAAA\n".encode(),
+    b"9" * 70_000 + b"\n", b"\x00" * 100, b'"\xed\xa0\x80"\n', b'{"__proto__":{"v":1}}\n', b'{"constructor":1}\n',
+    "— a AAAA\n".encode(),
     "a\n1\n\n— a AAAAAAAA\n".encode(), b"c2sp.org/tlog-proof@v1\nindex 0\n\n", b"0" * 64 + b"  ../x\n",
 ]  # fmt: skip
 
