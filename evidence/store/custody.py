@@ -24,6 +24,7 @@ __all__ = ["PARTIAL", "CustodyStore", "S3CustodyStore"]
 
 PARTIAL = "partial/"
 TAKEN = {"PreconditionFailed", "ConditionalRequestConflict"}
+AT_ONCE = 1000  # keys in a page; S3 gives no more
 TRIES = 3  # reads of one object whose stream breaks
 
 
@@ -72,7 +73,9 @@ class S3CustodyStore:
         start = after
         while True:
             with speaking(f"list {prefix} in {self.bucket}"):
-                page = self._client.list_objects_v2(Bucket=self.bucket, Prefix=prefix, StartAfter=start, MaxKeys=1000)
+                page = self._client.list_objects_v2(
+                    Bucket=self.bucket, Prefix=prefix, StartAfter=start, MaxKeys=AT_ONCE
+                )
             keys = [each["Key"] for each in page.get("Contents", []) if each["Key"] > after]
             yield from keys
             if not page.get("IsTruncated", False):

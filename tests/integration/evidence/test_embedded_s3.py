@@ -28,6 +28,7 @@ from evidence.embedded.process import find, wait_until
 from evidence.embedded.seaweed import SOCKETS
 from evidence.identifiers import new_id
 from evidence.store import Lock, SentPart
+from evidence.store.custody import S3CustodyStore
 from evidence.store.errors import RenditionMissing
 from evidence.store.keys import master_key
 from evidence.store.masters import S3MasterStore
@@ -122,6 +123,45 @@ def test_the_server_of_a_killed_supervisor_is_adopted(data_dir: Path) -> None:
         assert keeps(server, "meanwhile")
     assert not asking.is_running()
     assert find("weed", below=data_dir) == []
+
+
+def forget_custody(server: EmbeddedS3) -> None:
+    """The data as an older version left them: without the log's identity, in the record and in what servers read."""
+    for path, within in ((server.home / "server.json", "keys"), (server.home / "config" / "s3.json", "identities")):
+        if not path.exists():
+            continue
+        said = json.loads(path.read_text())
+        if within == "keys":
+            del said["keys"]["custody"]
+        else:
+            said["identities"] = [each for each in said["identities"] if each["name"] != "custody"]
+        path.write_text(json.dumps(said))
+
+
+def keeps_a_log(server: EmbeddedS3) -> bool:
+    custody = S3CustodyStore(server.store_settings())
+    custody.put_new("checkpoints/1", b"signed", locked=True)
+    return custody.get("checkpoints/1") == b"signed"
+
+
+def test_data_of_an_older_version_get_the_bucket_and_the_identity_that_they_lack(data_dir: Path) -> None:
+    with EmbeddedS3(data_dir) as old:
+        keep(old, "before")
+        ingest = old.credentials(Identity.INGEST)
+    forget_custody(old)
+    with EmbeddedS3(data_dir) as new:
+        assert new.credentials(Identity.INGEST) == ingest
+        assert keeps(new, "before")
+        assert keeps_a_log(new)
+
+
+def test_a_left_server_that_does_not_know_an_identity_is_not_adopted(data_dir: Path) -> None:
+    subprocess.run([sys.executable, "-c", START_AND_DIE, data_dir], check=False, timeout=60)
+    (left,) = find("weed", below=data_dir)
+    forget_custody(EmbeddedS3(data_dir))
+    with EmbeddedS3(data_dir) as server:
+        assert server.pid != left.pid
+        assert keeps_a_log(server)
 
 
 def test_a_port_that_somebody_took_costs_no_object(server: EmbeddedS3) -> None:
