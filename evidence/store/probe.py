@@ -21,6 +21,7 @@ from evidence.store import Lock, LockMode, StoreKey, StoreSettings
 from evidence.store.errors import (
     ChecksumRefused,
     MasterMissing,
+    ObjectMissing,
     PromiseBroken,
     StoreAway,
     StoreError,
@@ -53,12 +54,14 @@ class Promise(StrEnum):
     OLD_VERSION_STAYS = "a second put under the same key leaves the first version as it was"
     CHECKED_PUT = "bytes that differ from their announced SHA-256 are refused"
     CHECKED_PART = "a part that differs from its announced SHA-256 is refused"
+    LOG_LOCKED = "an object of the custody log is locked in COMPLIANCE mode, and whoever wrote it cannot delete it"
+    LOG_ONCE = "a key of the custody log that is taken is not written a second time"
     RENDITIONS = "renditions can be written, read and removed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeReport:
-    """What was found. `refuses_taken_keys` is welcome and not required: our keys are used once anyway."""
+    """What was found. `refuses_taken_keys` is welcome and not required of masters: their keys are used once anyway."""
 
     kept: tuple[Promise, ...]
     refuses_taken_keys: bool
@@ -91,8 +94,11 @@ class _Probe:
         self._keeps(Promise.OLD_VERSION_STAYS, lambda: self._second_put(put))
         self._keeps(Promise.CHECKED_PUT, self._wrong_put)
         self._keeps(Promise.CHECKED_PART, self._wrong_part)
+        log = self._keeps(Promise.LOG_LOCKED, self._locked_log)
+        self._keeps(Promise.LOG_ONCE, lambda: self._log_once(log))
         self._keeps(Promise.RENDITIONS, self._rendition)
-        return ProbeReport(kept=tuple(dict.fromkeys(self._kept)), refuses_taken_keys=self._taken_key(put.key))
+        taken = self._is_refused_as_taken(self._ingest, self._bucket, put.key)
+        return ProbeReport(kept=tuple(dict.fromkeys(self._kept)), refuses_taken_keys=taken)
 
     def _deletions(self, place: Place) -> None:
         no, holds = Promise.NO_DELETION, Promise.LOCK_HOLDS
@@ -116,8 +122,9 @@ class _Probe:
         return result
 
     def _broken(self, promise: Promise, found: str) -> PromiseBroken:
-        bucket = self._settings.renditions_bucket if promise is Promise.RENDITIONS else self._bucket
-        return PromiseBroken(promise, bucket=bucket, found=found)
+        log, plain = self._settings.custody_bucket, self._settings.renditions_bucket
+        others = {Promise.RENDITIONS: plain, Promise.LOG_LOCKED: log, Promise.LOG_ONCE: log}
+        return PromiseBroken(promise, bucket=others.get(promise, self._bucket), found=found)
 
     def _versioning(self) -> None:
         with speaking("ask whether versions are kept"):
@@ -232,6 +239,34 @@ class _Probe:
                 self._ingest.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload)
         raise self._broken(Promise.CHECKED_PART, f"a part of {key} was accepted with another part's checksum")
 
+    def _locked_log(self) -> Place:
+        client, bucket = self._connect(self._settings.custody), self._settings.custody_bucket
+        key, lock = probe_key(self._id, "log"), Lock("COMPLIANCE", self._lock.until)
+        with speaking(f"put {key} in {bucket}"):
+            answer = client.put_object(
+                Bucket=bucket, Key=key, Body=BODY, ChecksumSHA256=_checksum(BODY), IfNoneMatch="*",
+                ObjectLockMode=lock.mode, ObjectLockRetainUntilDate=lock.kept_until,
+            )  # fmt: skip
+        place = Place(client, bucket, key, answer.get("VersionId", ""), ObjectMissing)
+        for bypass in (False, True):
+            try:
+                with speaking(f"delete the locked {key} in {bucket}"):
+                    client.delete_object(
+                        Bucket=bucket, Key=key, VersionId=place.version_id, BypassGovernanceRetention=bypass
+                    )
+            except StoreRefused:
+                continue
+            raise self._broken(Promise.LOG_LOCKED, f"{key} could be deleted")
+        found = place.head().lock
+        if found != Lock(lock.mode, lock.kept_until):
+            raise self._broken(Promise.LOG_LOCKED, f"{key} has {found or 'no lock'} instead of {lock}")
+        return place
+
+    def _log_once(self, place: Place) -> None:
+        if self._is_refused_as_taken(place.client, place.bucket, place.key):
+            return
+        raise self._broken(Promise.LOG_ONCE, f"{place.key} was put although it was taken")
+
     def _rendition(self) -> None:
         client, bucket = self._connect(self._settings.renditions), self._settings.renditions_bucket
         key = probe_key(self._id, "rendition")
@@ -242,12 +277,11 @@ class _Probe:
         if body != BODY:
             raise self._broken(Promise.RENDITIONS, f"{key} in {bucket} reads back as other bytes")
 
-    def _taken_key(self, key: str) -> bool:
+    @staticmethod
+    def _is_refused_as_taken(client: S3Client, bucket: str, key: str) -> bool:
         try:
             with speaking(f"put {key} although it is taken"):
-                self._ingest.put_object(
-                    Bucket=self._bucket, Key=key, Body=OTHER, ChecksumSHA256=_checksum(OTHER), IfNoneMatch="*"
-                )
+                client.put_object(Bucket=bucket, Key=key, Body=OTHER, ChecksumSHA256=_checksum(OTHER), IfNoneMatch="*")
         except StoreRefused:
             return True
         return False

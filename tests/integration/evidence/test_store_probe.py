@@ -80,6 +80,23 @@ def test_renditions_that_cannot_be_written_are_refused(store_settings: StoreSett
     assert (broken.promise, broken.bucket) == (Promise.RENDITIONS, store_settings.renditions_bucket)
 
 
+def test_a_log_that_its_writer_could_remove_or_write_twice_is_refused(
+    store_settings: StoreSettings, admin: StoreKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    helpless = dataclasses.replace(store_settings, custody=store_settings.reader)
+    assert (refused(helpless).promise, refused(helpless).bucket) == (Promise.LOG_LOCKED, store_settings.custody_bucket)
+    unlocked = dataclasses.replace(store_settings, custody=admin, custody_bucket=store_settings.renditions_bucket)
+    assert refused(unlocked).promise == Promise.LOG_LOCKED
+
+    def careless(endpoint: str, *, key: StoreKey, region: str) -> Any:
+        client = connect(endpoint, key=key, region=region)
+        client.meta.events.register("provide-client-params.s3.PutObject", drops("IfNoneMatch"))
+        return client
+
+    monkeypatch.setattr(probing, "connect", careless)
+    assert refused(store_settings).promise == Promise.LOG_ONCE
+
+
 def test_a_store_that_is_away_is_no_broken_promise(store_settings: StoreSettings) -> None:
     with pytest.raises(StoreAway):
         probe(dataclasses.replace(store_settings, endpoint="http://127.0.0.1:9"), mode="GOVERNANCE")
