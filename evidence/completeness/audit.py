@@ -41,7 +41,7 @@ def audit(house: House, *, stopping: threading.Event | None = None) -> Verificat
         words = {"subject": SYSTEM, "type": EventType.LOG_VERIFIED.value, "most": MOST}
         earlier = [read_leaf(bytes(leaf)) for leaf in session.scalars(AUDITS, words)]
     since = _since(earlier, clock.now())
-    found = fsck.verify(house, since=since, stopping=stopping)
+    found = fsck.verify(house, since=since, read_back=True, stopping=stopping)
     if found.size == 0 and not found.contradicted:
         return None
     if found.contradicted or since is None or found.size > since + OWN_EVENT:

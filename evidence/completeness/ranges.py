@@ -7,8 +7,10 @@ says, and puts together what the tile and the bundle must be. So no leaf crosses
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Row, text
@@ -24,7 +26,9 @@ from evidence.tlog.tiles import WIDTH, decode_bundle, entries_path, tile_path
 if TYPE_CHECKING:
     from evidence.bootstrap import House
 
-LINK = 16 + 8 + 32  # bytes: subject, counter, hash of the one before
+# In bytes: the subject; what its event says of its place (counter, hash of the one before); what the next must say.
+SUBJECT, PLACE = 16, 8 + 32
+LINK = SUBJECT + PLACE + PLACE
 
 # Where the range lies among the events: with these the planner leaves out the other months.
 BOUNDS = text("""
@@ -36,10 +40,11 @@ CONDENSED = text(r"""
 SELECT seq / 256 AS number, bool_and(agrees) AS agrees,
   string_agg(placed, ''::bytea ORDER BY seq) AS tile,
   string_agg(link, ''::bytea ORDER BY seq) AS links,
-  sha256(string_agg(substring(int4send(octet_length(leaf)) FROM 3) || leaf, ''::bytea ORDER BY seq)) AS bundle
+  md5(string_agg(substring(int4send(octet_length(leaf)) FROM 3) || leaf, ''::bytea ORDER BY seq)) AS bundle
 FROM (
   SELECT l.seq, e.leaf, l.leaf_hash AS placed,
-    uuid_send(e.subject) || int8send(e.subject_no) || decode(said->>'prev', 'hex') AS link,
+    uuid_send(e.subject) || int8send(e.subject_no) || decode(said->>'prev', 'hex')
+      || int8send(e.subject_no + 1) || l.leaf_hash AS link,
     coalesce(hash = l.leaf_hash AND hash = e.leaf_hash
       AND said->>'id' = e.id::text AND said->>'type' = e.type AND said->>'subj' = e.subject::text
       AND said->>'n' = e.subject_no::text AND said->>'log' = :origin
@@ -53,6 +58,8 @@ FROM (
 GROUP BY 1 ORDER BY 1
 """)
 
+# Some ten megabytes of leaves are put in order at a time: in memory rather than on the disk.
+ROOM = text("SET LOCAL work_mem = '64MB'")
 PLACED = text("""
 SELECT seq / 256 AS number, string_agg(leaf_hash, ''::bytea ORDER BY seq) AS tile
 FROM custody.leaf WHERE seq >= :first AND seq < :last GROUP BY 1 ORDER BY 1
@@ -71,7 +78,7 @@ WHERE l.seq >= :first AND l.seq < :last ORDER BY l.seq
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """Up to 256 neighbouring leaves: their hashes, their links, and the digest of their bytes, each in order.
+    """Up to 256 neighbouring leaves: their hashes, their links, and the MD5 of the bundle, each in order.
 
     `links` and `digest` are None where the leaves must be looked at one by one.
     """
@@ -79,7 +86,7 @@ class Bundle:
     number: int
     tile: bytes
     links: bytes | None
-    digest: bytes | None
+    digest: str | None
 
     @property
     def members(self) -> int:
@@ -89,19 +96,23 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """One range: its bundles, its checkpoints' roots by size, numbers without an event, what is wrong in the store."""
+    """One range: its bundles, its checkpoints' roots by size, numbers without an event, what is wrong in the store.
 
-    first: int
+    Of `objects` full tiles and bundles, `read_back` were read back.
+    """
+
     bundles: Sequence[Bundle]
     checkpoints: Mapping[int, bytes]
     gaps: tuple[int, ...]
     in_store: tuple[str, ...]
+    objects: int
+    read_back: int
 
 
-def read(house: House, first: int, last: int, *, integrated: int) -> Stretch:
+def read(house: House, first: int, last: int, *, integrated: int, back: bool) -> Stretch:
     """The leaves from `first` (the beginning of a tile) up to, not including, `last`; and their tiles and bundles.
 
-    Raises StoreAway. What is missing or differs in the store is said in the answer.
+    `back`: read all of them back. Raises StoreAway. What is missing or differs in the store is said in the answer.
     """
     with house.reading() as session:
         words = {"first": first, "last": last}
@@ -112,8 +123,8 @@ def read(house: House, first: int, last: int, *, integrated: int) -> Stretch:
         condensed = {row.number: row for row in _condensed(session, words)} if placed else {}
     bundles = [_bundle(number, tile, condensed.get(number)) for number, tile in placed.items()]
     full = [each for each in bundles if (each.number + 1) * WIDTH <= integrated and each.members == WIDTH]
-    in_store = [words for each in full for words in _in_store(house, each)]
-    return Stretch(first, bundles, checkpoints, tuple(gaps), tuple(in_store))
+    in_store, read_back = _in_store(house, full, read_back=back)
+    return Stretch(bundles, checkpoints, tuple(gaps), tuple(in_store), 2 * len(full), read_back)
 
 
 def events(session: ReadSession, first: int, last: int) -> Sequence[Row[Any]]:
@@ -124,6 +135,7 @@ def events(session: ReadSession, first: int, last: int) -> Sequence[Row[Any]]:
 def _condensed(session: ReadSession, words: Mapping[str, Any]) -> Sequence[Row[Any]]:
     """One row a bundle; none where a leaf is not even JSON, which then is looked at one by one."""
     bounds = session.execute(BOUNDS, words).one()
+    session.execute(ROOM)
     origin = session.info["log_origin"]
     where = {"low": bounds.low, "high": bounds.high, "earliest": bounds.earliest, "latest": bounds.latest}
     try:
@@ -137,22 +149,49 @@ def _bundle(number: int, tile: bytes, row: Row[Any] | None) -> Bundle:
     sound = row is not None and row.agrees and row.tile is not None and bytes(row.tile) == tile
     if row is None or not sound or len(row.links) != len(tile) // HASH_SIZE * LINK:
         return Bundle(number, tile, None, None)
-    return Bundle(number, tile, bytes(row.links), bytes(row.bundle))
+    return Bundle(number, tile, bytes(row.links), row.bundle)
 
 
-def _in_store(house: House, bundle: Bundle) -> list[str]:
-    """What differs between the store and the database: the tile of hashes, and the bundle of leaves."""
-    found = [words for words in (tile_differs(house, 0, bundle.number, bundle.tile),) if words]
+def _in_store(house: House, bundles: Sequence[Bundle], *, read_back: bool) -> tuple[list[str], int]:
+    """What differs between the store and the database in full tiles and bundles; and how many were read back.
+
+    The store says of each object which MD5 it computed. One that says another than the database has, or none, is read
+    back; so are all where that was asked for, and in any case one tile and one bundle, drawn by lot.
+    """
+    if not bundles:
+        return [], 0
+    first, last = bundles[0].number, bundles[-1].number
+    there = {**_listed(house, tile_path(0, first), tile_path(0, last))}
+    there |= _listed(house, entries_path(first), entries_path(last))
+    drawn, found, count = random.SystemRandom().choice(bundles), [], 0
+    for each in bundles:
+        tile, entries = tile_path(0, each.number), entries_path(each.number)
+        certain = not read_back and each is not drawn
+        if not (certain and there.get(tile) == hashlib.md5(each.tile, usedforsecurity=False).hexdigest()):
+            found += [words for words in (tile_differs(house, 0, each.number, each.tile),) if words]
+            count += 1
+        if not (certain and each.digest is not None and there.get(entries) == each.digest):
+            found += [words for words in (_bundle_differs(house, each),) if words]
+            count += 1
+    return found, count
+
+
+def _listed(house: House, first: str, last: str) -> dict[str, str]:
+    """The objects of the store from one key to another, with their digests."""
+    folder = first[: first.index("/", len("tile/")) + 1]
+    # A list begins after what is named: the key without its last figure stands just before it.
+    listed = house.custody.digests(folder, after=first[:-1])
+    return dict(takewhile(lambda each: each[0] <= last, listed))
+
+
+def _bundle_differs(house: House, bundle: Bundle) -> str | None:
     path = entries_path(bundle.number)
     try:
         stored = house.custody.get(path)
     except ObjectMissing:
-        return [*found, f"{path} is not in the store"]
-    if bundle.digest is not None and hashlib.sha256(stored).digest() != bundle.digest:
-        found.append(f"{path} does not hold the leaves that the database has{_which(stored, bundle)}")
-    elif bundle.digest is None and _which(stored, bundle):
-        found.append(f"{path} does not hold the leaves that were numbered{_which(stored, bundle)}")
-    return found
+        return f"{path} is not in the store"
+    which = _which(stored, bundle)
+    return f"{path} does not hold the leaves that were numbered: {which}" if which else None
 
 
 def tile_differs(house: House, level: int, number: int, hashes: bytes) -> str | None:
@@ -169,11 +208,11 @@ def _which(stored: bytes, bundle: Bundle) -> str:
     try:
         leaves = decode_bundle(stored)
     except Malformed as error:
-        return f": {error}"
+        return str(error)
     placed = [bundle.tile[at : at + HASH_SIZE] for at in range(0, len(bundle.tile), HASH_SIZE)]
     hashes = [hash_of(leaf) for leaf in leaves]
     pairs = enumerate(zip(placed, hashes, strict=False), start=bundle.number * WIDTH)
     others = [seq for seq, (ours, theirs) in pairs if ours != theirs]
     if len(placed) != len(hashes):
-        return f": {len(hashes)} leaves instead of {len(placed)}"
-    return f": event {', '.join(map(str, others[:5]))}" if others else ""
+        return f"{len(hashes)} leaves instead of {len(placed)}"
+    return f"event {', '.join(map(str, others[:5]))}" if others else ""

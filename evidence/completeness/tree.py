@@ -34,6 +34,14 @@ class HeldTree:
         return tuple(inclusion_proof(index, self.size, self.subtree))
 
 
+def root_over(hashes: Sequence[bytes]) -> bytes:
+    """The root over some leaf hashes, at the least cost: nothing is kept."""
+    row = hashes
+    while len(row) > 1:
+        row = _row_above(row)
+    return row[0] if row else EMPTY_ROOT
+
+
 def _row_above(below: Sequence[bytes]) -> list[bytes]:
     above = [sha256(b"\x01" + left + right).digest() for left, right in zip(below[::2], below[1::2], strict=False)]
     if len(below) % 2:

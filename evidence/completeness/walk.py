@@ -10,7 +10,8 @@ from sqlalchemy import text
 
 from evidence.completeness import closely, ranges
 from evidence.completeness.closely import Link
-from evidence.completeness.ranges import LINK, Bundle, Stretch
+from evidence.completeness.ranges import LINK, PLACE, SUBJECT, Bundle, Stretch
+from evidence.completeness.tree import root_over
 from evidence.custody.leaf import ZERO
 from evidence.tlog.merkle import HASH_SIZE, Frontier, Subtree
 from evidence.tlog.tiles import WIDTH
@@ -38,6 +39,7 @@ class Walk:
         self.history: list[str] = []
         self.tiles: list[str] = []
         self.roots: list[str] = []
+        self.objects = self.read_back = 0
         self._house, self._start, self._integrated, self._every_leaf = house, start, integrated, every_leaf
         self._next: dict[bytes, bytes] = {}
         self._trunk, self._edge = _trunk(start, subtree), Frontier()
@@ -54,6 +56,7 @@ class Walk:
             self.numbers += [f"no event has the number {seq}" for seq in stretch.gaps]
             return
         _keep(self.tiles, stretch.in_store)
+        self.objects, self.read_back = self.objects + stretch.objects, self.read_back + stretch.read_back
         for bundle in stretch.bundles:
             links = self._look(bundle) if bundle.links is None or self._every_leaf else None
             if links is None and bundle.links is not None:
@@ -73,15 +76,14 @@ class Walk:
         return links
 
     def _follow(self, bundle: Bundle, links: bytes) -> None:
-        """The quick way: a link is subject, counter and hash before, and must be just what was expected."""
-        tile, expected = bundle.tile, self._next
-        for at in range(bundle.members):
-            link = links[at * LINK : (at + 1) * LINK]
-            subject = link[:16]
-            if link[16:] != expected.get(subject, FIRST):
-                self._held(Link(subject, int.from_bytes(link[16:24], "big"), link[24:]), bundle.number * WIDTH + at)
-            after = (int.from_bytes(link[16:24], "big") + 1).to_bytes(8, "big")
-            expected[subject] = after + tile[at * HASH_SIZE : (at + 1) * HASH_SIZE]
+        """The quick way: what an event says of its place must be, byte for byte, what the one before has told."""
+        expected = self._next
+        for at in range(0, len(links), LINK):
+            subject = links[at : at + SUBJECT]
+            if links[at + SUBJECT : at + SUBJECT + PLACE] != expected.get(subject, FIRST):
+                link = Link(subject, _number(links, at + SUBJECT), links[at + SUBJECT + 8 : at + SUBJECT + PLACE])
+                self._held(link, bundle.number * WIDTH + at // LINK)
+            expected[subject] = links[at + SUBJECT + PLACE : at + LINK]
 
     def _follow_closely(self, bundle: Bundle, links: Sequence[Link]) -> None:
         """The same for events that were looked at one by one; where one is gone, its place cannot be told."""
@@ -109,16 +111,18 @@ class Walk:
     def _grow(self, bundle: Bundle, stretch: Stretch) -> None:
         hashes = [bundle.tile[at : at + HASH_SIZE] for at in range(0, len(bundle.tile), HASH_SIZE)]
         start, before = bundle.number * WIDTH, 0
-        cuts = [size - start for size in stretch.checkpoints if start < size <= start + len(hashes)]
-        for cut in sorted({*cuts, len(hashes)}):
-            self._edge = self._edge.extend(hashes[before:cut])
-            self.size, before = start + cut, cut
-            signed = stretch.checkpoints.get(self.size)
-            if signed is not None and signed != self.frontier.root():
+        cuts = sorted(size - start for size in stretch.checkpoints if start < size <= start + len(hashes))
+        for cut in cuts:
+            self._edge, before, self.size = self._edge.extend(hashes[before:cut]), cut, start + cut
+            if stretch.checkpoints[self.size] != self.frontier.root():
                 _keep(self.roots, [f"the checkpoint over {self.size} events has another root than these events"])
-        if len(hashes) == WIDTH:
-            self._up(0, self._edge.root())
-            self._trunk, self._edge = self._trunk.extend([self._edge.root()]), Frontier()
+        self.size = start + len(hashes)
+        if len(hashes) < WIDTH:
+            self._edge = self._edge.extend(hashes[before:])
+            return
+        root = root_over(hashes)
+        self._up(0, root)
+        self._trunk, self._edge = self._trunk.extend([root]), Frontier()
 
     def _up(self, level: int, node: bytes) -> None:
         """A full tile's root is a hash of the level above; a tile that it fills there is held against the store."""
@@ -134,7 +138,7 @@ class Walk:
             differs = ranges.tile_differs(self._house, level + 1, end // leaves - 1, b"".join(row))
             _keep(self.tiles, [differs] if differs else [])
         self._rows[level] = []
-        self._up(level + 1, Frontier().extend(row).root())
+        self._up(level + 1, root_over(row))
 
 
 def _trunk(start: int, subtree: Subtree) -> Frontier:
@@ -157,6 +161,10 @@ def _rows(start: int, subtree: Subtree) -> list[list[bytes]]:
         rows.append([subtree(at, at + span) for at in range(begin, start - span + 1, span)])
         span *= WIDTH
     return rows
+
+
+def _number(links: bytes, at: int) -> int:
+    return int.from_bytes(links[at : at + 8], "big")
 
 
 def _keep(kept: list[str], found: Sequence[str]) -> None:

@@ -282,6 +282,10 @@ class CustodyStore(Protocol):
         """The keys below a prefix, in the order of their bytes, from the first one after `after`."""
         ...
 
+    def digests(self, prefix: str, *, after: str = "") -> Iterator[tuple[str, str]]:
+        """The same keys, each with the MD5 (hex) that the store computed of the bytes; empty where it tells none."""
+        ...
+
     def clear_partial(self, prefix: str) -> None:
         """Remove what is partial below `prefix`, every version. Raises NotAKey outside `partial/`."""
         ...

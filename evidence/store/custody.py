@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -25,6 +26,7 @@ __all__ = ["PARTIAL", "CustodyStore", "S3CustodyStore"]
 PARTIAL = "partial/"
 TAKEN = {"PreconditionFailed", "ConditionalRequestConflict"}
 AT_ONCE = 1000  # keys in a page; S3 gives no more
+MD5 = re.compile(r"[0-9a-f]{32}")
 TRIES = 3  # reads of one object whose stream breaks
 
 
@@ -70,19 +72,22 @@ class S3CustodyStore:
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[str]:
         """The keys below a prefix, page by page. Never ends early in silence."""
+        return (key for key, _ in self.digests(prefix, after=after))
+
+    def digests(self, prefix: str, *, after: str = "") -> Iterator[tuple[str, str]]:
+        """The same, each with its MD5 as the store computed it."""
         start = after
         while True:
             with speaking(f"list {prefix} in {self.bucket}"):
-                page = self._client.list_objects_v2(
-                    Bucket=self.bucket, Prefix=prefix, StartAfter=start, MaxKeys=AT_ONCE
-                )
-            keys = [each["Key"] for each in page.get("Contents", []) if each["Key"] > after]
-            yield from keys
+                page = self._client.list_objects_v2(Bucket=self.bucket, Prefix=prefix, StartAfter=start, MaxKeys=1000)
+            found = [(each["Key"], _md5(each.get("ETag", ""))) for each in page.get("Contents", [])]
+            found = [each for each in found if each[0] > after]
+            yield from found
             if not page.get("IsTruncated", False):
                 return
-            if not keys or keys[-1] == start:
+            if not found or found[-1][0] == start:
                 raise StoreAway(f"list {prefix} in {self.bucket}", because="there is more, and the list does not go on")
-            start = keys[-1]
+            start = found[-1][0]
 
     def clear_partial(self, prefix: str) -> None:
         """Remove what is partial below a prefix."""
@@ -123,3 +128,9 @@ class S3CustodyStore:
             lock = as_stored(key, answer).lock  # type: ignore[arg-type]
             return data, lock.mode if lock else ""
         raise AssertionError("the loop returns or raises")
+
+
+def _md5(etag: str) -> str:
+    """The MD5 in an ETag. That of an object sent in parts, or encrypted with a key of its own, is none."""
+    words = etag.strip('"').lower()
+    return words if MD5.fullmatch(words) else ""
