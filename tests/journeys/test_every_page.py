@@ -51,7 +51,15 @@ def furnished(world: World, shelf: Shelf, footage: Footage) -> dict[str, list[st
     everybody = ["/docks", "/incidents", f"/incidents/{incident}", "/recordings", *recordings, "/status", "/account"]
     return {
         "nobody": ["/sign-in", "/accessibility"],
-        "supervisor": [*everybody, f"{recordings[0]}/history", "/quarantine", "/api", "/account/password", "/nothing"],
+        "supervisor": [
+            *everybody,
+            f"{recordings[0]}/history",
+            f"{recordings[0]}/continuity",
+            "/quarantine",
+            "/api",
+            "/account/password",
+            "/nothing",
+        ],
         "administrator": ["/people", f"/people/{person}", "/agents", "/tokens", recordings[0], "/docks/wall"],
     }
 
