@@ -31,11 +31,15 @@ custody_app.add_typer(keys_app, name="keys")
 custody_app.add_typer(witness_app, name="witness")
 
 
-def sequencer() -> None:
+def sequencer(
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Where the log is halted, wait until it goes on, instead of ending")
+    ] = False,
+) -> None:
     """Number the events of the custody log and sign its checkpoints. Exit 4: the log is halted, a person must look."""
     from api.sequencing import run
 
-    raise typer.Exit(run())
+    raise typer.Exit(run(wait=wait))
 
 
 @custody_app.command()

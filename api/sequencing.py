@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from api.standing import house_at, operator
 from api.starting import say_started
@@ -37,13 +38,17 @@ from evidence.settings import EvidenceSettings
 from evidence.tlog.signing import Signer
 
 BEHIND = 60.0  # seconds for which an event may wait for its number before the log counts as behind
+LOOK = 5.0  # seconds between two looks whether a halt has been lifted
 TURN = 1.0  # seconds between two looks at what is owed to those outside
 
 log = structlog.get_logger()
 
 
-def run() -> int:
-    """Sequence until told to stop. The exit code: 0 stopped, HALTED where a person must look."""
+def run(*, wait: bool) -> int:
+    """Sequence until told to stop. The exit code: 0 stopped, HALTED where a person must look.
+
+    `wait`: stay, and go on when the log has been rolled forward; for supervisors that start again whatever ends.
+    """
     start_logging(process="sequencer")
     settings = EvidenceSettings.read()
     house = open_house(settings, pool_size=8)
@@ -55,10 +60,14 @@ def run() -> int:
     beside = threading.Thread(target=_turn, args=(duties, sequencer, stop), name="duties outside")
     beside.start()
     try:
-        sequencer.run(stop)
-    except MustHalt as reason:
-        log.critical("the custody log is halted", reason=str(reason))
-        return HALTED
+        while not stop.is_set():
+            try:
+                sequencer.run(stop)
+            except MustHalt as reason:
+                log.critical("the custody log is halted", reason=str(reason))
+                if not wait:
+                    return HALTED
+                _wait_for_a_person(house, stop)
     finally:
         stop.set()
         beside.join()
@@ -137,3 +146,14 @@ def _turn(duties: Duties, sequencer: Sequencer, stop: threading.Event) -> None:
     while not stop.wait(TURN):
         if sequencer.leading.is_set():
             duties.tick()
+
+
+def _wait_for_a_person(house: House, stop: threading.Event) -> None:
+    """Return when the log is no longer halted, or this process is to stop."""
+    while not stop.wait(LOOK):
+        try:
+            with house.reading() as session:
+                if log_standing(session).halted is None:
+                    return
+        except SQLAlchemyError as error:
+            log.warning("the database is away", error=str(error))

@@ -75,11 +75,12 @@ class Sequencer:
                 mishaps.keep_reason(self.house, reason)
                 raise
             except Exception as error:
-                self.leading.clear()
                 # A database or a store that is away, a key that cannot be read: somebody may mend it.
                 log.exception("the sequencer tries again")
                 trouble.met(error)
                 stop.wait(self.pace.again)
+            finally:
+                self.leading.clear()
 
     def lead_once(self) -> None:
         """Look, take over, and bring everything that waits under a checkpoint. Raises as the steps do."""

@@ -4,19 +4,22 @@
 
 `docker compose run --rm secrets` runs it; each folder below is a volume of its own, mounted only where named:
 store (SeaweedFS), database (PostgreSQL), product (api, worker), proof (migrate, which tries the store out and so
-also speaks as one who may delete), keeper (the job that makes the buckets).
+also speaks as one who may delete), keeper (the job that makes the buckets), log (the sequencer: the log's keys).
 """
 
 from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from evidence.embedded.certificates import make_certificates
 from evidence.embedded.identities import Credentials, Identity, identities_file
+from evidence.outside import rotating
+from evidence.settings import EvidenceSettings
 from ingest.receipt import ReceiptKey
 
 # The account that the image runs as. PostgreSQL and SeaweedFS read their folders as whoever they start as.
@@ -41,6 +44,7 @@ def make(root: Path) -> bool:
     keeper(root / "keeper", keys[Identity.ADMIN])
     settings(root / "product", {who: keys[who] for who in whole}, password=passwords["continuity"])
     receipt_key(root / "product")
+    log_keys(root / "log")
     done.touch()
     return True
 
@@ -88,6 +92,17 @@ def receipt_key(folder: Path) -> None:
     path.unlink(missing_ok=True)
     ReceiptKey.make(path)
     give(path)
+
+
+def log_keys(folder: Path) -> None:
+    """The keys that sign the custody log, and what remembers the last that they signed; for the sequencer alone."""
+    origin = os.environ.get("CONTINUITY_LOG_ORIGIN", EvidenceSettings.model_fields["log_origin"].default)
+    keys = folder / "keys"
+    # A half-made set from a killed run has signed nothing yet.
+    shutil.rmtree(keys, ignore_errors=True)
+    rotating.make(keys, origin)
+    for path in (folder, keys, *keys.rglob("*")):
+        give(path)
 
 
 def keeper(folder: Path, admin: Credentials) -> None:

@@ -14,6 +14,7 @@ import yaml
 
 from evidence.embedded.postgres import SETTINGS as POSTGRES_SETTINGS
 from evidence.settings import EvidenceSettings
+from evidence.tlog.signing import KeyPair
 from ingest.settings import IngestSettings
 from tests.house import commands, settings, tree
 
@@ -36,9 +37,8 @@ def environment_of(service: dict[str, Any]) -> dict[str, str]:
 
 
 def test_it_runs_the_processes_that_there_are() -> None:
-    assert {"postgres", "master", "volume-1", "volume-2", "filer", "s3", "migrate", "api", "worker", "agent"} <= set(
-        SERVICES
-    )
+    stores = {"postgres", "master", "volume-1", "volume-2", "filer", "s3"}
+    assert stores | {"migrate", "api", "worker", "sequencer", "agent"} <= set(SERVICES)
     assert set(SERVICES) == set(STORE) | set(OURS) | {"postgres"}
 
 
@@ -75,7 +75,9 @@ def test_what_must_be_set_is_set_or_made_into_a_file(tmp_path: Path) -> None:
     env = {**os.environ, "PYTHONPATH": str(tree.ROOT)}
     subprocess.run([sys.executable, *make], cwd=tree.ROOT, env=env, check=True, capture_output=True, timeout=60)
     needed = {each.variable for kind in (EvidenceSettings, IngestSettings) for each in settings.of(kind) if each.needed}
-    for name, folder in {"migrate": "proof", "api": "product", "worker": "product"}.items():
+    assert KeyPair.load(EvidenceSettings.model_fields["log_origin"].default, tmp_path / "log" / "keys" / "1")
+    served = {"migrate": "proof", "api": "product", "worker": "product", "sequencer": "product"}
+    for name, folder in served.items():
         files = {path.name for path in (tmp_path / folder).iterdir()}
         given = environment_of(SERVICES[name])
         assert needed - set(given) - files == set(), name
@@ -90,7 +92,8 @@ def test_only_the_proof_speaks_as_one_who_may_delete_and_only_one_job_as_the_adm
 
     assert mounting("secrets-proof") == {"secrets", "migrate"}
     assert mounting("secrets-keeper") == {"secrets", "buckets"}
-    assert mounting("secrets-product") == {"secrets", "buckets", "api", "worker"}
+    assert mounting("secrets-product") == {"secrets", "buckets", "api", "worker", "sequencer"}
+    assert mounting("secrets-log") == {"secrets", "sequencer"}, "nobody else can sign the log"
 
 
 def test_no_password_stands_in_the_file_or_has_a_default() -> None:
