@@ -22,6 +22,7 @@ from evidence.outside.keys import LIST
 from evidence.outside.rotating import make
 from evidence.settings import EvidenceSettings
 from evidence.store import StoreSettings
+from evidence.store.errors import StoreError
 from evidence.store.probe import probe
 from ingest.receipt import ReceiptKey
 
@@ -83,7 +84,7 @@ class Embedded:
             try:
                 server.start()
                 happened.append(f"{name} had ended and was started again")
-            except EmbeddedError as trouble:
+            except (EmbeddedError, StoreError) as trouble:
                 # Killed again while it started, say. The next round tries again; nobody else is taken down.
                 happened.append(f"{name} had ended, did not start, and is tried again: {trouble}")
         return happened
