@@ -12,9 +12,11 @@ from evidence.bootstrap import House
 from evidence.database import ReadSession, WriteSession
 from evidence.jobs import RunningJob, enqueue, held
 from evidence.models import Arrival, Master, Recording, Rendition, Sidecar
-from evidence.vocabulary import Condition, Playability, RenditionKind, RenditionMethod
-from transcode import results
+from evidence.vocabulary import Condition, Playability, RenditionKind, RenditionMethod, RenditionState
+from transcode import repair, results
+from transcode.child import Ranges
 from transcode.media import MediaFacts
+from transcode.mending import Hope, Mender
 from transcode.nudges import pictures_request, render_request
 from transcode.plan import RECIPE, Plan, Unplayable, decide
 from transcode.probe import Examination, examine
@@ -48,9 +50,17 @@ class Examiner:
         ranges = ReadAhead(self.house.masters.ranges(master.key, version_id=master.version_id))
         found = examine(ranges, self.settings, has_key=has_key, stopping=job.stopping)
         plan = decide(found.facts, found.verdict.condition, longest_hours=self.settings.longest_hours)
+        hope = self._hope(recording_id, found, ranges, job)
         with self.house.writing() as session:
-            write_examination(session, master, found, plan)
+            write_examination(session, master, found, plan, hope)
             held(session, job.held)
+
+    def _hope(self, recording_id: UUID, found: Examination, ranges: Ranges, job: RunningJob) -> Hope | None:
+        """What is cut off before its index was written can often be repaired."""
+        if not repair.worth_trying(found.verdict, found.signature, found.facts):
+            return None
+        job.report("looking for pictures", None)
+        return Mender(self.house, self.settings, job.stopping).hope(recording_id, ranges)
 
 
 def key_lies_beside(session: ReadSession, recording_id: UUID) -> bool:
@@ -59,10 +69,16 @@ def key_lies_beside(session: ReadSession, recording_id: UUID) -> bool:
     return any(sidecar.facts.get("encrypted") for sidecar in sidecars)
 
 
-def write_examination(session: WriteSession, master: Master, found: Examination, plan: Plan | Unplayable) -> None:
-    """Condition, facts, and what is to be made, with their events and jobs."""
+def write_examination(
+    session: WriteSession, master: Master, found: Examination, plan: Plan | Unplayable, hope: Hope | None = None
+) -> None:
+    """Condition, facts, and what is to be made, with their events and jobs. `hope`: a repair that is worth trying."""
     recording = results.locked_recording(session, master.id)
     results.write_examined(session, recording, found.verdict)
+    if hope is not None:
+        _want_repaired(session, master, recording, hope)
+        results.tell(session, recording)
+        return
     if found.facts is not None:
         recording.media_facts = found.facts.model_dump(mode="json", exclude_defaults=True)
         recording.duration_ms = found.facts.length_ms or None
@@ -88,6 +104,21 @@ def _want_all(session: WriteSession, master: Master, recording: Recording, facts
             each.job_id = number
         return
     recording.playability, recording.playability_reason = Playability.PREPARING, plan.reason
+    enqueue_render(session, row)
+
+
+def _want_repaired(session: WriteSession, master: Master, recording: Recording, hope: Hope) -> None:
+    """The recording has no length that anybody knows; pictures come with the copy or not at all."""
+    recording.media_facts = hope.facts.model_dump(mode="json", exclude_defaults=True)
+    why = repair.plan(hope.facts, hope.repair, longest_hours=1).reason
+    wish = Wish(kind=RenditionKind.PLAYBACK, method=RenditionMethod.TRANSCODE, why=why, recipe=repair.RECIPE)
+    row = results.want(session, recording, master, wish)
+    if row.state is RenditionState.READY:
+        return
+    row.facts = {repair.FACTS: hope.repair.model_dump(mode="json")}
+    _want_pictures(session, master, recording, hope.facts)
+    session.flush()
+    recording.playability, recording.playability_reason = Playability.PREPARING, why
     enqueue_render(session, row)
 
 

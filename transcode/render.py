@@ -7,9 +7,11 @@ beside its successor and never over it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from evidence.bootstrap import House
@@ -23,7 +25,7 @@ from evidence.store import StoredRendition
 from evidence.store.errors import StoreError
 from evidence.store.keys import packets_key, rendition_key
 from evidence.vocabulary import Condition, IncidentKind, RenditionKind, RenditionMethod, RenditionState
-from transcode import results
+from transcode import repair, results
 from transcode.check import Manifests
 from transcode.errors import MasterChanged, OutputUntrue, RenderFailed
 from transcode.examination import enqueue_render
@@ -32,6 +34,8 @@ from transcode.media import MediaFacts
 from transcode.nudges import pictures_request, probe_request
 from transcode.packets import Manifest, digest_of
 from transcode.plan import Plan, decide, fallback
+from transcode.repair import Repair
+from transcode.repaired import make_repaired
 from transcode.results import Result, StoredManifests, Wish
 from transcode.scratch import scratch
 from transcode.settings import TranscodeSettings
@@ -52,6 +56,12 @@ class Wanted:
     master: Master
     facts: MediaFacts
     condition: Condition
+
+    @property
+    def repair(self) -> Repair | None:
+        """By what it is to be repaired; nothing where it is whole."""
+        told = self.row.facts.get(repair.FACTS) if self.row.recipe == repair.RECIPE else None
+        return Repair.model_validate(told) if told else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +101,8 @@ class Renderer:
     def _plan(self, wanted: Wanted) -> Plan:
         """The plan again, from the same facts; a row that was told to be encoded stays told."""
         hours = self.settings.longest_hours
+        if wanted.repair is not None:
+            return replace(repair.plan(wanted.facts, wanted.repair, longest_hours=hours), reason=wanted.row.why)
         plan = decide(wanted.facts, wanted.condition, longest_hours=hours)
         if isinstance(plan, Plan) and plan.method is wanted.row.method:
             return plan
@@ -111,9 +123,9 @@ class Renderer:
 
     def _attempt(self, wanted: Wanted, plan: Plan, job: RunningJob) -> None:
         with scratch(self.settings, needed=room_for(wanted.master, plan)) as folder:
-            made = make(self._work(wanted, plan, folder, job))
+            made, plan, recovered = self._made(wanted, self._work(wanted, plan, folder, job))
             job.report("storing", None)
-            stored = self._store(wanted, plan, made, job)
+            stored = self._store(wanted, plan, made, job, recovered)
         try:
             with self.house.writing() as session:
                 self._record(session, wanted, plan, stored)
@@ -121,6 +133,14 @@ class Renderer:
         except LeaseLost:
             self._forget(stored)
             raise
+
+    def _made(self, wanted: Wanted, work: Work) -> tuple[Made, Plan, Mapping[str, Any]]:
+        """The files, the plan with what a person is told, and what was recovered where a repair was needed."""
+        if wanted.repair is None:
+            return make(work), work.plan, {}
+        repaired = make_repaired(work, wanted.repair)
+        plan = replace(work.plan, reason=str(repaired.outcome["says"]))
+        return repaired.made, plan, {repair.FACTS: repaired.outcome}
 
     def _work(self, wanted: Wanted, plan: Plan, folder: Path, job: RunningJob) -> Work:
         master, store = wanted.master, self.house.masters
@@ -141,9 +161,12 @@ class Renderer:
             report=job.report,
         )
 
-    def _store(self, wanted: Wanted, plan: Plan, made: Made, job: RunningJob) -> list[Result]:
+    def _store(
+        self, wanted: Wanted, plan: Plan, made: Made, job: RunningJob, recovered: Mapping[str, Any]
+    ) -> list[Result]:
         keeper = Keeper(self.house, wanted.master.id, job)
         facts = {**made.checked.as_facts(), "used": made.used, "messages": list(made.messages), "why": plan.reason}
+        facts |= recovered
         playback = Result(
             kind=RenditionKind.PLAYBACK,
             method=plan.method,
@@ -174,6 +197,11 @@ class Renderer:
                 if row.kind is result.kind and row.state is not RenditionState.READY and mine:
                     results.write_ready(session, recording, row, result)
         rest = [row for row in rows.values() if row.state is RenditionState.WANTED]
+        if wanted.repair is not None:
+            # They came with the repaired copy or not at all: the master itself cannot be looked through.
+            for row in rest:
+                results.write_failed(session, recording, row, "nothing that was recovered could be shown this way")
+            rest = []
         number = enqueue(session, pictures_request(recording.id)) if rest else None
         for row in rest:
             row.job_id = number
@@ -262,7 +290,8 @@ class Keeper:
 def room_for(master: Master, plan: Plan) -> int:
     """Bytes of scratch that the work is likely to need; its hard limit is the plan's."""
     copy = min(plan.limits.file_size, 2 * master.size + (64 << 20))
-    return copy + (master.size if plan.with_ffmpeg else 0)
+    beside = 2 if plan.recipe == repair.RECIPE else 1
+    return copy + (beside * master.size if plan.with_ffmpeg else 0)
 
 
 def render_again(session: WriteSession, rendition_id: UUID, *, by: Actor) -> None:

@@ -35,6 +35,9 @@ RECIPES: Final[Mapping[str, tuple[str, ...]]] = {
     "silent.mp4": (*PICTURE, *PLAIN),
     "uneven.mp4": (*PICTURE, "-vf", "select='not(between(mod(n,20),5,11))'", "-fps_mode", "passthrough", *PLAIN),
     "hevc.mp4": (*PICTURE, *SOUND, *HEVC, *AAC, "-tag:v", "hvc1"),
+    "repeats.mp4": (*PICTURE, *SOUND, *REORDERED, "-bsf:v", "dump_extra", *AAC),
+    "hevc-repeats.mp4": (*PICTURE, *SOUND, *HEVC, "-bsf:v", "dump_extra", *AAC),
+    "other-camera.mp4": (*LARGE, *H264, "-profile:v", "high", "-bf", "3", "-coder", "0"),
     "hevc-large.mp4": (*LARGE, *TELEPHONE, *HEVC, *AAC, "-shortest"),
     "asp.avi": (*PICTURE, *SOUND, "-c:v", "mpeg4", "-vtag", "XVID", "-bf", "2", "-c:a", "libmp3lame"),
     "mjpeg.avi": (*PICTURE, *TELEPHONE, "-c:v", "mjpeg", "-c:a", "pcm_u8"),
@@ -102,6 +105,17 @@ class Footage:
             "key.key": lambda: b'{"EncryptedKey":"AAAA","ContentEncryptionIV":"BBBB","PublicKeyId":"1"}',
             "truncated.mp4": lambda: self._half("index-first.mp4"),
             "no-index.mp4": lambda: self._half("plain.mp4"),
+            "no-moov.mp4": lambda: without_index(self.of("reordered.mp4").read_bytes()),
+            "no-moov-silent.mp4": lambda: without_index(self.of("silent.mp4").read_bytes()),
+            "no-moov-hevc.mp4": lambda: without_index(self.of("hevc.mp4").read_bytes()),
+            "no-moov-repeats.mp4": lambda: without_index(self.of("repeats.mp4").read_bytes()),
+            "no-moov-hevc-repeats.mp4": lambda: without_index(self.of("hevc-repeats.mp4").read_bytes()),
+            "cut-repeats.mp4": lambda: self._half("repeats.mp4"),
+            "reserved.mp4": lambda: self._half("repeats.mp4") + bytes(1 << 18),
+            "torn.mp4": lambda: torn(without_index(self.of("repeats.mp4").read_bytes())),
+            "truncated.ts": lambda: self._half("h264.ts"),
+            "truncated.avi": lambda: self._half("mjpeg.avi"),
+            "truncated-fragmented.mp4": lambda: self._half("fragmented.mp4"),
             "truncated.mkv": lambda: self._half("h264.mkv"),
             "truncated.wav": lambda: self._half("speech.wav"),
             "damaged.mp4": lambda: damaged(self.of("index-first.mp4").read_bytes()),
@@ -134,6 +148,17 @@ class Footage:
         picture.write_bytes(png(12_000, 9_000))
         self._run("-i", str(picture), "-c", "copy", str(movie))
         return movie.read_bytes()
+
+
+def without_index(body: bytes) -> bytes:
+    """The same file as its camera leaves it when the battery is pulled: the index was to come last."""
+    return body[: body.rindex(b"moov") - 4]
+
+
+def torn(body: bytes) -> bytes:
+    """The same file with a piece out of its middle never written."""
+    middle = len(body) // 2
+    return body[:middle] + bytes(3000) + body[middle + 3000 :]
 
 
 def damaged(body: bytes) -> bytes:

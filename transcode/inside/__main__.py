@@ -12,9 +12,16 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from transcode import sandbox
-from transcode.inside import opening, packets, probe, remux, survey, tables
+from transcode.inside import opening, packets, probe, remux, repair, survey, tables
 
-TASKS = {"probe": probe.run, "remux": remux.run, "survey": survey.run, "tables": tables.run, "packets": packets.run}
+TASKS = {
+    "probe": probe.run,
+    "remux": remux.run,
+    "repair": repair.run,
+    "survey": survey.run,
+    "tables": tables.run,
+    "packets": packets.run,
+}
 
 
 def main(arguments: list[str]) -> None:

@@ -1,0 +1,191 @@
+"""Decides whether a recording without an index can be repaired, by what, and says what came of it. Pure.
+
+The pictures of such a recording are there; how a decoder is set up for them, and when each is shown, stood in the
+index that was never written. The set-up is taken from among the pictures where a camera repeats it there, else from
+an intact recording of the same device. The times are made up, and said to be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from evidence.vocabulary import Condition, RenditionMethod
+from transcode.condition import Verdict
+from transcode.media import MediaFacts, Ratio, StreamFacts
+from transcode.plan import Plan, limits_for, transcode
+from transcode.said import Saying
+from transcode.signature import Seems, Signature
+
+RECIPE: Final = "repair-1"
+FACTS: Final = "repair"
+"""Where a rendition's row keeps what it is repaired by, and afterwards what came of it."""
+REPAIRED: Final = "repaired.mov"
+MOST_FAULTS: Final = 0.25
+ASSUMED: Final = (30, 1)
+CONTAINER: Final = "mov,mp4,m4a,3gp,3g2,mj2"
+Codec = Literal["", "h264", "hevc"]
+Sets = Annotated[tuple[Annotated[str, Field(max_length=6000)], ...], Field(max_length=64)]
+
+
+class ParametersSaid(Saying):
+    """How an intact recording's pictures are coded; `sets` are its parameter sets in base64."""
+
+    codec: Codec = ""
+    sets: Sets = ()
+    rate: Ratio = None
+
+
+class LookSaid(Saying):
+    """What a look at the beginning of a broken file found. `faults` are pictures that a strict decoder refused."""
+
+    codec: Codec = ""
+    sets: Sets = ()
+    own_sets: bool = False
+    pictures: int = Field(default=0, ge=0)
+    decoded: int = Field(default=0, ge=0)
+    faults: int = Field(default=0, ge=0)
+    width: int = Field(default=0, ge=0, le=100_000)
+    height: int = Field(default=0, ge=0, le=100_000)
+    pixel_format: str | None = Field(default=None, max_length=100)
+    profile: str | None = Field(default=None, max_length=100)
+    reordered: bool = False
+    rate: Ratio = None
+
+    @property
+    def fits(self) -> bool:
+        """Pictures come out of it, and nearly all as they went in."""
+        return self.decoded > 0 and self.faults <= MOST_FAULTS * self.pictures
+
+
+class WrittenSaid(Saying):
+    """What was taken out. Bytes: of the media in all, of the pictures found, of zeros that nobody wrote."""
+
+    pictures: int = Field(default=0, ge=0)
+    total: int = Field(default=0, ge=0)
+    used: int = Field(default=0, ge=0)
+    blank: int = Field(default=0, ge=0)
+    cut: int = Field(default=0, ge=0)
+
+
+class Repair(BaseModel):
+    """By what a recording is repaired. `sibling` is the reference of the recording that its set-up is from; empty
+    where it stands among the pictures. `rate` is made up from `rate_from`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    codec: Literal["h264", "hevc"]
+    sets: Sets
+    sibling: str = ""
+    rate: tuple[int, int]
+    rate_from: Literal["stream", "sibling", "assumed"]
+
+
+def worth_trying(verdict: Verdict, signature: Signature, facts: MediaFacts | None) -> bool:
+    """An MP4 or QuickTime file that cannot be opened, and is not refused for what it asks for."""
+    is_mp4 = signature.seems is Seems.MEDIA and "MP4" in signature.name
+    return facts is None and verdict.condition is Condition.DAMAGED and is_mp4
+
+
+def repair_by(look: LookSaid, *, sibling: str = "", rate: Ratio = None) -> Repair | None:
+    """By what to repair, after a look; nothing where pictures do not come out as they should. `rate`: a sibling's."""
+    if not look.fits or not look.codec:
+        return None
+    said, known = _believed(look.rate), _believed(rate)
+    offers = ((said if look.own_sets else None, "stream"), (known, "sibling"), (said, "stream"), (ASSUMED, "assumed"))
+    pace, source = next((offer, name) for offer, name in offers if offer)
+    return Repair.model_validate(
+        {
+            "codec": look.codec,
+            "sets": look.sets,
+            "sibling": "" if look.own_sets else sibling,
+            "rate": pace,
+            "rate_from": source,
+        }
+    )
+
+
+def _believed(rate: Ratio) -> Ratio:
+    """A rate that a camera can have; nothing otherwise."""
+    return rate if rate and rate[1] > 0 and 1 <= rate[0] / rate[1] <= 240 else None
+
+
+def facts_of(look: LookSaid, repair: Repair, size: int) -> MediaFacts:
+    """What is known of the recording: its pictures, and no length."""
+    picture = StreamFacts(
+        index=0,
+        kind="video",
+        codec=repair.codec,
+        profile=look.profile,
+        decoded=True,
+        width=look.width,
+        height=look.height,
+        pixel_format=look.pixel_format,
+        rate=repair.rate,
+        reordered=look.reordered,
+    )
+    return MediaFacts(container=CONTAINER, size=size, streams=(picture,))
+
+
+def plan(facts: MediaFacts, repair: Repair, *, longest_hours: float) -> Plan:
+    """What is to be done, before anything is known of how much there is."""
+    setup = f"as in {repair.sibling}, of the same device" if repair.sibling else "as it says among its pictures"
+    return Plan(
+        method=RenditionMethod.TRANSCODE,
+        reason=f"the index was never written: pictures are looked for, and decoded {setup}; their times are estimated",
+        content_type="video/mp4",
+        file_name=REPAIRED,
+        picture=0,
+        limits=limits_for(facts, longest_hours=longest_hours),
+        recipe=RECIPE,
+    )
+
+
+def encoding(facts: MediaFacts, repair: Repair, *, longest_hours: float) -> Plan:
+    """How the pictures that were found become a playback copy: in the order of showing, evenly spaced."""
+    whole = transcode(facts, "its index was never written", limits_for(facts, longest_hours=longest_hours))
+    numerator, denominator = repair.rate
+    spaced = ("setpts", f"N*{denominator}/{numerator}/TB")
+    return Plan(
+        **{name: getattr(whole, name) for name in whole.__slots__ if name not in ("filters", "recipe")},
+        filters=(spaced, *whole.filters),
+        recipe=RECIPE,
+    )
+
+
+def statement(repair: Repair, said: WrittenSaid, pictures: int) -> str:
+    """What the repaired copy is, for a person; `pictures` are those that play."""
+    written = max(said.total - said.blank, 1)
+    share = 100 * said.used // written
+    of = "what was written into the file" if said.blank else "the file"
+    setup = f", decoded as in {repair.sibling} of the same device" if repair.sibling else ""
+    sources = {
+        "sibling": "as the device's other recordings have",
+        "stream": "as its pictures say",
+        "assumed": "a guess",
+    }
+    rate = float(Fraction(*repair.rate))
+    times = f"times are estimated at {rate:.4g} a second, {sources[repair.rate_from]}"
+    sound = "there is no sound in it" if said.used + said.blank >= said.total else "sound not recovered"
+    return f"Repaired copy: {pictures:,} pictures recovered from {share}% of {of}{setup}; {times}; {sound}"
+
+
+def outcome(repair: Repair, said: WrittenSaid, pictures: int) -> Mapping[str, Any]:
+    """For the rendition's row, beside what it was repaired by."""
+    return {
+        **repair.model_dump(mode="json"),
+        "method": "units found by search in media without an index",
+        "pictures": pictures,
+        "pictures_found": said.pictures,
+        "bytes_total": said.total,
+        "bytes_used": said.used,
+        "bytes_blank": said.blank,
+        "cut_off": bool(said.cut),
+        "made_up": ["times"],
+        "sound": "not recovered",
+        "says": statement(repair, said, pictures),
+    }
