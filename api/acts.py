@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import select
@@ -11,15 +11,18 @@ from api.enquiries.dossier import Dossier
 from evidence import clock, jobs
 from evidence.access import Action, Asker, Reach, Resource, decide, reach
 from evidence.custody import ledger
-from evidence.custody.events import Actor, Event, EventType
+from evidence.custody.events import SYSTEM, Actor, Event, EventType
 from evidence.database import ReadSession, WriteSession
-from evidence.errors import AlreadySettled, NotFound
+from evidence.errors import AlreadySettled, NotFound, NotPermitted
 from evidence.jobs import JobState
 from evidence.models import Quarantine, Recording, Rendition
 from evidence.notices import tell_recordings
-from evidence.vocabulary import Playability, QuarantineDecision, RenditionState
+from evidence.vocabulary import Playability, QuarantineDecision, RenditionKind, RenditionState
 from transcode.nudges import PROBE, probe_request
 from transcode.render import render_again
+
+INTAKE = "verify"  # the queue of what docks brought: read back, and examined
+CALLED_OFF = {JobState.CANCELLED, JobState.STOPPED}
 
 
 def retry_failed_work(session: WriteSession, found: Dossier, *, by: Actor) -> bool:
@@ -28,9 +31,12 @@ def retry_failed_work(session: WriteSession, found: Dossier, *, by: Actor) -> bo
     False: nothing had failed.
     """
     again = [each for each in found.renditions if each.state is RenditionState.FAILED]
+    served = {each.job_id for each in again}
     for rendition in again:
         render_again(session, rendition.id, by=by)
-    served = {each.job_id for each in again}
+    for job in found.work.values():
+        if job.state in CALLED_OFF:
+            jobs.dismiss(session, job.id)  # a new job has taken its place
     revived = [job for job in found.failed if _take_up(session, job.id, served=job.id in served)]
     for job in revived:
         _say(session, EventType.JOB_RETRIED, found.line.id, by, {"task": job.task})
@@ -54,7 +60,7 @@ def _take_up(session: WriteSession, job_id: int, *, served: bool) -> bool:
 
 
 def retry_job(session: WriteSession, job_id: int, *, asker: Asker, by: Actor) -> None:
-    """Send one failed job round again.
+    """Send one failed or cancelled job round again.
 
     Raises NotFound where there is none, or none of a recording that the asker may see; AlreadySettled where it
     does not stand failed.
@@ -63,18 +69,76 @@ def retry_job(session: WriteSession, job_id: int, *, asker: Asker, by: Actor) ->
     if status is None or not _may_retry(session, job_id, asker):
         raise NotFound(f"job {job_id}")
     if not jobs.retry(session, job_id):
-        raise AlreadySettled(f"job {job_id} does not stand failed any more")
-    _say(session, EventType.JOB_RETRIED, _about(session, job_id), by, {"task": status.task})
+        raise AlreadySettled(f"job {job_id} does not stand failed or cancelled, or has not stopped yet")
+    about = _about(session, job_id)
+    _say(session, EventType.JOB_RETRIED, about, by, {"task": status.task})
+    if status.state in CALLED_OFF and (recording := session.get(Recording, about)) is not None:
+        _take_in_hand(session, recording, job_id)
 
 
 def cancel_job(session: WriteSession, job_id: int, *, by: Actor) -> None:
-    """Stop work that waits or runs. Raises NotFound, or AlreadySettled where it had ended."""
+    """Stop work that waits or runs, at a person's wish. What it was to make stands as cancelled by them.
+
+    Raises NotFound; NotPermitted for the intake of evidence, which nobody cancels; AlreadySettled where it had ended.
+    """
     status = jobs.status(session, [job_id]).get(job_id)
     if status is None:
         raise NotFound(f"job {job_id}")
-    if status.state not in {JobState.WAITING, JobState.RUNNING} or not jobs.cancel(session, job_id):
+    if status.queue == INTAKE:
+        raise NotPermitted(
+            "reading back and examining what docks brought is how evidence comes in: it is never cancelled"
+        )
+    if status.state not in {JobState.WAITING, JobState.RUNNING} or status.stopping:
+        raise AlreadySettled(f"job {job_id} has ended already, or is being stopped")
+    about = _about(session, job_id)
+    recording = session.get(Recording, about, with_for_update=True)  # locked first, as by whoever records results
+    _say(session, EventType.JOB_CANCELLED, about, by, {"task": status.task})
+    if recording is not None:
+        _lay_down(session, recording, job_id, because=f"cancelled by {by.shown}")
+    # The job's row last: an attempt that is just committing its result holds it, after everything else.
+    if not jobs.cancel(session, job_id, by=by.shown):
         raise AlreadySettled(f"job {job_id} has ended already")
-    _say(session, EventType.JOB_CANCELLED, _about(session, job_id), by, {"task": status.task})
+
+
+def _lay_down(session: WriteSession, recording: Recording, job_id: int, *, because: str) -> None:
+    """What the job was to make waits for a person from now on, and not for the sweep that makes lost jobs again."""
+    for row in _unmade(session, job_id):
+        row.state, row.reason = RenditionState.FAILED, because
+        if row.kind is RenditionKind.PLAYBACK and recording.playability is not Playability.PLAYABLE:
+            recording.playability, recording.playability_reason = Playability.FAILED, because
+    tell_recordings(session, recording.id)
+
+
+def _take_in_hand(session: WriteSession, recording: Recording, job_id: int) -> None:
+    """What a cancelled job was to make is wanted again."""
+    for row in _unmade(session, job_id):
+        row.state, row.reason = RenditionState.WANTED, None
+        if row.kind is RenditionKind.PLAYBACK and recording.playability is not Playability.PLAYABLE:
+            recording.playability, recording.playability_reason = Playability.PREPARING, row.why
+    tell_recordings(session, recording.id)
+
+
+def _unmade(session: WriteSession, job_id: int) -> Sequence[Rendition]:
+    served = select(Rendition).where(Rendition.job_id == job_id, Rendition.state != RenditionState.READY)
+    return session.scalars(served.with_for_update()).all()
+
+
+def drain_host(session: WriteSession, host: str, *, hand_back: bool, by: Actor) -> None:
+    """Let a worker host take no new work until it is resumed. Raises NotFound where nobody knows it."""
+    if not jobs.is_known_host(session, host):
+        raise NotFound(f"a worker host {host!r}")
+    how = "hands back what it has" if hand_back else "finishes what it has"
+    _say(session, EventType.HOST_DRAINED, SYSTEM, by, {"host": host, "how": how})
+    jobs.drain_host(session, host, hand_back=hand_back, by=by.shown)
+
+
+def resume_host(session: WriteSession, host: str, *, by: Actor) -> None:
+    """Let a drained host take work again. Raises NotFound, or AlreadySettled where it was not drained."""
+    if not jobs.is_known_host(session, host):
+        raise NotFound(f"a worker host {host!r}")
+    _say(session, EventType.HOST_RESUMED, SYSTEM, by, {"host": host})
+    if not jobs.resume_host(session, host):
+        raise AlreadySettled(f"the host {host} is not drained")
 
 
 def decide_quarantine(

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from api import package_commands
 from api.custody_commands import custody_app, sequencer
+from api.host_commands import host_app, job_app
 from api.trouble import KnownTrouble
 from evidence.custody.canonical import NotCanonical
 from evidence.embedded.errors import EmbeddedError
@@ -39,6 +40,8 @@ app.add_typer(token_commands, name="token")
 app.add_typer(dock_commands, name="dock")
 app.add_typer(account_commands, name="account")
 app.add_typer(custody_app, name="custody")
+app.add_typer(host_app, name="host")
+app.add_typer(job_app, name="job")
 app.command()(sequencer)
 package_commands.install(app)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from evidence import clock
 from evidence.access import Action, decide
 from evidence.database import ReadSession
 from evidence.errors import NotPermitted
+from evidence.jobs import HostLine
 from evidence.models import Incident, Quarantine, Recording
 from evidence.sequencing.reading import log_standing
 
@@ -79,11 +81,32 @@ def _work(registry: CollectorRegistry, session: ReadSession) -> None:
             jobs.labels(line.queue, state).set(getattr(line, state))
         oldest.labels(line.queue).set(line.oldest.total_seconds() if line.oldest else 0)
     Gauge("continuity_workers", "Workers heard from in the last minute", registry=registry).set(len(found.live_workers))
+    _hosts(registry, found.hosts)
     arrivals = Gauge("continuity_arrivals", "Files on their way, by state", ["state"], registry=registry)
     for state, number in found.arrivals.items():
         arrivals.labels(state.value).set(number)
     layers = Gauge("continuity_sandbox_layers_missing", "Walls missing around media on any worker", registry=registry)
     layers.set(len(found.missing_layers))
+
+
+def _hosts(registry: CollectorRegistry, found: Sequence[HostLine]) -> None:
+    said: dict[str, tuple[str, Callable[[HostLine], float]]] = {
+        "continuity_host_slots": ("Jobs that a host can run at once", lambda line: sum(line.slots.values())),
+        "continuity_host_jobs": ("Jobs that a host runs now", lambda line: len(line.jobs)),
+        "continuity_host_speed": (
+            "Seconds of recording that a host gets through a second",
+            lambda line: line.speed or 0,
+        ),
+        "continuity_host_drained": (
+            "1 where a person lets a host take no new jobs",
+            lambda line: line.order is not None,
+        ),
+        "continuity_host_heard_seconds": ("Seconds since a host was last heard of", lambda line: line.age or 0),
+    }
+    for name, (words, value) in said.items():
+        gauge = Gauge(name, words, ["host"], registry=registry)
+        for line in found:
+            gauge.labels(line.host).set(value(line))
 
 
 def _docks(registry: CollectorRegistry, session: ReadSession, desk: Desk) -> None:

@@ -52,6 +52,7 @@ def run() -> int:
             pace=Pace(),
             software=f"continuity {version('continuity')}",
             facts=transcode_tasks.facts(transcode),
+            host=evidence.host_name,
         )
     except HandlersAbandoned:
         return 1

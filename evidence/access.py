@@ -27,6 +27,7 @@ class Action(StrEnum):
     MAKE_PACKAGE = "hand a recording out with its proof"
     RETRY_JOB = "ask for failed work again"
     CANCEL_JOB = "stop work that waits or runs"
+    DRAIN_HOST = "let a worker host take no new work, or take it again"
     DECIDE_QUARANTINE = "decide about a recording in quarantine"
     SEE_DOCKS = "see the docks"
     CLOSE_INCIDENT = "close an incident"
@@ -101,6 +102,7 @@ RULES: Mapping[Role, Mapping[Action, Reach]] = {
         Action.CANCEL_JOB: Reach.ALL,
         Action.SEE_DOCKS: Reach.ALL,
         Action.SEE_STATUS: Reach.ALL,
+        Action.DRAIN_HOST: Reach.ALL,
         Action.MANAGE_PEOPLE: Reach.ALL,
         Action.MANAGE_DOCKS: Reach.ALL,
         Action.MANAGE_TOKENS: Reach.ALL,

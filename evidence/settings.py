@@ -70,6 +70,9 @@ class EvidenceSettings(BaseSettings):
         description="Days for which objects of the custody log are locked, always in COMPLIANCE mode: they can be "
         "lengthened and never shortened",
     )
+    host_name: str = Field(
+        default="", pattern=r"^[!-~]{0,100}$", description="Name of this worker host on pages; empty: the machine's own"
+    )
     force_name: str = Field(default="Continuity", max_length=60, description="The force's name, shown on each page")
     log_origin: str = Field(
         default="custody.demonstration.example/main", description="Name of the custody log; never reused"

@@ -46,7 +46,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """One rendition to be made. `report` hears the phase and how far it is, from 0 to 1."""
+    """One rendition to be made. `report` hears the phase, how far it is, from 0 to 1, and FFmpeg's speed."""
 
     plan: Plan
     facts: MediaFacts
@@ -55,7 +55,7 @@ class Work:
     folder: Path
     settings: TranscodeSettings
     stopping: Event = field(default_factory=Event)
-    report: Callable[[str, float | None], None] = lambda _phase, _fraction: None
+    report: Callable[..., None] = lambda *_said: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,6 +264,6 @@ def _progress(work: Work, phase: str) -> Callable[[str], None]:
 
     def take(line: str) -> None:
         if reader.take(line):
-            work.report(phase, reader.fraction)
+            work.report(phase, reader.fraction, reader.speed)
 
     return take

@@ -128,7 +128,7 @@ class Surveyor:
 
         def progress(line: str) -> None:
             if reader.take(line):
-                job.report("looking through", reader.fraction)
+                job.report("looking through", reader.fraction, reader.speed)
 
         command = Command(
             inside="survey",

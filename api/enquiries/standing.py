@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
@@ -15,7 +15,19 @@ from evidence import clock
 from evidence.bootstrap import House
 from evidence.database import ReadSession
 from evidence.errors import EvidenceError
-from evidence.jobs import QueueLine, SweepLine, WorkerLine, waiting
+from evidence.jobs import (
+    CancelledJob,
+    CurrentJob,
+    HostLine,
+    QueueLine,
+    SweepLine,
+    WorkerLine,
+    cancelled,
+    hosts,
+    running,
+    waiting,
+)
+from evidence.jobs.hosts import SILENT
 from evidence.jobs.rows import JobFailure
 from evidence.models import Arrival, Rendition
 from evidence.store.errors import ObjectMissing, StoreError
@@ -23,8 +35,6 @@ from evidence.store.keys import master_key
 from evidence.vocabulary import ArrivalState, RenditionState
 
 RECENT = timedelta(minutes=15)
-# A worker says that it lives every few seconds; one that was silent this long is taken for dead.
-SILENT = 60.0
 
 NAMES: Mapping[str, str] = {
     "verify": "Reading back and examining",
@@ -79,6 +89,9 @@ class Standing:
 
     queues: tuple[QueueStanding, ...]
     workers: tuple[WorkerLine, ...]
+    hosts: tuple[HostLine, ...]
+    running: tuple[CurrentJob, ...]
+    cancelled: tuple[CancelledJob, ...]
     sweeps: tuple[SweepLine, ...]
     failed: tuple[FailedJob, ...]
     arrivals: Mapping[ArrivalState, int]
@@ -95,8 +108,13 @@ def standing(session: ReadSession) -> Standing:
     work = waiting(session)
     live = [each for each in work.workers if each.age < SILENT]
     pace = _pace(session)
+    places = hosts(session)
+    drained = {each.host for each in places if each.order is not None}
     return Standing(
-        queues=tuple(_queue(line, live, pace.get(line.queue, 0)) for line in work.queues),
+        queues=tuple(_queue(line, live, drained, pace.get(line.queue, 0)) for line in work.queues),
+        hosts=places,
+        running=running(session),
+        cancelled=tuple(cancelled(session)),
         workers=work.workers,
         sweeps=work.sweeps,
         failed=_failed(session),
@@ -105,8 +123,9 @@ def standing(session: ReadSession) -> Standing:
     )
 
 
-def _queue(line: QueueLine, live: Sequence[WorkerLine], done_recently: int) -> QueueStanding:
-    takers = [each for each in live if not each.draining and _takes(each, line.queue)]
+def _queue(line: QueueLine, live: Sequence[WorkerLine], drained: Set[str], done_recently: int) -> QueueStanding:
+    could = [each for each in live if not each.draining and _takes(each, line.queue)]
+    takers = [each for each in could if each.host not in drained]
     ready_in = None
     if line.waiting and takers and done_recently:
         ready_in = RECENT * (line.waiting / done_recently)
@@ -119,14 +138,16 @@ def _queue(line: QueueLine, live: Sequence[WorkerLine], done_recently: int) -> Q
         failed=line.failed,
         oldest=timedelta(seconds=line.oldest_age) if line.oldest_age is not None else None,
         ready_in=ready_in,
-        because=why_waiting(line, takers=len(takers)),
+        because=why_waiting(line, takers=len(takers), held_back=sorted({each.host for each in could} & drained)),
     )
 
 
-def why_waiting(line: QueueLine, *, takers: int) -> str:
-    """The reason why things wait in a queue, in words; empty when nothing does."""
+def why_waiting(line: QueueLine, *, takers: int, held_back: Sequence[str] = ()) -> str:
+    """The reason why things wait in a queue, in words; empty when nothing does. `held_back` are drained hosts."""
     said = []
-    if line.waiting and takers == 0:
+    if line.waiting and takers == 0 and held_back:
+        said.append(f"Every host that takes this queue is drained: resume {' or '.join(held_back)}.")
+    elif line.waiting and takers == 0:
         said.append("No worker takes this queue: start one.")
     elif line.waiting:
         said.append(f"{count(takers, 'worker')} at work on {count(line.running, 'job')}; the rest wait their turn.")

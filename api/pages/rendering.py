@@ -60,6 +60,7 @@ def environment(time_zone: str) -> Environment:
     made.filters["how_long"] = wording.how_long
     made.filters["moment"] = lambda at, **how: wording.moment(at, zone, **how)
     made.filters["sentence"] = lambda said: said[:1].upper() + said[1:]
+    made.filters["seconds"] = lambda seconds: wording.how_long(timedelta(seconds=seconds))
     made.filters["seconds_ago"] = lambda seconds: f"{wording.how_long(timedelta(seconds=seconds))} ago"
     made.globals["asset"] = assets.url_of
     made.globals["count"] = wording.count

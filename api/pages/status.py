@@ -1,10 +1,10 @@
-"""How the system is: what waits and why, who works, what is away, and work that failed."""
+"""How the system is: what waits and why, which hosts work on what, what is away, and work that failed."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Form
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,12 +14,23 @@ from api.dependencies import AtDesk, may
 from api.enquiries import standing
 from api.pages.rendering import go_to, page
 from evidence.access import Action, Reach, decide, reach
+from evidence.jobs import HostState
 
 router = APIRouter(include_in_schema=False)
 
 Looking = Annotated[Caller, Depends(may(Action.SEE_STATUS))]
 Retrying = Annotated[Caller, Depends(may(Action.RETRY_JOB))]
 Cancelling = Annotated[Caller, Depends(may(Action.CANCEL_JOB))]
+Draining = Annotated[Caller, Depends(may(Action.DRAIN_HOST))]
+HostName = Annotated[str, Form(max_length=253)]
+
+HOST_LOOKS = {
+    HostState.WORKING: ("good", "At work"),
+    HostState.DRAINING: ("warn", "Draining"),
+    HostState.DRAINED: ("warn", "Drained"),
+    HostState.STOPPING: ("warn", "Stopping"),
+    HostState.SILENT: ("bad", "Silent"),
+}
 
 
 @router.get("/status")
@@ -36,13 +47,15 @@ def status(request: Request, desk: AtDesk, caller: Looking) -> Response:
         # Officers ask again on the page of their own recording; here it is anybody's work.
         "may_retry": reach(caller.asker, Action.RETRY_JOB) is Reach.ALL,
         "may_cancel": decide(caller.asker, Action.CANCEL_JOB).allow,
+        "may_drain": decide(caller.asker, Action.DRAIN_HOST).allow,
+        "host_looks": HOST_LOOKS,
     }
     return page(request, "status.html", values, caller=caller)
 
 
 @router.post("/jobs/{job_id}/retry")
 def retry(desk: AtDesk, caller: Retrying, job_id: int) -> Response:
-    """Send one failed job round again."""
+    """Send one failed or cancelled job round again."""
     with desk.house.writing() as session:
         acts.retry_job(session, job_id, asker=caller.asker, by=caller.actor)
     return go_to("/status", note=f"Job {job_id} is tried again.")
@@ -53,4 +66,21 @@ def cancel(desk: AtDesk, caller: Cancelling, job_id: int) -> Response:
     """Stop one job."""
     with desk.house.writing() as session:
         acts.cancel_job(session, job_id, by=caller.actor)
-    return go_to("/status", note=f"Job {job_id} is stopped.")
+    return go_to("/status", note=f"Job {job_id} is cancelled; what it started is being stopped.")
+
+
+@router.post("/hosts/drain")
+def drain(desk: AtDesk, caller: Draining, host: HostName, now: Annotated[str, Form()] = "") -> Response:
+    """Let a host take no new jobs; with `now`, hand back those that it has."""
+    with desk.house.writing() as session:
+        acts.drain_host(session, host, hand_back=now == "yes", by=caller.actor)
+    done = "hands back what it has" if now == "yes" else "finishes what it has"
+    return go_to("/status", note=f"{host} takes no new jobs and {done}. It stays drained until it is resumed.")
+
+
+@router.post("/hosts/resume")
+def resume(desk: AtDesk, caller: Draining, host: HostName) -> Response:
+    """Let a drained host take jobs again."""
+    with desk.house.writing() as session:
+        acts.resume_host(session, host, by=caller.actor)
+    return go_to("/status", note=f"{host} takes jobs again.")

@@ -306,7 +306,9 @@ class JobFacts(Shape):
     attempt: int
     phase: str | None
     fraction: float | None
+    speed: float | None
     failure: str | None
+    cancelled_by: str | None
 
 
 class QueueFacts(Shape):

@@ -60,21 +60,23 @@ def job(desk: AtDesk, caller: Looking, job_id: int) -> JobFacts:
         attempt=found.attempt,
         phase=found.progress.phase if found.progress else None,
         fraction=found.progress.fraction if found.progress else None,
+        speed=found.progress.speed if found.progress else None,
         failure=found.failure.detail if found.failure else None,
+        cancelled_by=found.cancelled_by,
     )
 
 
-@router.post("/jobs/{job_id}/retry", responses=problems(404, 409), summary="Ask again for a failed job")
+@router.post("/jobs/{job_id}/retry", responses=problems(404, 409), summary="Ask again for a failed or cancelled job")
 def retry(desk: AtDesk, caller: Retrying, job_id: int) -> Done:
-    """Send a failed job round again."""
+    """Send a failed or cancelled job round again."""
     with desk.house.writing() as session:
         acts.retry_job(session, job_id, asker=caller.asker, by=caller.actor)
     return Done()
 
 
-@router.post("/jobs/{job_id}/cancel", responses=problems(404, 409), summary="Stop a job")
+@router.post("/jobs/{job_id}/cancel", responses=problems(403, 404, 409), summary="Cancel a job")
 def cancel(desk: AtDesk, caller: Cancelling, job_id: int) -> Done:
-    """Stop work that waits or runs."""
+    """Stop work that waits or runs. Intake of evidence is never cancelled."""
     with desk.house.writing() as session:
         acts.cancel_job(session, job_id, by=caller.actor)
     return Done()

@@ -71,6 +71,8 @@ class EventType(StrEnum):
     TOKEN_REVOKED = "token.revoked"  # noqa: S105 - the name of an event
     JOB_CANCELLED = "job.cancelled"
     JOB_RETRIED = "job.retried"
+    HOST_DRAINED = "host.drained"
+    HOST_RESUMED = "host.resumed"
     SYSTEM_STARTED = "system.started"
     HEADMAP_LOGGED = "log.headmap"
     LOG_VERIFIED = "log.verified"
@@ -132,6 +134,8 @@ SAYS: Mapping[EventType, tuple[str, Operation]] = {
     EventType.TOKEN_REVOKED: ("{actor} revoked an API token", Operation.NONE),
     EventType.JOB_CANCELLED: ("{actor} cancelled {task}", Operation.ALTERATION),
     EventType.JOB_RETRIED: ("{actor} asked again for {task}", Operation.ALTERATION),
+    EventType.HOST_DRAINED: ("{actor} let the worker host {host} take no new work ({how})", Operation.NONE),
+    EventType.HOST_RESUMED: ("{actor} let the worker host {host} take work again", Operation.NONE),
     EventType.SYSTEM_STARTED: ("{process} started, build {build}", Operation.NONE),
     EventType.HEADMAP_LOGGED: ("the log stood at {size} events of {entries} subjects", Operation.NONE),
     EventType.LOG_VERIFIED: ("{actor} verified the log of {size} events: {verdict}", Operation.NONE),

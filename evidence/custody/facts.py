@@ -231,6 +231,19 @@ class OneTask(Facts):
     task: Word
 
 
+class HostDrained(Facts):
+    """Which worker host, and what becomes of the jobs that it has."""
+
+    host: Label
+    how: Literal["finishes what it has", "hands back what it has"]
+
+
+class HostResumed(Facts):
+    """Which worker host."""
+
+    host: Label
+
+
 class SystemStarted(Facts):
     """Which process of which build."""
 
@@ -281,6 +294,8 @@ FACTS: Final[Mapping[EventType, type[Facts]]] = {
     EventType.TOKEN_REVOKED: Facts,
     EventType.JOB_CANCELLED: OneTask,
     EventType.JOB_RETRIED: OneTask,
+    EventType.HOST_DRAINED: HostDrained,
+    EventType.HOST_RESUMED: HostResumed,
     EventType.SYSTEM_STARTED: SystemStarted,
     EventType.HEADMAP_LOGGED: HeadmapLogged,
     EventType.LOG_VERIFIED: LogVerified,

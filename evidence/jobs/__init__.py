@@ -6,6 +6,10 @@ and worker.py, which only the process that runs workers imports.
 """
 
 from evidence.jobs.errors import JobsError, JobStopped, LeaseLost
+from evidence.jobs.hosts import CancelledJob, CurrentJob, DrainOrder, HostLine, HostState, cancelled, hosts, running
+from evidence.jobs.hosts import drain as drain_host
+from evidence.jobs.hosts import is_known as is_known_host
+from evidence.jobs.hosts import resume as resume_host
 from evidence.jobs.port import (
     Failure,
     HeldJob,
@@ -22,9 +26,14 @@ from evidence.jobs.rows import FailureReason
 from evidence.jobs.summary import QueueLine, SweepLine, Waiting, WorkerLine, waiting
 
 __all__ = [
+    "CancelledJob",
+    "CurrentJob",
+    "DrainOrder",
     "Failure",
     "FailureReason",
     "HeldJob",
+    "HostLine",
+    "HostState",
     "JobRequest",
     "JobState",
     "JobStatus",
@@ -40,11 +49,17 @@ __all__ = [
     "Waiting",
     "WorkerLine",
     "cancel",
+    "cancelled",
     "dismiss",
+    "drain_host",
     "enqueue",
     "enqueue_all",
     "held",
+    "hosts",
+    "is_known_host",
+    "resume_host",
     "retry",
+    "running",
     "status",
     "waiting",
 ]

@@ -5,8 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from evidence.jobs.port import TaskSpec
+
+
+class Order(StrEnum):
+    """What a person wants of this host. UNKNOWN until the database was asked: nothing is taken before that."""
+
+    UNKNOWN = "unknown"
+    WORK = "work"
+    DRAIN = "drain"  # take nothing new, finish what runs
+    HAND_BACK = "hand_back"  # nor finish what runs: it goes back to its queue at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +50,7 @@ class Crew:
     sweeps: Mapping[str, str] = field(default_factory=dict)  # name of a periodic task: its schedule
     going: asyncio.Event = field(default_factory=asyncio.Event)  # fetch no more, finish what runs
     hurry: asyncio.Event = field(default_factory=asyncio.Event)  # stop what runs, too
+    order: Order = Order.UNKNOWN
     leaving: bool = False  # nothing is waited for any more, not even the database
     abandoned: list[int] = field(default_factory=list)
 

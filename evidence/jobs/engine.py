@@ -177,6 +177,17 @@ class EngineWorker(Worker):
                 log.warning("fetch: %r", error.__cause__ or error)
                 await asyncio.sleep(1)
 
+    # --- orders for the host --------------------------------------------------------------------------
+
+    def look_again(self) -> None:
+        """Look at the queue at once: the host may take jobs from now on."""
+        self._new_job_event.set()
+
+    def hand_back(self) -> None:
+        """Tell every handler to stop; their jobs go back to the queue, with no mark against them."""
+        for attempt in self._attempts.values():
+            attempt.stop(StopReason.SHUTDOWN)
+
     # --- stopping --------------------------------------------------------------------------------------
 
     @override

@@ -47,10 +47,14 @@ class HeldJob:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What a handler last said of itself. `fraction` runs from 0 to 1; None where nobody can know it."""
+    """What a handler last said of itself. `fraction` runs from 0 to 1; None where nobody can know it.
+
+    `speed` is in seconds of recording done in one second, where the work goes along a recording.
+    """
 
     phase: str
     fraction: float | None = None
+    speed: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobStatus:
-    """A job as it stands now. `progress` while it runs; `failure` is the latest nobody has acted on."""
+    """A job as it stands now. `progress` while it runs; `failure` is the latest nobody has acted on.
+
+    `cancelled_by` is who cancelled it, until somebody asks for it again.
+    """
 
     id: int
     task: str
@@ -77,6 +84,7 @@ class JobStatus:
     not_before: datetime | None
     progress: Progress | None
     failure: Failure | None
+    cancelled_by: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,9 +97,9 @@ class RunningJob:
     stopping: threading.Event = field(default_factory=threading.Event)
     said: Progress | None = None
 
-    def report(self, phase: str, fraction: float | None) -> None:
+    def report(self, phase: str, fraction: float | None, speed: float | None = None) -> None:
         """Say how far the work is, as often as one likes: it is written down every two seconds at most."""
-        self.said = Progress(phase, None if fraction is None else min(max(fraction, 0.0), 1.0))
+        self.said = Progress(phase, None if fraction is None else min(max(fraction, 0.0), 1.0), speed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,14 @@ SELECT unnest(procrastinate_defer_jobs_v1(ARRAY(
 
 CANCEL = text("SELECT procrastinate_cancel_job_v1(:id, true, false)")
 
+NOTE_CANCELLED = text("""
+INSERT INTO job_cancellation (job_id, task, queue, subject, by)
+SELECT id, task_name, queue_name,
+  coalesce((SELECT string_agg(key || '=' || value, ' ' ORDER BY key COLLATE "C") FROM jsonb_each_text(args)), ''), :by
+FROM procrastinate_jobs WHERE id = :id
+ON CONFLICT (job_id) DO UPDATE SET by = excluded.by, at = now(), acted_at = NULL
+""")
+
 HELD = text(
     "SELECT 1 FROM procrastinate_jobs"
     " WHERE id = :id AND status = 'doing' AND worker_id = :owner AND attempts = :attempt FOR UPDATE"
@@ -44,13 +52,28 @@ SELECT procrastinate_retry_job_v2(id, now(), NULL, NULL, NULL),
 FROM stands
 """)
 
+# The engine revives only what failed. The attempt that was stopped has been counted, so its lease is not met again.
+REVIVE_CANCELLED = text("""
+WITH revived AS (
+  UPDATE procrastinate_jobs SET status = 'todo', scheduled_at = now(), abort_requested = false
+  WHERE id = :id AND status IN ('cancelled', 'aborted') RETURNING id, queue_name)
+SELECT pg_notify('procrastinate_queue_v1#' || queue_name,
+  json_build_object('type', 'job_inserted', 'job_id', id)::text)
+FROM revived
+""")
+
+ACT_CANCELLED = text(
+    "UPDATE job_cancellation SET acted_at = now() WHERE job_id = :id AND acted_at IS NULL RETURNING true"
+)
+
 ACT = text("UPDATE job_failure SET acted_at = now() WHERE job_id = :id AND acted_at IS NULL RETURNING final")
 
 STATUS = text("""
 SELECT j.id, j.task_name, j.queue_name, j.status::text, j.priority, j.attempts, j.abort_requested, j.scheduled_at,
-  p.phase, p.fraction, f.reason, f.detail, f.at, f.attempt AS failed_attempt
+  p.phase, p.fraction, p.speed, c.by AS cancelled_by, f.reason, f.detail, f.at, f.attempt AS failed_attempt
 FROM procrastinate_jobs j
 LEFT JOIN job_progress p ON p.job_id = j.id AND p.attempt = j.attempts AND j.status = 'doing'
+LEFT JOIN job_cancellation c ON c.job_id = j.id AND c.acted_at IS NULL
 LEFT JOIN LATERAL (
   SELECT reason, detail, at, attempt FROM job_failure
   WHERE job_id = j.id AND acted_at IS NULL AND j.status <> 'succeeded' ORDER BY id DESC LIMIT 1) f ON true
@@ -74,9 +97,15 @@ def enqueue_all(session: Session, requests: Sequence[JobRequest]) -> list[int]:
     return list(session.scalars(ENQUEUE, {"jobs": json.dumps(jobs)}))
 
 
-def cancel(session: Session, job_id: int) -> bool:
-    """A waiting job will never run; a running one is told to stop when the caller commits. False: it had ended."""
-    return session.scalar(CANCEL, {"id": job_id}) is not None
+def cancel(session: Session, job_id: int, *, by: str = "the system") -> bool:
+    """A waiting job will not run; a running one is told to stop when the caller commits. False: it had ended.
+
+    `by` is whose wish it is, as the job's row says from now on.
+    """
+    if session.scalar(CANCEL, {"id": job_id}) is None:
+        return False
+    session.execute(NOTE_CANCELLED, {"id": job_id, "by": by})
+    return True
 
 
 def held(session: Session, job: HeldJob) -> None:
@@ -91,16 +120,22 @@ def held(session: Session, job: HeldJob) -> None:
 
 
 def retry(session: Session, job_id: int) -> bool:
-    """A person sends a failed job round again, with all its attempts before it. False: it does not stand failed."""
-    if session.execute(REVIVE, {"id": job_id}).one_or_none() is None:
+    """A person sends a failed or cancelled job round again, with all its attempts before it.
+
+    False: it does not stand failed or cancelled; one that was told to stop may still be stopping.
+    """
+    revived = [session.execute(each, {"id": job_id}).one_or_none() for each in (REVIVE, REVIVE_CANCELLED)]
+    if not any(row is not None for row in revived):
         return False
     session.execute(ACT, {"id": job_id})
+    session.execute(ACT_CANCELLED, {"id": job_id})
     return True
 
 
 def dismiss(session: Session, job_id: int) -> bool:
-    """A person has seen a failed job and lets it be. False: it did not stand failed."""
-    return any(session.scalars(ACT, {"id": job_id}))
+    """A person has seen a failed or cancelled job and lets it be. False: it stood as neither."""
+    rows = [*session.scalars(ACT, {"id": job_id}), *session.scalars(ACT_CANCELLED, {"id": job_id})]
+    return any(rows)
 
 
 def status(session: Session, job_ids: Sequence[int]) -> dict[int, JobStatus]:
@@ -121,6 +156,7 @@ def _status_of(row: Row[tuple[object, ...]]) -> JobStatus:
         attempt=row.attempts,
         stopping=running and row.abort_requested,
         not_before=row.scheduled_at if row.status == "todo" else None,
-        progress=Progress(row.phase, row.fraction) if row.phase is not None else None,
+        progress=Progress(row.phase, row.fraction, row.speed) if row.phase is not None else None,
         failure=Failure(reason, row.detail, row.at, row.failed_attempt) if reason is not None else None,
+        cancelled_by=row.cancelled_by,
     )

@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 
 from evidence.identifiers import new_id
 from evidence.jobs.attempt import Attempt
+from evidence.jobs.crew import Order
 from evidence.jobs.outcomes import storable
 from evidence.jobs.rescue import began_at, this_machine
 from evidence.jobs.storing import Pool
@@ -20,22 +21,26 @@ from evidence.jobs.storing import Pool
 PHASE_LIMIT = 200  # characters
 
 REPORT = """
+WITH written AS (
 INSERT INTO worker_report (id, host, pid, machine, began, software, lanes, facts, draining)
 VALUES (%(id)s, %(host)s, %(pid)s, %(machine)s, %(began)s, %(software)s, %(lanes)s, %(facts)s, %(draining)s)
-ON CONFLICT (id) DO UPDATE SET lanes = excluded.lanes, draining = excluded.draining, seen_at = now()"""
+ON CONFLICT (id) DO UPDATE SET lanes = excluded.lanes, draining = excluded.draining, seen_at = now()
+RETURNING host)
+SELECT o.hand_back FROM written JOIN host_order o USING (host)"""
 
 WITHDRAW = "DELETE FROM worker_report WHERE id = %(id)s"
 
 # Only for attempts that still run: the row of one that has just ended, here or in favour of another, stays away.
 PROGRESS = """
-INSERT INTO job_progress (job_id, attempt, phase, fraction, updated_at)
-SELECT s.job_id, s.attempt, s.phase, s.fraction, now()
+INSERT INTO job_progress (job_id, attempt, phase, fraction, speed, updated_at)
+SELECT s.job_id, s.attempt, s.phase, s.fraction, s.speed, now()
 FROM unnest(%(ids)s::bigint[], %(attempts)s::bigint[], %(owners)s::bigint[],
-  %(phases)s::text[], %(fractions)s::float8[]) AS s(job_id, attempt, owner, phase, fraction)
+  %(phases)s::text[], %(fractions)s::float8[], %(speeds)s::float8[])
+  AS s(job_id, attempt, owner, phase, fraction, speed)
 JOIN procrastinate_jobs j
   ON j.id = s.job_id AND j.attempts = s.attempt AND j.worker_id = s.owner AND j.status = 'doing'
 ON CONFLICT (job_id) DO UPDATE SET attempt = excluded.attempt, phase = excluded.phase, fraction = excluded.fraction,
-  updated_at = excluded.updated_at"""
+  speed = excluded.speed, updated_at = excluded.updated_at"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +51,16 @@ class Report:
     facts: Mapping[str, Any]
     id: UUID = field(default_factory=new_id)
     machine: str = field(default_factory=this_machine)
+    host: str = field(default_factory=socket.gethostname)
 
-    async def write(self, pool: Pool, *, lanes: Sequence[Mapping[str, Any]], draining: bool) -> None:
-        """Write or refresh the row; a row is as old as the worker's last sign of life."""
+    async def write(self, pool: Pool, *, lanes: Sequence[Mapping[str, Any]], draining: bool) -> Order:
+        """Write or refresh the row, and read what people want of this host.
+
+        A row is as old as the worker's last sign of life.
+        """
         words = {
             "id": self.id,
-            "host": socket.gethostname(),
+            "host": self.host,
             "pid": os.getpid(),
             "machine": self.machine,
             "began": began_at(os.getpid()),
@@ -61,7 +70,10 @@ class Report:
             "draining": draining,
         }
         async with pool.connection() as db:
-            await db.execute(REPORT, words)
+            row = await (await db.execute(REPORT, words)).fetchone()
+        if row is None:
+            return Order.WORK
+        return Order.HAND_BACK if row[0] else Order.DRAIN
 
     async def withdraw(self, pool: Pool) -> None:
         """Remove the row: the process ends in good order."""
@@ -80,6 +92,7 @@ async def write_progress(pool: Pool, attempts: Sequence[Attempt]) -> None:
         "owners": [each.job.held.owner for each, _ in news],
         "phases": [storable(said.phase, limit=PHASE_LIMIT) for _, said in news],
         "fractions": [said.fraction for _, said in news],
+        "speeds": [said.speed for _, said in news],
     }
     async with pool.connection() as db:
         await db.execute(PROGRESS, words)

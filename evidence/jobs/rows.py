@@ -1,4 +1,4 @@
-"""What the job engine writes for people to read: progress, failures, who works, and when sweeps ran.
+"""What the job engine writes for people to read: progress, failures, who works, what people asked, and when sweeps ran.
 
 The engine's own tables are in schema.py; nothing here is custody, and any row may go when its job is long done.
 """
@@ -38,6 +38,7 @@ class JobProgress(Base):
     attempt: Mapped[int]
     phase: Mapped[str]
     fraction: Mapped[float | None]
+    speed: Mapped[float | None]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -60,6 +61,31 @@ class JobFailure(Base):
     acted_at: Mapped[datetime | None]
 
     __table_args__ = (Index("ix_job_failure_open", "queue", "at", postgresql_where=text("final AND acted_at IS NULL")),)
+
+
+class JobCancellation(Base):
+    """A person cancelled a job. Stands until somebody asks for the job again or lets it be."""
+
+    __tablename__ = "job_cancellation"
+
+    job_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    task: Mapped[str]
+    queue: Mapped[str]
+    subject: Mapped[str]
+    by: Mapped[str]
+    at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
+    acted_at: Mapped[datetime | None]
+
+
+class HostOrder(Base):
+    """A host is to take no new jobs, until a person resumes it. `hand_back`: nor to finish those that it has."""
+
+    __tablename__ = "host_order"
+
+    host: Mapped[str] = mapped_column(primary_key=True)
+    hand_back: Mapped[bool]
+    by: Mapped[str]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class WorkerReport(Base):

@@ -117,6 +117,11 @@ def waiting(session: Session) -> Waiting:
     """What waits, runs and has failed, who works, and when the sweeps ran last."""
     return Waiting(
         queues=tuple(QueueLine(**row) for row in session.execute(QUEUES).mappings()),
-        workers=tuple(WorkerLine(**row) for row in session.execute(WORKERS).mappings()),
+        workers=workers(session),
         sweeps=tuple(SweepLine(**row) for row in session.execute(SWEEPS).mappings()),
     )
+
+
+def workers(session: Session) -> tuple[WorkerLine, ...]:
+    """Every worker process that has described itself lately."""
+    return tuple(WorkerLine(**row) for row in session.execute(WORKERS).mappings())

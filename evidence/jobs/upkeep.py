@@ -48,6 +48,8 @@ LEAVINGS = (
     AND NOT EXISTS (SELECT FROM procrastinate_jobs j WHERE j.id = f.job_id)""",
     """DELETE FROM job_progress p
     WHERE NOT EXISTS (SELECT FROM procrastinate_jobs j WHERE j.id = p.job_id AND j.status = 'doing')""",
+    """DELETE FROM job_cancellation c
+    WHERE NOT EXISTS (SELECT FROM procrastinate_jobs j WHERE j.id = c.job_id)""",
     """DELETE FROM procrastinate_workers w WHERE w.last_heartbeat < now() - interval '1 day'
     AND NOT EXISTS (SELECT FROM procrastinate_jobs j WHERE j.worker_id = w.id)""",
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import socket
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -24,7 +25,7 @@ from evidence.database import psycopg_url
 from evidence.errors import DatabaseAway
 from evidence.jobs import schema, upkeep
 from evidence.jobs.app import EngineApp
-from evidence.jobs.crew import Crew, Pace
+from evidence.jobs.crew import Crew, Order, Pace
 from evidence.jobs.engine import AWAY, FAREWELL, EngineWorker, for_ever
 from evidence.jobs.errors import EngineVersionDiffers, HandlersAbandoned, LanesRefused
 from evidence.jobs.periodic import QUEUE as SWEEPS
@@ -47,9 +48,11 @@ def run_worker(  # noqa: PLR0913 - three things it cannot do without, and named 
     pace: Pace | None = None,
     software: str = "",
     facts: Mapping[str, Any] | None = None,
+    host: str = "",
 ) -> None:
     """Run jobs until told to stop. Signals are obeyed in the main thread; elsewhere only `stop` is.
 
+    `host` names this host where its own name would not do.
     Waits for a database that is away; each task must have a lane, and sweeps need one for the queue `sweep`.
     Raises LanesRefused, EngineVersionDiffers, or HandlersAbandoned: then end the process, for its threads go on.
     """
@@ -60,7 +63,8 @@ def run_worker(  # noqa: PLR0913 - three things it cannot do without, and named 
         specs=_by_name([*tasks, *(each.as_task() for each in periodics)], lanes),
         sweeps={each.name: each.schedule for each in periodics},
     )
-    asyncio.run(_live(crew, lanes, conninfo, stop, Report(software=software, facts=facts or {})))
+    report = Report(software=software, facts=facts or {}, host=host or socket.gethostname())
+    asyncio.run(_live(crew, lanes, conninfo, stop, report))
     if crew.abandoned:
         raise HandlersAbandoned(crew.abandoned)
 
@@ -118,7 +122,7 @@ async def _work(app: EngineApp, crew: Crew, lanes: Sequence[Lane], report: Repor
                 {"queues": list(each.lane.queues), "concurrency": each.lane.concurrency, "worker": each.worker_id}
                 for each in workers
             ]
-            await report.write(app.pool, lanes=told, draining=crew.going.is_set())
+            _obey_order(crew, workers, await report.write(app.pool, lanes=told, draining=crew.going.is_set()))
             is_known = all(each.worker_id is not None for each in workers)
             with suppress(TimeoutError):
                 await asyncio.wait_for(_any_change(crew), crew.pace.beat if is_known else 0.05)
@@ -131,6 +135,18 @@ async def _work(app: EngineApp, crew: Crew, lanes: Sequence[Lane], report: Repor
         with suppress(*AWAY):
             async with asyncio.timeout(FAREWELL):
                 await report.withdraw(app.pool)
+
+
+def _obey_order(crew: Crew, workers: Sequence[EngineWorker], order: Order) -> None:
+    """Do what a person wants of this host. Handing back is asked of each round: a fetch may have been under way."""
+    if order is not crew.order:
+        log.log(logging.INFO if order is Order.WORK else logging.WARNING, "order for this host: %s", order.value)
+    crew.order, before = order, crew.order
+    for each in workers:
+        if order is Order.HAND_BACK:
+            each.hand_back()
+        elif order is Order.WORK and before is not Order.WORK:
+            each.look_again()
 
 
 async def _any_change(crew: Crew) -> None:

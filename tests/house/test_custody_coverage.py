@@ -74,6 +74,7 @@ SHOWS_NO_RECORDING = {
     "/api/v1/incidents": "what is wrong and what to do",
     "/api/v1/quarantine": "what was set aside and why",
     "/api/v1/jobs": "work",
+    "/api/v1/hosts": "work",
     "/api/v1/jobs/{job_id}": "work",
     "/api/v1/health": "whether the system is well",
     "/api/v1/tokens": "tokens, without their text",

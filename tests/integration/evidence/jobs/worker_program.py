@@ -120,7 +120,8 @@ def main() -> None:
         periodics=[Periodic("test.sweep", hand.note, every_seconds=1)] if orders["sweep"] else [],
         pace=Pace(**orders["pace"]),
         software="test 1",
-        facts={"sandbox": ["none"]},
+        facts={"sandbox": ["none"], "sandbox_missing": ["seccomp"]},
+        host=orders["host"],
     )
 
 

@@ -84,6 +84,7 @@ class Yard:
         prefix: Sequence[str] = (),
         url: str | None = None,
         sweep: bool = False,
+        host: str = "",
         **pace: Any,
     ) -> subprocess.Popen[bytes]:
         """Start a worker process. `prefix` is a command that runs it, `url` how it reaches the database."""
@@ -93,6 +94,7 @@ class Yard:
             "log": str(self._log(len(self.workers))),
             "lanes": list(lanes),
             "sweep": sweep,
+            "host": host,
             "pace": {**BRISK, **pace},
         }
         command = [*prefix, sys.executable, "-m", "tests.integration.evidence.jobs.worker_program", json.dumps(orders)]
