@@ -18,6 +18,7 @@ from api.up import running_at
 from evidence import migrations
 from evidence.bootstrap import House, open_house, store_settings
 from evidence.custody.events import Actor
+from evidence.database import for_owner
 from evidence.jobs import waiting
 from evidence.models import Incident, Quarantine, Recording
 from evidence.settings import EvidenceSettings, secrets_folder
@@ -100,7 +101,7 @@ def make_account(data: Path, *, name: str, shown: str, role: str, collar: str | 
 def migrate() -> dict[str, Any]:
     """Bring the schema up to date and put the store to the proof."""
     settings = EvidenceSettings.read()
-    url = settings.database_url.get_secret_value()
+    url = for_owner(settings.database_url.get_secret_value())
     before, _ = migrations.standing(url)
     migrations.upgrade(url)
     probe(store_settings(settings), mode=settings.lock_mode)

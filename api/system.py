@@ -16,6 +16,7 @@ from typing import Any
 
 from evidence import migrations
 from evidence.bootstrap import House, open_house
+from evidence.database import for_services
 from evidence.embedded import EmbeddedPostgres, EmbeddedS3
 from evidence.embedded.errors import EmbeddedError
 from evidence.outside.keys import LIST
@@ -111,7 +112,7 @@ class Embedded:
         """What our processes are told: every setting that the embedded default decides."""
         store = self.store_settings()
         named = {
-            "CONTINUITY_DATABASE_URL": self.postgres.url(DATABASE),
+            "CONTINUITY_DATABASE_URL": for_services(self.postgres.url(DATABASE)),
             "CONTINUITY_S3_ENDPOINT": store.endpoint,
             "CONTINUITY_S3_REGION": store.region,
             "CONTINUITY_S3_MASTERS_BUCKET": store.masters_bucket,

@@ -21,6 +21,10 @@ from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 ReadSession = NewType("ReadSession", Session)
 WriteSession = NewType("WriteSession", ReadSession)
 
+# Made by the migrations, with rights to match.
+SERVICE_ROLE = "continuity_service"
+AS_SERVICE = f"-crole={SERVICE_ROLE}"  # without a blank, which URLs write in two ways
+
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -62,6 +66,19 @@ def psycopg_url(url: str) -> URL:
     wanted = make_url(url).set(drivername="postgresql+psycopg")
     alive = {"keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3"}
     return wanted.update_query_dict({**alive, **dict(wanted.query)})
+
+
+def for_services(url: str) -> str:
+    """The URL for services: the login takes on the role that may add to the log and alter none of it."""
+    return make_url(url).update_query_dict({"options": AS_SERVICE}).render_as_string(hide_password=False)
+
+
+def for_owner(url: str) -> str:
+    """The URL without that role, for changes of the schema and for putting a log back."""
+    wanted = make_url(url)
+    if wanted.query.get("options") == AS_SERVICE:
+        wanted = wanted.difference_update_query(["options"])
+    return wanted.render_as_string(hide_password=False)
 
 
 def open_engine(url: str, *, pool_size: int = 10) -> Engine:

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from evidence.database import for_services
 from evidence.embedded.certificates import make_certificates
 from evidence.embedded.identities import Credentials, Identity, identities_file
 from evidence.outside import rotating
@@ -80,7 +81,8 @@ def store(folder: Path, keys: Mapping[Identity, Credentials], *, filer_password:
 
 def settings(folder: Path, keys: Mapping[Identity, Credentials], *, password: str) -> None:
     """What our own processes are told: a file for each secret setting."""
-    write(folder / "CONTINUITY_DATABASE_URL", f"postgresql://continuity:{password}@postgres:5432/continuity")
+    url = for_services(f"postgresql://continuity:{password}@postgres:5432/continuity")
+    write(folder / "CONTINUITY_DATABASE_URL", url)
     for who, pair in keys.items():
         write(folder / f"CONTINUITY_S3_{who.name}_KEY", pair.access_key)
         write(folder / f"CONTINUITY_S3_{who.name}_SECRET", pair.secret_key)

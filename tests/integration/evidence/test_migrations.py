@@ -35,6 +35,9 @@ UNION ALL SELECT 'function', oid::regprocedure::text, md5(prosrc) FROM pg_proc
 UNION ALL SELECT 'sequence', schemaname || '.' || sequencename, data_type::text FROM pg_sequences
 UNION ALL SELECT 'type', typname, typtype::text FROM pg_type
   WHERE typnamespace::regnamespace::text IN ('public', 'custody') AND typtype IN ('e', 'd')
+UNION ALL SELECT 'right', table_schema || '.' || table_name, grantee || ' ' || privilege_type
+  FROM information_schema.role_table_grants
+  WHERE table_schema IN ('public', 'custody') AND grantee = 'continuity_service'
 ORDER BY 1, 2, 3
 """
 
