@@ -15,6 +15,7 @@ from api.enquiries import standing
 from api.pages.rendering import go_to, page
 from evidence.access import Action, Reach, decide, reach
 from evidence.jobs import HostState
+from evidence.sequencing.reading import log_standing
 
 router = APIRouter(include_in_schema=False)
 
@@ -22,6 +23,7 @@ Looking = Annotated[Caller, Depends(may(Action.SEE_STATUS))]
 Retrying = Annotated[Caller, Depends(may(Action.RETRY_JOB))]
 Cancelling = Annotated[Caller, Depends(may(Action.CANCEL_JOB))]
 Draining = Annotated[Caller, Depends(may(Action.DRAIN_HOST))]
+BEHIND = 60.0  # seconds for which an event may wait for its number before people are told
 HostName = Annotated[str, Form(max_length=253)]
 
 HOST_LOOKS = {
@@ -39,9 +41,12 @@ def status(request: Request, desk: AtDesk, caller: Looking) -> Response:
     store_fault = standing.store_fault(desk.house)
     with desk.house.reading() as session:
         found = standing.standing(session)
+        custody = log_standing(session)
     values = {
         "found": found,
         "store_fault": store_fault,
+        "custody": custody,
+        "custody_behind": custody.oldest > BEHIND,
         "sweep_names": standing.SWEEPS,
         "settings": desk.house.settings,
         # Officers ask again on the page of their own recording; here it is anybody's work.
