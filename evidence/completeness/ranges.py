@@ -26,9 +26,9 @@ from evidence.tlog.tiles import WIDTH, decode_bundle, entries_path, tile_path
 if TYPE_CHECKING:
     from evidence.bootstrap import House
 
-# In bytes: the subject; what its event says of its place (counter, hash of the one before); what the next must say.
-SUBJECT, PLACE = 16, 8 + 32
-LINK = SUBJECT + PLACE + PLACE
+# In bytes: the subject; what its event says of its place (counter, hash of the one before); the counter of the next.
+SUBJECT, PLACE, NEXT = 16, 8 + 32, 8
+LINK = SUBJECT + PLACE + NEXT
 
 # Where the range lies among the events: with these the planner leaves out the other months.
 BOUNDS = text("""
@@ -44,7 +44,7 @@ SELECT seq / 256 AS number, bool_and(agrees) AS agrees,
 FROM (
   SELECT l.seq, e.leaf, l.leaf_hash AS placed,
     uuid_send(e.subject) || int8send(e.subject_no) || decode(said->>'prev', 'hex')
-      || int8send(e.subject_no + 1) || l.leaf_hash AS link,
+      || int8send(e.subject_no + 1) AS link,
     coalesce(hash = l.leaf_hash AND hash = e.leaf_hash
       AND said->>'id' = e.id::text AND said->>'type' = e.type AND said->>'subj' = e.subject::text
       AND said->>'n' = e.subject_no::text AND said->>'log' = :origin
@@ -114,17 +114,17 @@ def read(house: House, first: int, last: int, *, integrated: int, back: bool) ->
 
     `back`: read all of them back. Raises StoreAway. What is missing or differs in the store is said in the answer.
     """
+    words = {"first": first, "last": last}
     with house.reading() as session:
-        words = {"first": first, "last": last}
-        placed = {row.number: bytes(row.tile) for row in session.execute(PLACED, words)}
-        there = sum(len(tile) for tile in placed.values()) // HASH_SIZE
-        gaps = [] if there == last - first else session.scalars(GAPS, words).all()
         checkpoints = {size: bytes(root) for size, root in session.execute(CHECKPOINTS, words)}
-        condensed = {row.number: row for row in _condensed(session, words)} if placed else {}
-    bundles = [_bundle(number, tile, condensed.get(number)) for number, tile in placed.items()]
+        bundles = [_bundle(row) for row in _condensed(session, words)]
+        if sum(each.members for each in bundles) < last - first:
+            bundles, gaps = _one_by_one(session, words, bundles)
+        else:
+            gaps = ()
     full = [each for each in bundles if (each.number + 1) * WIDTH <= integrated and each.members == WIDTH]
     in_store, read_back = _in_store(house, full, read_back=back)
-    return Stretch(bundles, checkpoints, tuple(gaps), tuple(in_store), 2 * len(full), read_back)
+    return Stretch(bundles, checkpoints, gaps, tuple(in_store), 2 * len(full), read_back)
 
 
 def events(session: ReadSession, first: int, last: int) -> Sequence[Row[Any]]:
@@ -145,11 +145,24 @@ def _condensed(session: ReadSession, words: Mapping[str, Any]) -> Sequence[Row[A
         return []
 
 
-def _bundle(number: int, tile: bytes, row: Row[Any] | None) -> Bundle:
-    sound = row is not None and row.agrees and row.tile is not None and bytes(row.tile) == tile
-    if row is None or not sound or len(row.links) != len(tile) // HASH_SIZE * LINK:
-        return Bundle(number, tile, None, None)
-    return Bundle(number, tile, bytes(row.links), row.bundle)
+def _bundle(row: Row[Any]) -> Bundle:
+    tile = bytes(row.tile)
+    if not row.agrees or row.links is None or len(row.links) != len(tile) // HASH_SIZE * LINK:
+        return Bundle(row.number, tile, None, None)
+    return Bundle(row.number, tile, bytes(row.links), row.bundle)
+
+
+def _one_by_one(
+    session: ReadSession, words: Mapping[str, Any], condensed: Sequence[Bundle]
+) -> tuple[list[Bundle], tuple[int, ...]]:
+    """The bundles out of the numbers alone, where events are gone or cannot be read; and the numbers without one."""
+    known = {each.number: each for each in condensed}
+    bundles = []
+    for number, tile in session.execute(PLACED, words):
+        whole = known.get(number)
+        same = whole is not None and whole.tile == bytes(tile)
+        bundles.append(whole if whole is not None and same else Bundle(number, bytes(tile), None, None))
+    return bundles, tuple(session.scalars(GAPS, words))
 
 
 def _in_store(house: House, bundles: Sequence[Bundle], *, read_back: bool) -> tuple[list[str], int]:
@@ -161,8 +174,8 @@ def _in_store(house: House, bundles: Sequence[Bundle], *, read_back: bool) -> tu
     if not bundles:
         return [], 0
     first, last = bundles[0].number, bundles[-1].number
-    there = {**_listed(house, tile_path(0, first), tile_path(0, last))}
-    there |= _listed(house, entries_path(first), entries_path(last))
+    there = _listed(house, tile_path(0, first), tile_path(0, last), last - first)
+    there |= _listed(house, entries_path(first), entries_path(last), last - first)
     drawn, found, count = random.SystemRandom().choice(bundles), [], 0
     for each in bundles:
         tile, entries = tile_path(0, each.number), entries_path(each.number)
@@ -176,11 +189,12 @@ def _in_store(house: House, bundles: Sequence[Bundle], *, read_back: bool) -> tu
     return found, count
 
 
-def _listed(house: House, first: str, last: str) -> dict[str, str]:
+def _listed(house: House, first: str, last: str, between: int) -> dict[str, str]:
     """The objects of the store from one key to another, with their digests."""
     folder = first[: first.index("/", len("tile/")) + 1]
     # A list begins after what is named: the key without its last figure stands just before it.
-    listed = house.custody.digests(folder, after=first[:-1])
+    # And one more than there should be ends it.
+    listed = house.custody.digests(folder, after=first[:-1], at_once=min(between + 2, 1000))
     return dict(takewhile(lambda each: each[0] <= last, listed))
 
 

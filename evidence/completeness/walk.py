@@ -77,13 +77,14 @@ class Walk:
 
     def _follow(self, bundle: Bundle, links: bytes) -> None:
         """The quick way: what an event says of its place must be, byte for byte, what the one before has told."""
-        expected = self._next
+        tile, expected = bundle.tile, self._next
         for at in range(0, len(links), LINK):
             subject = links[at : at + SUBJECT]
             if links[at + SUBJECT : at + SUBJECT + PLACE] != expected.get(subject, FIRST):
                 link = Link(subject, _number(links, at + SUBJECT), links[at + SUBJECT + 8 : at + SUBJECT + PLACE])
                 self._held(link, bundle.number * WIDTH + at // LINK)
-            expected[subject] = links[at + SUBJECT + PLACE : at + LINK]
+            hash_at = at // LINK * HASH_SIZE
+            expected[subject] = links[at + SUBJECT + PLACE : at + LINK] + tile[hash_at : hash_at + HASH_SIZE]
 
     def _follow_closely(self, bundle: Bundle, links: Sequence[Link]) -> None:
         """The same for events that were looked at one by one; where one is gone, its place cannot be told."""

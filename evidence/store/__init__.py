@@ -282,8 +282,11 @@ class CustodyStore(Protocol):
         """The keys below a prefix, in the order of their bytes, from the first one after `after`."""
         ...
 
-    def digests(self, prefix: str, *, after: str = "") -> Iterator[tuple[str, str]]:
-        """The same keys, each with the MD5 (hex) that the store computed of the bytes; empty where it tells none."""
+    def digests(self, prefix: str, *, after: str = "", at_once: int = 1000) -> Iterator[tuple[str, str]]:
+        """The same keys, each with the MD5 (hex) that the store computed of the bytes; empty where it tells none.
+
+        `at_once` are asked for in one question, 1000 at most.
+        """
         ...
 
     def clear_partial(self, prefix: str) -> None:

@@ -74,12 +74,14 @@ class S3CustodyStore:
         """The keys below a prefix, page by page. Never ends early in silence."""
         return (key for key, _ in self.digests(prefix, after=after))
 
-    def digests(self, prefix: str, *, after: str = "") -> Iterator[tuple[str, str]]:
+    def digests(self, prefix: str, *, after: str = "", at_once: int = 1000) -> Iterator[tuple[str, str]]:
         """The same, each with its MD5 as the store computed it."""
         start = after
         while True:
             with speaking(f"list {prefix} in {self.bucket}"):
-                page = self._client.list_objects_v2(Bucket=self.bucket, Prefix=prefix, StartAfter=start, MaxKeys=1000)
+                page = self._client.list_objects_v2(
+                    Bucket=self.bucket, Prefix=prefix, StartAfter=start, MaxKeys=at_once
+                )  # fmt: skip
             found = [(each["Key"], _md5(each.get("ETag", ""))) for each in page.get("Contents", [])]
             found = [each for each in found if each[0] > after]
             yield from found
