@@ -42,8 +42,6 @@ def read_canonical(body: bytes) -> Any:
 
 
 def _checked(value: Any, depth: int) -> Any:
-    if depth > DEEPEST:
-        raise NotCanonical(f"lists and mappings stand in one another more than {DEEPEST} deep")
     match value:
         case None | bool():
             return value
@@ -51,6 +49,8 @@ def _checked(value: Any, depth: int) -> Any:
             return _checked_text(value)
         case int():
             return _checked_number(value)
+        case Mapping() | Sequence() if depth >= DEEPEST:
+            raise NotCanonical(f"lists and mappings stand in one another more than {DEEPEST} deep")
         case Mapping():
             return {_checked_name(name): _checked(member, depth + 1) for name, member in value.items()}
         case Sequence() if not isinstance(value, bytes | bytearray):

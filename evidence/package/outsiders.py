@@ -34,6 +34,7 @@ BROKEN = (
 
 def checkpoint(inquiry: Inquiry, told: Testimony, policy: Policy | None) -> str:
     """A key of the log that the checker's own policy lists signed the checkpoint."""
+    told.policy = policy
     read_checkpoint(inquiry, told)
     judged = told.judged = _judged(inquiry, told, policy)
     if policy is None:
@@ -62,7 +63,9 @@ def _judged(inquiry: Inquiry, told: Testimony, policy: Policy | None) -> Judged:
     try:
         return told.policy.judge(told.note)
     except NotProved as error:
-        raise Unproved(str(error)) from error
+        if policy is None:
+            raise Unproved(f"not even a key of the policy in the package signed it: {error}") from error
+        raise Contradicted(f"no key that your policy names signed it: {error}") from error
 
 
 def _copied(inquiry: Inquiry) -> Policy:
@@ -102,9 +105,14 @@ def _stamped(inquiry: Inquiry, told: Testimony, name: str, roots: Roots) -> str:
     note = inquiry.read(f"{STAMPS}{name}.note")
     stamped_checkpoint = parse_checkpoint(parse_note(note).text)
     hold_signatures(told, note)
-    _covers(told, stamped_checkpoint)
+    _leads_to_ours(told, stamped_checkpoint)
     said = _token(inquiry, name, note, roots)
-    return f"{name} saw the checkpoint by {said.at:%Y-%m-%d %H:%M:%S} UTC"
+    ours = {each.recording for each in told.contents.exhibits} if told.contents is not None else set()
+    late = [each.seq for each in told.events if each.seq >= stamped_checkpoint.size and each.leaf.subj in ours]
+    when = f"{said.at:%Y-%m-%d %H:%M:%S} UTC"
+    if late:
+        raise Unproved(f"{name} saw the exhibits' events before event {late[0]} by {when}, and no later one")
+    return f"{name} saw the checkpoint, with every event of the exhibits, by {when}"
 
 
 def _token(inquiry: Inquiry, name: str, note: bytes, roots: Roots) -> Stamped:
@@ -150,8 +158,8 @@ def _shown(response: bytes, pem: bytes) -> list[x509.Certificate]:
     return list(dict.fromkeys(shown))
 
 
-def _covers(told: Testimony, stamped: Checkpoint) -> None:
-    """Whether what was stamped holds the package's events. Raises Unproved or Contradicted."""
+def _leads_to_ours(told: Testimony, stamped: Checkpoint) -> None:
+    """Whether the package's checkpoint grew from what was stamped. Raises Unproved or Contradicted."""
     ours = told.checkpoint
     if ours is None or stamped == ours:
         return
@@ -161,6 +169,3 @@ def _covers(told: Testimony, stamped: Checkpoint) -> None:
         raise Unproved(f"the stamped checkpoint has {stamped.size} events, and nothing leads from it to this one")
     if told.earlier[stamped.size] != stamped.root.hex():
         raise Contradicted(f"the stamped checkpoint of {stamped.size} events is none that this one grew from")
-    late = [each.seq for each in told.events if each.seq >= stamped.size]
-    if late:
-        raise Unproved(f"the stamped checkpoint has {stamped.size} events: event {late[0]} came after it")

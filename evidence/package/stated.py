@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from evidence.custody.canonical import NotCanonical, read_canonical
-from evidence.custody.shapes import Count, Digest, Id, Moment
+from evidence.custody.shapes import Count, Digest, Id, Moment, Signed
 from evidence.package.bag import NAME
 from evidence.tlog.errors import Malformed
 from evidence.tlog.strict import read_base64
@@ -34,7 +34,6 @@ _Sha512 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{128}$")]
 _Path = Annotated[str, StringConstraints(pattern=f"^{NAME.pattern}$", max_length=400)]
 _Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-_Int = Annotated[int, Field(ge=-(2**53), le=2**53)]
 Stated = TypeVar("Stated")
 
 
@@ -85,7 +84,7 @@ class StatedContents(_Shape):
     log: _Text
     made: Moment
     size: Count
-    complete_at: Count | None
+    complete_at: Count
     exhibits: list[StatedExhibit]
 
 
@@ -137,20 +136,20 @@ class Track(_Shape):
 
     kind: Annotated[str, StringConstraints(pattern="^(video|audio)$")]
     codec: _Text
-    config: Digest | None
+    config: Digest
     width: Count | None = None
     height: Count | None = None
     rate: Count | None = None
     channels: Count | None = None
-    matrix: Annotated[list[_Int], Field(min_length=9, max_length=9)] | None
+    matrix: Annotated[list[Signed], Field(min_length=9, max_length=9)] | None
     packets: Count
     payload: Digest
     neutral: Digest
     timed: Digest
     hashes: list[Digest]
     neutral_hashes: list[Digest] | None
-    dts: list[_Int]
-    pts: list[_Int]
+    dts: list[Signed]
+    pts: list[Signed]
     keys: list[Count]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -47,12 +48,13 @@ class Testimony:
     earlier: dict[int, str] = field(default_factory=dict)
 
     def of(self, recording: str) -> list[Event]:
-        """The events of one exhibit, by their own numbers."""
-        return sorted((each for each in self.events if each.leaf.subj == recording), key=lambda each: each.leaf.n)
+        """The events of one exhibit, in the order of the log."""
+        return [each for each in self.events if each.leaf.subj == recording]
 
 
 CONTENTS_FILE, EVENTS_FILE = "custody/contents.json", "custody/events.jsonl"
 PROOFS = "custody/proofs/"
+UUID7 = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
 def read_contents(inquiry: Inquiry) -> StatedContents:
@@ -68,6 +70,10 @@ def read_contents(inquiry: Inquiry) -> StatedContents:
     names = [each.reference for each in contents.exhibits]
     if len(set(of)) != len(of) or len(set(names)) != len(names):
         raise Contradicted("contents.json names one recording or one reference twice")
+    paths = [each.master.path for each in contents.exhibits]
+    paths += [copy.path for each in contents.exhibits for copy in each.working]
+    if len(set(paths)) != len(paths):
+        raise Contradicted("contents.json names one file twice")
     if not of:
         raise Contradicted("contents.json names no exhibit: there is nothing to verify")
     return contents
@@ -114,6 +120,8 @@ def _each_once(events: list[Event], told: Testimony) -> None:
         raise Contradicted("the events do not stand once each in the order of the log")
     if len({each.leaf.id for each in events}) != len(events):
         raise Contradicted("two events have one id")
+    if not all(UUID7.fullmatch(each.leaf.id) for each in events):
+        raise Contradicted("an event's id is no UUIDv7")
     logs = {each.leaf.log for each in events} | ({told.checkpoint.origin} if told.checkpoint is not None else set())
     if len(logs) != 1:
         raise Contradicted(f"the events and the checkpoint are of different logs: {', '.join(sorted(logs))[:240]}")

@@ -9,14 +9,16 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
 
 from tests.support.package_log import ORIGIN, Signer, b64, canonical, made_up, note_of
-from tests.support.package_maker import Made, Order, make, packet_manifest, seal, signers
+from tests.support.package_maker import Made, Order, make, packet_manifest, policy_of, seal, signers
 from tests.support.package_spoiling import again, changed, events, judged, with_events, with_note, without
+from tests.support.packet_cases import BROKEN, CASES, package_of
 from tests.support.verify_page import Files, Verdicts, VerifyPage
 
 pytestmark = pytest.mark.browser
@@ -206,7 +208,7 @@ def repacked(made: Made, change: dict[str, Any]) -> Files:
     """The copy's packets changed, and everything that names them written anew, the log's events apart."""
     manifest = packet_manifest("packet 1")
     manifest["streams"][0] |= change
-    body = canonical(manifest) + b"\n"
+    body = canonical(manifest)
     name = hashlib.sha256(body).hexdigest()
     files = {**made.files, f"custody/packets/{name}.json": body}
 
@@ -279,6 +281,56 @@ def test_both_verifiers_say_the_same(checker: VerifyPage, made: Made, name: str)
     theirs = judged(made, files)
     differing = {claim: (verdict, theirs.get(claim)) for claim, verdict in ours.items() if theirs.get(claim) != verdict}
     assert differing == {}
+
+
+def by_page(checker: VerifyPage, made: Made, *, own: bool = True) -> dict[str, str]:
+    """Claim to what the page says."""
+    found = checker.verdicts(made.files, made.policy if own else None)
+    return {claim: verdict for (claim, _), verdict in found.items()}
+
+
+@pytest.mark.parametrize("method", ["remux", "transcode"])
+def test_packets_are_compared_as_by_the_programs(checker: VerifyPage, method: str) -> None:
+    for name, (_, _, wrong) in CASES.items():
+        made = package_of(name, method=method)
+        found, contradicted = by_page(checker, made), wrong if method == "remux" else name in BROKEN
+        assert found["working"] == ("contradicted" if contradicted else "proved"), name
+        assert found == judged(made), name
+    spoilt = make(replace(ORDER, ending=b"\n"))
+    assert by_page(checker, spoilt)["working"] == judged(spoilt)["working"] == "contradicted"
+
+
+def test_a_policy_whose_keys_did_not_sign_contradicts(checker: VerifyPage, made: Made) -> None:
+    other_log = replace(made, policy=policy_of([Signer("elsewhere.example", 1)], [], "none"))
+    other_key = replace(made, policy=policy_of([Signer(ORIGIN, 1, owner="another")], [], "none"))
+    for each in (other_log, other_key):
+        found = by_page(checker, each)
+        assert found == judged(each, policy=each.policy)
+        assert found["checkpoint"] == "contradicted"
+    alone = by_page(checker, made, own=False)
+    assert alone == judged(made, own=False)
+    assert alone["checkpoint"] == "not_proved"
+
+
+def deep(levels: int) -> Callable[[Made], Files]:
+    """The third event with facts that are so many lists in one another, and one mapping, and the event."""
+
+    def spoil(made: Made) -> Files:
+        rows = events(made.files)
+        rows[2]["leaf"] = canonical(
+            json.loads(rows[2]["leaf"]) | {"facts": {"deep": json.loads("[" * levels + "]" * levels)}}
+        )
+        return with_events(made.files, rows)
+
+    return spoil
+
+
+@pytest.mark.parametrize("levels", [62, 63])
+def test_a_leaf_is_no_deeper_than_64(checker: VerifyPage, made: Made, levels: int) -> None:
+    files = deep(levels)(made)
+    found = {claim: verdict for (claim, _), verdict in checker.verdicts(files, made.policy).items()}
+    assert found == judged(made, files)
+    assert found["events"] == ("proved" if levels == 62 else "contradicted")
 
 
 METHOD = b'"method":"session"'

@@ -254,9 +254,9 @@ PACKETS = """texts => {
     return verifier.compared(...both);
 }"""
 ALTERED = {
-    "cropped.mp4": "decode them in another way; size, direction",
+    "cropped.mp4": "the settings that the decoder is given are not the same, size, direction",
     "slowed.mp4": "shown at other times",
-    "dropped.mp4": "46 of the original’s 50 packets",
+    "dropped.mp4": "46 of the original’s 50 packets; missing, counted from 0: 30 to 33",
     "reencoded.mp4": "0 of 50 occur in the original",
     "clip.mp4": "packets 25 to 49 of 50",
 }

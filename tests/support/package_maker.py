@@ -51,6 +51,10 @@ class Order:
     quorum: str = "all"  # `all`, `any` or `none`
     headmap: bool = True
     packets: bool = True
+    # Packet manifests of master and copy, where they are not to be alike; how the copy was made; what ends their files.
+    manifests: tuple[Any, Any] | None = None
+    method: str = "remux"
+    ending: bytes = b""
     ml_dsa: bool = True
     programs: bool = True  # the real verify.py and page rather than a line in their place
 
@@ -60,16 +64,24 @@ class Order:
 
 def packet_manifest(what: str, *, packets: int = 4, step: int = 40_000, config: str = "sps") -> dict[str, Any]:
     """A manifest of one video stream. The same words give the same packets; `step` is in microseconds."""
-    hashes = [made_up(f"{what} {number}") for number in range(packets)]
     when = [number * step for number in range(packets)]
-    timed = [each + struct.pack(">qq", at, at) for each, at in zip(hashes, when, strict=True)]
-    payload, timed_root = (tree_hash([leaf_hash(one) for one in each]).hex() for each in (hashes, timed))
-    stream = {
-        "kind": "video", "codec": "h264", "config": made_up(config).hex(), "width": 160, "height": 120, "matrix": None,
-        "packets": packets, "payload": payload, "neutral": payload, "timed": timed_root,
-        "hashes": [each.hex() for each in hashes], "neutral_hashes": None, "dts": when, "pts": when, "keys": [0],
+    return {"v": 1, "streams": [stream_of([f"{what} {number}" for number in range(packets)], when, config=config)]}
+
+
+def stream_of(packets: list[str], pts: list[int], *, form: str = "", **said: Any) -> dict[str, Any]:
+    """A stream of a manifest. `packets`: words that stand for each; `form`: how its container writes them."""
+    kind, config = said.pop("kind", "video"), said.pop("config", "sps")
+    neutral, dts = [made_up(each) for each in packets], said.pop("dts", pts)
+    hashes = [made_up(each + form) for each in packets]
+    timed = [each + struct.pack(">qq", *at) for each, *at in zip(hashes, dts, pts, strict=True)]
+    roots = [tree_hash([leaf_hash(one) for one in each]).hex() for each in (hashes, neutral, timed)]
+    shape = {"width": 160, "height": 120} if kind == "video" else {"rate": 48_000, "channels": 2}
+    return {
+        "kind": kind, "codec": "h264" if kind == "video" else "aac", "config": made_up(config).hex(), **shape,
+        "matrix": None, "packets": len(packets), **dict(zip(("payload", "neutral", "timed"), roots, strict=True)),
+        "hashes": [each.hex() for each in hashes], "neutral_hashes": [e.hex() for e in neutral] if form else None,
+        "dts": dts, "pts": pts, "keys": [0], **said,
     }  # fmt: skip
-    return {"v": 1, "streams": [stream]}
 
 
 class Exhibit:
@@ -81,13 +93,14 @@ class Exhibit:
         where = f"data/exhibits/{self.reference}"
         self.master, self.copy = f"{where}/master.mp4", f"{where}/working-player.mp4"
         self.files = {self.master: made_up(f"master {number}", 700), self.copy: made_up(f"copy {number}", 500)}
-        self.manifests = [canonical(packet_manifest(f"packet {number}")) + b"\n"] * 2 if order.packets else []
+        values = order.manifests or (packet_manifest(f"packet {number}"),) * 2
+        self.manifests = [canonical(each) + order.ending for each in values] if order.packets else []
         self.files |= {f"custody/packets/{digest(each)}.json": each for each in self.manifests}
 
     def begin(self, log: Log) -> None:
         """The first five events."""
         master, copy = self.files[self.master], self.files[self.copy]
-        facts = {"kind": "player", "method": "remux", "recipe": "player-1"}
+        facts = {"kind": "player", "method": self.order.method, "recipe": "player-1"}
         stored = {**thing("master", master), "sha512": digest(master, "sha512"), "version_id": "v1"}
         roles = zip(("packets.master", "packets.copy"), self.manifests, strict=False)
         made = [thing("rendition", copy), *(thing(role, each) for role, each in roles)]
@@ -121,7 +134,7 @@ class Exhibit:
             "reference": self.reference,
             "master": {"path": self.master, "sha512": digest(master, "sha512"), **of_file(master)},
             "working": [
-                {"path": self.copy, "kind": "player", "method": "remux", "packets": packets, **of_file(copy)},
+                {"path": self.copy, "kind": "player", "method": self.order.method, "packets": packets, **of_file(copy)},
             ],
         }
 

@@ -46,7 +46,7 @@ LARGEST = 2**53 - 1
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 # Limits: a package beyond them is refused before it can fill a memory or a day.
 MAX_FILES, MAX_DEPTH, MAX_JSON, MAX_PACKETS, MAX_NOTE, MAX_LEAF = 200_000, 16, 64 << 20, 256 << 20, 256 << 10, 65_535
-MAX_SIGNATURES, MAX_PROOF, MAX_POLICY_LINES = 64, 64, 1000
+MAX_SIGNATURES, MAX_PROOF, MAX_POLICY_LINES, MAX_NESTED = 64, 64, 1000, 64
 
 
 class Contradicted(Exception):
@@ -111,9 +111,18 @@ def read_json(data: bytes) -> Any:
     # In canonical text only a quotation mark and a backslash are escaped; any other escape is a control character.
     if "\\" in re.sub(r'\\["\\]', "", text) or re.search("[\x00-\x1f\x7f-\x9f]", text):
         raise Contradicted("a control character in JSON text")
+    if not _no_deeper(value, MAX_NESTED):
+        raise Contradicted(f"JSON with more than {MAX_NESTED} objects and lists in one another")
     if not text.isascii() and not unicodedata.is_normalized("NFC", text):
         raise Contradicted("text that is not in Unicode normal form C")
     return value
+
+
+def _no_deeper(value: Any, levels: int) -> bool:
+    members = value.values() if isinstance(value, dict) else value
+    if not isinstance(value, (dict, list)):
+        return True
+    return levels > 0 and all(_no_deeper(each, levels - 1) for each in members if isinstance(each, (dict, list)))
 
 
 HEX = re.compile("[0-9a-f]{64}")
@@ -123,8 +132,9 @@ UUID7 = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a
 TIME = re.compile(
     r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])(:[0-5][0-9]){2}\.[0-9]{6}Z",
 )
+TEXT = re.compile("(?s:.)+")
 WORD = re.compile("[^ ]+")
-NAME = re.compile("[A-Za-z0-9._-]+")
+NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 PATH = re.compile(r"(?!\.{1,2}(/|$))[A-Za-z0-9._-]+(/(?!\.{1,2}(/|$))[A-Za-z0-9._-]+)*")
 S62 = re.compile("collection|alteration|consultation|disclosure|combination|erasure|none")
 COUNT, FROM_ONE, TIMES = range(LARGEST + 1), range(1, LARGEST + 1), range(-LARGEST, LARGEST + 1)
@@ -132,10 +142,10 @@ COUNT, FROM_ONE, TIMES = range(LARGEST + 1), range(1, LARGEST + 1), range(-LARGE
 # Shapes. A dict is an object with exactly these members ("?": may be absent, "*": any other), a list holds any number
 # of one shape, a tuple names alternatives, a range is for integers, a pattern for whole texts.
 LEAF = {
-    "v": 1, "log": WORD, "id": UUID7, "type": WORD, "at": TIME, "subj": UUID, "n": FROM_ONE, "prev": HEX,
-    "seen": {"size": COUNT, "root": HEX}, "s62": S62, "actor": {"kind": str, "ref": str},
-    "auth": {"method": str, "*": object}, "facts": {"*": object}, "sealed": {"*": HEX},
-    "obj": [{"role": str, "sha256": HEX, "size": COUNT, "sha512?": HEX512, "tree?": HEX, "version_id?": str,
+    "v": 1, "log": TEXT, "id": UUID7, "type": TEXT, "at": TIME, "subj": UUID, "n": FROM_ONE, "prev": HEX,
+    "seen": {"size": COUNT, "root": HEX}, "s62": S62, "actor": {"kind": TEXT, "ref": str},
+    "auth": {"method": TEXT, "*": object}, "facts": {"*": object}, "sealed": {"*": HEX},
+    "obj": [{"role": TEXT, "sha256": HEX, "size": COUNT, "sha512?": HEX512, "tree?": HEX, "version_id?": str,
              "packets?": HEX}],
 }  # fmt: skip
 WORKING = {
@@ -146,7 +156,7 @@ EXHIBIT = {
     "recording": UUID, "reference": NAME, "working": [WORKING],
     "master": {"path": PATH, "sha256": HEX, "sha512": HEX512, "size": COUNT},
 }  # fmt: skip
-CONTENTS = {"v": 1, "log": WORD, "made": TIME, "size": COUNT, "complete_at": (COUNT, None), "exhibits": [EXHIBIT]}
+CONTENTS = {"v": 1, "log": WORD, "made": TIME, "size": COUNT, "complete_at": COUNT, "exhibits": [EXHIBIT]}
 REVEALED = {"*": {"*": {"salt": HEX, "value": str}}}
 SEEN = [{"proof": [str], "root": HEX, "size": FROM_ONE}]
 HEADMAP = {
@@ -159,6 +169,7 @@ STREAM = {
     "hashes": [HEX], "neutral_hashes": (None, [HEX]), "dts": [TIMES], "pts": [TIMES], "keys": [COUNT],
 }  # fmt: skip
 PACKETS = {"v": 1, "streams": [STREAM]}
+UPRIGHT = [65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30]  # the display matrix that turns nothing
 
 
 def fits(value: Any, shape: Any) -> bool:
@@ -190,6 +201,13 @@ def _members_fit(value: dict[str, Any], shape: dict[str, Any]) -> bool:
         if allowed is None or not fits(member, allowed):
             return False
     return True
+
+
+def _is_day(moment: str) -> bool:
+    try:
+        return calendar.timegm(time.strptime(moment[:10], "%Y-%m-%d")) is not None
+    except ValueError:
+        return False
 
 
 def unbase64(text: str, size: int | None = None) -> bytes:
@@ -749,14 +767,18 @@ def _seconds(words: str) -> int | None:
 
 def read_packets(data: bytes) -> dict[str, Any]:
     """A packet manifest whose roots are those of its lists. Raises Contradicted."""
-    manifest = read_json(data.rstrip(b"\n"))
-    if not fits(manifest, PACKETS):
+    manifest = read_json(data)
+    if not fits(manifest, PACKETS) or any(
+        len(each["matrix"]) != 9 for each in manifest["streams"] if each["matrix"] is not None
+    ):
         raise Contradicted("not a packet manifest")
     for stream in manifest["streams"]:
         hashes = [bytes.fromhex(each) for each in stream["hashes"]]
         neutral = hashes if stream["neutral_hashes"] is None else [bytes.fromhex(h) for h in stream["neutral_hashes"]]
         if not len(hashes) == len(neutral) == len(stream["dts"]) == len(stream["pts"]) == stream["packets"]:
             raise Contradicted("a packet manifest whose lists differ in length")
+        if stream["keys"] != sorted(set(stream["keys"])) or any(each >= len(hashes) for each in stream["keys"]):
+            raise Contradicted("a packet manifest that names key pictures which are not there")
         timed = [each + struct.pack(">qq", *when) for each, *when in zip(hashes, stream["dts"], stream["pts"])]
         roots = [root_of(each).hex() for each in (hashes, neutral, timed)]
         if roots != [stream["payload"], stream["neutral"], stream["timed"]]:
@@ -772,65 +794,96 @@ class Compared(NamedTuple):
 
 
 def compare_packets(master: dict[str, Any], copy: dict[str, Any]) -> Compared:
-    """What two packet manifests say of each other, stream by stream."""
-    said = []
-    for kind in ("video", "audio"):
-        ones, twos = ([s for s in each["streams"] if s["kind"] == kind] for each in (master, copy))
-        if len(ones) != len(twos):
-            said.append(
-                Compared(f"{kind}: {len(ones)} streams in the master, {len(twos)} in the copy", len(ones) > len(twos))
-            )
-        said += [compare_stream(f"{kind}: ", one, two) for one, two in zip(ones, twos)]
-    return Compared("; ".join(each.words for each in said) or "no streams", all(each.same for each in said))
+    """What two packet manifests say of each other, stream by stream of the copy.
+
+    The copy's pictures decide; its sound only where it has no pictures.
+    """
+    left, said = list(master["streams"]), []
+    decides = "video" if any(each["kind"] == "video" for each in copy["streams"]) else "audio"
+    same = True
+    for one, two in pair_streams(left, copy["streams"]):
+        found = compare_stream(f"{two['kind']}: ", one, two)
+        said.append(found.words)
+        same = same and (found.same or two["kind"] != decides)
+    if left:
+        said.append(f"not in the copy: {', '.join(each['kind'] for each in left)}")
+    return Compared("; ".join(said) or "no streams", same)
 
 
-def compare_stream(words: str, one: dict[str, Any], two: dict[str, Any]) -> Compared:
+_Pairs = list[tuple[dict[str, Any] | None, dict[str, Any]]]
+
+
+def pair_streams(left: list[dict[str, Any]], copy: list[dict[str, Any]]) -> _Pairs:
+    """The copy's streams, each with its own of the master: by neutral root, then by kind and order.
+
+    Takes those out of `left`.
+    """
+    pairs: dict[int, dict[str, Any]] = {}
+    for members in (("kind", "neutral"), ("kind",)):
+        for number, two in enumerate(copy):
+            one = next((one for one in left if all(one[each] == two[each] for each in members)), None)
+            if number not in pairs and one is not None:
+                pairs[number] = left.pop([each is one for each in left].index(True))
+    return [(pairs.get(number), two) for number, two in enumerate(copy)]
+
+
+def compare_stream(words: str, one: dict[str, Any] | None, two: dict[str, Any]) -> Compared:
     """Packets, timing and configuration of a copy's stream beside the master's."""
+    if one is None:
+        return Compared(words + "the master has no such stream", same=False)
+    if one["codec"] != two["codec"]:
+        return Compared(
+            words + f"encoded again, {shown(one['codec'], 40)} became {shown(two['codec'], 40)}", same=False
+        )
     pairs, said = match_packets(one, two)
-    if not pairs:
-        return Compared(words + said, one["packets"] == two["packets"] == 0)
+    whole = one["neutral"] == two["neutral"]
+    if not pairs and not whole:
+        return Compared(words + said, same=False)
     on_time, timing = match_times(one, two, pairs)
-    notes = [said, timing]
-    config = one["config"] == two["config"]
-    notes.append("configuration equal" if config else "decoder configuration NOT equal")
-    parts = [
-        each for each in ("codec", "width", "height", "rate", "channels", "matrix") if one.get(each) != two.get(each)
-    ]
-    notes += [f"{each} {one.get(each)} became {two.get(each)}" for each in parts]
+    changed = ["decoder configuration NOT equal"] if one["config"] != two["config"] else []
+    for name in ("width", "height", "rate", "channels", "matrix"):
+        was, now = (each.get(name) or (UPRIGHT if name == "matrix" else None) for each in (one, two))
+        if was != now:
+            changed.append(f"{name} {was} became {now}")
     # Where the container writes the packets in another way, it writes the configuration in another way too.
-    shape = not parts and (config or one["payload"] != two["payload"])
-    return Compared(words + ", ".join(notes), len(pairs) == one["packets"] and on_time and shape)
+    shape = not changed or one["payload"] != two["payload"]
+    notes = [said, timing, *(changed or ["configuration equal"])]
+    return Compared(words + ", ".join(notes), whole and on_time and shape)
 
 
 def match_times(one: dict[str, Any], two: dict[str, Any], pairs: list[tuple[int, int]]) -> tuple[bool, str]:
     """Whether packets are shown as far from each other as the master's; a clip begins elsewhere. In microseconds."""
     apart = [two["pts"][j] - one["pts"][i] for i, j in pairs]
-    shift = sorted(apart)[len(apart) // 2]
-    off = [abs(each - shift) <= 1000 for each in apart]
-    if all(off):
+    shift = sorted(apart)[(len(apart) - 1) // 2] if apart else 0
+    off = [abs(each - shift) > 1000 for each in apart]
+    if not any(off):
         return True, "timing equal within 1 ms"
-    if one["kind"] == "audio" and len(off) > 3 and all(off[3:]):  # an edit list moves them, and nobody hears it
+    if one["kind"] == "audio" and not any(off[3:]):  # an edit list moves them, and nobody hears it
         return True, "timing equal within 1 ms but for the first packets, which only fill the decoder"
-    return False, f"timing NOT equal ({off.count(False)} of {len(off)} packets)"
+    return False, f"timing NOT equal ({off.count(True)} of {len(off)} packets)"
 
 
 def match_packets(one: dict[str, Any], two: dict[str, Any]) -> tuple[list[tuple[int, int]], str]:
     """Which packets of a copy are which of the master's, and how to say it."""
-    count = one["packets"]
+    count = two["packets"]
+    whole = [(i, i) for i in range(count)]
     if one["payload"] == two["payload"]:
-        return [(i, i) for i in range(count)], f"all {count} packets of the master, byte for byte"
+        return whole, f"all {count} packets of the master, byte for byte"
     if one["neutral"] == two["neutral"]:
-        return [(i, i) for i in range(count)], f"all {count} packets of the master, but for what the container adds"
+        return whole, f"all {count} packets of the master, but for what the container adds"
     ours, theirs = ("".join(each["neutral_hashes"] or each["hashes"]) for each in (one, two))
     start = ours.find(theirs) if theirs else -1
     while start % 64 and start > 0:
         start = ours.find(theirs, start + 1)
     if start >= 0:
-        first, length = start // 64, two["packets"]
-        return [
-            (first + j, j) for j in range(length)
-        ], f"packets {first} to {first + length - 1} of the master's {count}"
-    wanted = [theirs[i : i + 64] for i in range(0, len(theirs), 64)]
+        first, last = start // 64, start // 64 + count - 1
+        return [(first + j, j) for j in range(count)], f"packets {first} to {last} of the master's {one['packets']}"
+    return _match_some(ours, theirs)
+
+
+def _match_some(ours: str, theirs: str) -> tuple[list[tuple[int, int]], str]:
+    """The same, for a copy that some packets are missing from."""
+    wanted, count = [theirs[i : i + 64] for i in range(0, len(theirs), 64)], len(ours) // 64
     pairs: list[tuple[int, int]] = []
     for i in range(count):
         if len(pairs) < len(wanted) and ours[64 * i : 64 * i + 64] == wanted[len(pairs)]:
@@ -1071,6 +1124,10 @@ class Check:
         if any(len({each[name] for each in exhibits}) != len(exhibits) for name in ("recording", "reference")):
             yield f"{CONTENTS_FILE} lists an exhibit twice"
             return
+        paths = [file["path"] for each in exhibits for file in (each["master"], *each["working"])]
+        if len(set(paths)) != len(paths):
+            yield f"{CONTENTS_FILE} lists a file twice"
+            return
         self.contents = contents
         if not exhibits:
             yield "there are no exhibits: nothing to verify"
@@ -1097,9 +1154,9 @@ class Check:
                 "elsewhere (--policy)"
             )
         if not self.judged.logs:
-            raise NotShown(
-                f"no key that your policy lists for the log {shown(self.head.origin)} has signed it: your policy is "
-                "older than the log's key, or this is not the log's checkpoint"
+            raise Contradicted(
+                f"no key that your policy names for the log {shown(self.head.origin)} has signed it: this is not that "
+                "log's checkpoint, or your policy is older than the log's key"
             )
         second = (
             "not checked (needs the Python package cryptography)" if self.judged.unchecked else "none by a key listed"
@@ -1150,6 +1207,8 @@ class Check:
             raise Contradicted(f"line {number} of custody/events.jsonl: {error}") from error
         if len(data) > MAX_LEAF or not fits(leaf, LEAF) or (leaf["n"] == 1) != (leaf["prev"] == "0" * 64):
             raise Contradicted(f"event {row['seq']} does not have the members of an event")
+        if not _is_day(leaf["at"]) or (leaf["seen"]["size"] == 0 and leaf["seen"]["root"] != EMPTY_ROOT.hex()):
+            raise Contradicted(f"event {row['seq']} names a day that is none, or a root that an empty log has not")
         return Event(row["seq"], leaf, leaf_hash(data))
 
     def _revealed(self, events: list[Event]) -> int:
@@ -1221,7 +1280,7 @@ class Check:
         rows, newest = self._seen(), 0
         for event in events:
             size, root = event.leaf["seen"]["size"], bytes.fromhex(event.leaf["seen"]["root"])
-            if size > event.seq or (size == 0 and root != EMPTY_ROOT):
+            if size > event.seq:
                 raise Contradicted(f"event {event.seq} names a checkpoint that it cannot have seen")
             if size:
                 self._earlier(size, root, rows, head)
@@ -1264,9 +1323,13 @@ class Check:
             words = ("-data", f"{stem}.note", "-in", f"{stem}.tsr", "-untrusted", f"{stem}.pem", "-CAfile", "ROOTS.pem")
             raise NotShown(f"give roots that you trust (--tsa-roots), or run: openssl ts -verify {shlex.join(words)}")
         at = stamped_at(note, token, chain, self.tsa_roots)
-        if events[-1].seq >= head.size:
-            raise NotShown(f"only the events below {head.size} were in the log by {at}")
-        return f"{stem}.tsr: all events were in the log by {at}"
+        ours = {each["recording"] for each in self.contents["exhibits"]}
+        late = [each.seq for each in events if each.seq >= head.size and each.leaf["subj"] in ours]
+        if late:
+            raise NotShown(
+                f"of the exhibits' events, those before event {late[0]} were in the log by {at}; no later one"
+            )
+        return f"{stem}.tsr: all events of the exhibits were in the log by {at}"
 
     # Exhibits.
 
@@ -1333,8 +1396,7 @@ class Check:
     def _manifest(self, digest: str, size: int) -> dict[str, Any]:
         path = f"custody/packets/{digest}.json"
         data = self.take(path, MAX_PACKETS)
-        # The file ends with a line feed; an event may name the JSON value with it or without.
-        if not any(hashlib.sha256(d).hexdigest() == digest and len(d) == size for d in (data, data[:-1])):
+        if (hashlib.sha256(data).hexdigest(), len(data)) != (digest, size):
             raise Contradicted(f"{path} is not the packet manifest that the event names")
         try:
             return read_packets(data)
@@ -1365,6 +1427,8 @@ class Check:
         return f"event {said['n']} was its last when the log held {size} events{beyond}"
 
     def _map_root(self, headmap: dict[str, Any]) -> bytes:
+        if self.contents["complete_at"] != headmap["size"]:
+            raise Contradicted("contents.json names another size of the head map")
         found = [each for each in self.known()[0] if each.seq == headmap["event"]]
         if not found:
             raise NotShown("the event of the head map is not in the package")
@@ -1374,8 +1438,6 @@ class Check:
         size = headmap["size"]
         if (facts["size"], facts["entries"]) != (size, headmap["entries"]) or size > found[0].seq:
             raise Contradicted("custody/headmap.json is not the head map that the log holds")
-        if self.contents["complete_at"] != size:
-            raise Contradicted("contents.json names another size of the head map")
         return bytes.fromhex(facts["root"])
 
 

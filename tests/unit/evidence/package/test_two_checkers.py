@@ -8,6 +8,7 @@ import json
 import random
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,7 +21,9 @@ from evidence.package.check import Checked, check
 from evidence.package.errors import NotAPackage
 from evidence.tlog.policy import parse_policy
 from tests.support.authority import Authority
-from tests.support.package_maker import Made, Order, canonical, make, seal, smaller, write
+from tests.support.package_log import ORIGIN, Signer
+from tests.support.package_maker import Made, Order, canonical, make, policy_of, seal, smaller, write
+from tests.support.packet_cases import BROKEN, CASES, package_of
 
 INSIDE = Path(__file__).resolve().parents[4] / "evidence" / "package" / "inside"
 Files = dict[str, bytes]
@@ -167,6 +170,11 @@ def put(path: str, data: bytes) -> Callable[[Files], None]:
     return spoil
 
 
+def nested(levels: int) -> Any:
+    """So many lists in one another."""
+    return [nested(levels - 1)] if levels > 1 else []
+
+
 MASTER = "data/exhibits/R0000001/master.mp4"
 COPY = "data/exhibits/R0000001/working-player.mp4"
 EVENTS, CONTENTS = "custody/events.jsonl", "custody/contents.json"
@@ -186,6 +194,11 @@ LIES = {
     "half a line": lines(EVENTS, lambda rows: [*rows[:-1], rows[-1][:-1]]),
     "an event changed": leaf(2, facts={"condition": "damaged"}),
     "an event of another log": leaf(2, log="elsewhere.example"),
+    "an event as deep as may be": leaf(2, facts={"deep": nested(62)}),
+    "an event that is too deep": leaf(2, facts={"deep": nested(63)}),
+    "an event on no day": leaf(2, at="2026-02-30T10:00:00.000000Z"),
+    "an event of another kind of id": leaf(2, id="018f0000-0000-4000-8000-000000000000"),
+    "an event that saw an impossible nothing": leaf(0, seen={"size": 0, "root": "ab" * 32}),
     "an event that saw the future": leaf(0, seen={"size": 40, "root": "ab" * 32}),
     "no head map": gone("custody/headmap.json"),
     "another key of the head map": value("custody/headmap.json", lambda was: {**was, "key": "00" * 32}),
@@ -245,6 +258,61 @@ def test_a_lie_with_new_manifests_is_judged_alike(lie: str, made: Made, tmp_path
     found = ours(made, folder)
     assert (found == clean) == (lie in HARMLESS)
     assert found == theirs(made, folder)
+
+
+@pytest.mark.parametrize("levels", [62, 63])
+def test_a_leaf_is_no_deeper_than_64(levels: int, small: Made, tmp_path: Path) -> None:
+    """The leaf itself and its facts are two of them."""
+    files = dict(small.files)
+    leaf(2, facts={"deep": nested(levels)})(files)
+    folder = write(seal(files), tmp_path / "package")
+    found = ours(small, folder)
+    assert found == theirs(small, folder)
+    assert found is not None
+    assert found["events", "package"] == ("proved" if levels == 62 else "contradicted")
+
+
+def test_a_policy_whose_keys_did_not_sign_contradicts(small: Made, tmp_path: Path) -> None:
+    """A key of another log, or another key under the name of this one; witnesses make no difference."""
+    folder = write(small.files, tmp_path / "package")
+    for signer in (Signer("elsewhere.example", 1), Signer(ORIGIN, 1, owner="another")):
+        small = replace(small, policy=policy_of([signer], [], "none"))
+        found = ours(small, folder)
+        assert found == theirs(small, folder)
+        assert found is not None
+        assert found["checkpoint", "package"] == "contradicted"
+        assert {claim for (claim, _), verdict in found.items() if verdict == "proved"} == {"files", "events"}
+        assert list(found.values()).count("contradicted") == 1
+    alone = ours(small, folder, own=False)
+    assert alone == theirs(small, folder, own=False)
+    assert alone is not None
+    assert alone["checkpoint", "package"] == "not_proved"
+
+
+def working(verdicts: Verdicts | None) -> str:
+    """The verdict on the one copy."""
+    assert verdicts is not None
+    [found] = [verdict for (claim, _), verdict in verdicts.items() if claim == "working"]
+    return found
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_packets_are_compared_alike(name: str, tmp_path: Path) -> None:
+    for method in ("remux", "direct", "transcode"):
+        made = package_of(name, method=method)
+        folder = write(made.files, tmp_path / method)
+        found = ours(made, folder)
+        assert found == theirs(made, folder)
+        wrong = CASES[name][2] if method in ("remux", "direct") else name in BROKEN
+        assert working(found) == ("contradicted" if wrong else "proved"), method
+
+
+def test_a_packet_manifest_ends_where_its_json_ends(tmp_path: Path) -> None:
+    made = make(smaller(Order(witnesses=1, ending=b"\n")))
+    folder = write(made.files, tmp_path / "package")
+    found = ours(made, folder)
+    assert found == theirs(made, folder)
+    assert working(found) == "contradicted"
 
 
 def test_the_form_of_the_verdicts_is_that_of_the_format(made: Made, tmp_path: Path) -> None:

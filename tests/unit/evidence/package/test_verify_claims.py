@@ -68,14 +68,17 @@ def test_a_package_without_events_or_exhibits_is_a_failure(made: Made) -> None:
 # --- checkpoints ------------------------------------------------------------------------------------------------------
 
 
-def test_a_forged_checkpoint_is_not_proved(made: Made) -> None:
+def test_a_forged_checkpoint_is_contradicted(made: Made) -> None:
     """The forger has a key of his own under the log's name, and the rest is in order."""
     forger = Signer(ORIGIN, 1, owner="the forger")
     note = note_of(len(made.log.leaves), made.log.root(len(made.log.leaves)), [forger])
     found = said(made, with_note(made, note))
-    assert found["checkpoint"][0] == "not_proved"
+    assert found["checkpoint"][0] == "contradicted"
     assert found["witnessed"][0] == "not_proved"
-    assert "no key that your policy lists" in found["checkpoint"][1]
+    assert "no key that your policy names" in found["checkpoint"][1]
+    found = said(made, with_note(made, note), own=False)
+    assert found["checkpoint"][0] == "not_proved"
+    assert "not even signed by a key" in found["checkpoint"][1]
 
 
 def test_a_bad_signature_under_a_listed_key_contradicts(made: Made) -> None:
@@ -118,9 +121,12 @@ def test_a_time_stamp_over_an_earlier_checkpoint_covers_only_what_was_there(made
     assert "does not ask about" in found["not_after"][1]
 
 
-def test_a_policy_of_another_log_does_not_prove_the_checkpoint(made: Made) -> None:
+def test_a_policy_of_another_log_contradicts_the_checkpoint(made: Made) -> None:
     policy = policy_of([Signer("elsewhere.example", 1)], [], "none")
-    assert judged(made, policy=policy) == but(checkpoint="not_proved", witnessed="not_proved")
+    found = judged(made, policy=policy)
+    assert found["checkpoint"] == "contradicted"
+    assert {claim for claim, verdict in found.items() if verdict == "proved"} == {"files", "events"}
+    assert "contradicted" not in {verdict for claim, verdict in found.items() if claim != "checkpoint"}
 
 
 # --- events -----------------------------------------------------------------------------------------------------------
