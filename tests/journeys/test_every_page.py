@@ -7,12 +7,14 @@ import re
 import pytest
 from sqlalchemy import select
 
+from evidence import jobs
 from evidence.incidents import Trouble, open_incident
 from evidence.models import Incident, Person
 from evidence.vocabulary import IncidentKind, ListedState, Playability, RecordingKind
 from tests.journeys.conftest import Window
 from tests.support.browser import Visit
 from tests.support.cast import PASSWORD, TEST
+from tests.support.hosts import Stage
 from tests.support.house import World
 from tests.support.media import Footage
 from tests.support.recordings import SOUND, Shelf
@@ -42,7 +44,10 @@ def furnished(world: World, shelf: Shelf, footage: Footage) -> dict[str, list[st
         kind=IncidentKind.NOT_STORED, subject="x", reason=f"{LONG} has not been stored.", advice="Dock it again.",
         agent_id=shelf.agent,
     )  # fmt: skip
+    stage = Stage(world)
     with world.house.writing() as session:
+        jobs.cancel(session, stage.waiting, by=LONG)
+        jobs.drain_host(session, "bench-1", hand_back=False, by=LONG)
         open_incident(session, trouble, by=TEST)
     with world.house.reading() as session:
         incident = session.scalars(select(Incident.id)).one()
@@ -60,7 +65,15 @@ def furnished(world: World, shelf: Shelf, footage: Footage) -> dict[str, list[st
             "/account/password",
             "/nothing",
         ],
-        "administrator": ["/people", f"/people/{person}", "/agents", "/tokens", recordings[0], "/docks/wall"],
+        "administrator": [
+            "/people",
+            f"/people/{person}",
+            "/agents",
+            "/tokens",
+            "/status",
+            recordings[0],
+            "/docks/wall",
+        ],
     }
 
 

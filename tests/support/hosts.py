@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from pydantic import SecretStr
 from sqlalchemy import text
 
 from evidence import jobs
@@ -46,8 +47,10 @@ class Stage:
                 {"id": self.running},
             )
 
-    def environment(self) -> dict[str, str]:
-        """The settings of a command that speaks to this world."""
-        said = self.world.settings.model_dump(exclude_none=True, exclude_defaults=True)
-        words = {name: getattr(value, "get_secret_value", lambda value=value: value)() for name, value in said.items()}
-        return {f"CONTINUITY_{name.upper()}": str(value) for name, value in words.items()}
+
+def environment_of(world: World) -> dict[str, str]:
+    """The settings of a process that belongs to this world."""
+    said = world.settings.model_dump(exclude_none=True, exclude_defaults=True)
+    words = {name: value.get_secret_value() if isinstance(value, SecretStr) else value for name, value in said.items()}
+    receipts = {"CONTINUITY_INGEST_RECEIPT_KEY_FILE": str(world.folder / "receipt-key.pem")}
+    return {**{f"CONTINUITY_{name.upper()}": str(value) for name, value in words.items()}, **receipts}

@@ -20,7 +20,7 @@ from evidence.models import Recording, Rendition
 from evidence.vocabulary import Playability, RenditionKind, RenditionMethod, RenditionState, Role
 from tests.integration.api.conftest import Visitor
 from tests.support.cast import Cast
-from tests.support.hosts import Stage
+from tests.support.hosts import Stage, environment_of
 from tests.support.house import World
 from tests.support.recordings import Shelf
 from transcode.sweep import nudge_renditions
@@ -170,7 +170,7 @@ def test_measurements_name_each_host(stage: Stage, client: TestClient, cast: Cas
 def test_the_command_line_does_the_same(world: World, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     # A command's process ends and gives its connections back; here the test's own house does.
     monkeypatch.setattr("api.standing.open_house", lambda *_, **__: world.house)
-    for name, value in stage.environment().items():
+    for name, value in environment_of(world).items():
         monkeypatch.setenv(name, value)
 
     def run(*words: str) -> str:
