@@ -16,11 +16,14 @@ from transcode.inside.opening import Readable
 from transcode.inside.units import HEADS, LARGEST_SET, SETS_BEGIN, Reader, Unit, complete, kept
 
 LARGEST_UNIT: Final = 8 << 20
+LARGEST_FIRST: Final = 4 << 20
 LARGEST_FOUND: Final = 256 << 10
-"""At first, and four times the largest unit so far: a length that was found by searching is not believed further."""
+"""This much, or four times the largest unit so far: no length is believed further."""
+NEAR: Final = 8 << 10
+PEEK: Final = 64
 PIECE: Final = 64 << 10
 LOST: Final = 1 << 20
-"""Bytes after which a searcher no longer insists on the next number in the row."""
+"""Bytes after which a unit need no longer follow the last one."""
 BOXES: Final = 64
 KNOWN: Final = (b"ftyp", b"free", b"skip", b"wide", b"uuid", b"pnot", b"moov", b"udta", b"meta", b"styp", b"sidx")
 
@@ -73,7 +76,7 @@ class Found:
     used: int = 0
     passed: int = 0
     blank: int = 0
-    cut: int = 0
+    cut: bool = False
 
 
 @dataclass(slots=True)
@@ -89,42 +92,59 @@ class Walk:
 
     def units(self) -> Iterator[tuple[Unit, bytes, int]]:
         """Each unit with its bytes, and how many bytes lay before it that are none of its kind."""
-        gap, in_chain = 0, False
+        gap, chained = 0, False
         while self.place < self.raw.size:
-            taken = self._here(strict=not in_chain)
-            if taken is not None:
-                unit, body = taken
-                yield unit, body, gap
-                gap, in_chain = 0, True
+            taken = self._at(self.place, chained=chained)
+            if taken is not None and not self._is_doubtful(taken):
+                self._take(*taken)
+                yield *taken, gap
+                gap, chained = 0, True
                 continue
-            in_chain = False
+            chained = False
             skipped = self._search()
             gap += skipped
             self.found.passed += skipped
 
-    def _here(self, *, strict: bool) -> tuple[Unit, bytes] | None:
-        head = self.raw.at(self.place, 4)
-        length = int.from_bytes(head, "big")
-        most = max(LARGEST_FOUND, 4 * self._largest) if strict else LARGEST_UNIT
-        if len(head) < 4 or not 2 <= length <= min(most, LARGEST_UNIT):
-            return None
-        # Most of what is no unit shows in its first bytes: the rest need not be fetched.
-        if not strict or HEADS[self.reader.codec].match(head + self.raw.at(self.place + 4, 2)):
-            return self._whole(length, strict=strict)
-        return None
+    def _take(self, unit: Unit, body: bytes) -> None:
+        self.reader.follow(unit)
+        self.place += 4 + len(body)
+        self.found.used += 4 + len(body)
+        self._largest, self._lost = max(self._largest, len(body) if unit.slice else 0), 0
 
-    def _whole(self, length: int, *, strict: bool) -> tuple[Unit, bytes] | None:
-        body = self.raw.at(self.place + 4, length)
-        if len(body) < length:
-            self.found.cut = 1 if not strict else self.found.cut
+    def _at(self, place: int, *, chained: bool = False) -> tuple[Unit, bytes] | None:
+        """The unit at a place, if it can be one."""
+        head = self.raw.at(place, 6)
+        length = int.from_bytes(head[:4], "big")
+        most = max(LARGEST_FOUND, 4 * self._largest) if self._largest else LARGEST_FIRST
+        # Most of what is no unit shows in its first bytes: the rest need not be fetched.
+        if not 2 <= length <= min(most, LARGEST_UNIT) or not HEADS[self.reader.codec].match(head):
             return None
-        unit = self.reader.read(body, strict=strict and self._lost < LOST)
+        if length > PEEK and not self.reader.begins(self.raw.at(place + 4, PEEK), length, chained=chained):
+            return None
+        body = self.raw.at(place + 4, length)
+        unit = self.reader.read(body, chained=chained) if len(body) == length else None
         if unit is None:
+            self.found.cut |= chained and len(body) < length
             return None
-        self.place += 4 + length
-        self.found.used += 4 + length
-        self._largest, self._lost = max(self._largest, length), 0
         return unit, body
+
+    def _is_doubtful(self, taken: tuple[Unit, bytes]) -> bool:
+        """Sound may look like the length and head of a unit, and would take the pictures behind it along: where a
+        unit begins within another, the one that leads on to more is the right one.
+        """
+        _, body = taken
+        for match in HEADS[self.reader.codec].finditer(body, 0, min(NEAR, len(body))):
+            inner = self._at(self.place + 4 + match.start()) if len(body) > 16 else None
+            if inner is not None and self._leads_on(self.place + 8 + match.start() + len(inner[1])):
+                return not self._leads_on(self.place + 4 + len(body))
+        return False
+
+    def _leads_on(self, place: int) -> bool:
+        """A unit begins at a place or near behind it, or the file ends there."""
+        near = self.raw.at(place, NEAR)
+        if len(near) < NEAR:
+            return True
+        return any(self._at(place + match.start()) for match in HEADS[self.reader.codec].finditer(near))
 
     def _search(self) -> int:
         """Go on to the next place where a unit may begin; how far that was."""
@@ -137,6 +157,8 @@ class Walk:
         if not match and piece.count(0) == len(piece):
             self.found.blank += passed
         self._lost += passed
+        if self._lost > LOST:
+            self.reader.forget()
         return passed
 
 

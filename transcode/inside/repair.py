@@ -11,7 +11,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import chain, islice
+from itertools import chain
 from typing import Any, Final
 
 import av
@@ -25,7 +25,8 @@ from transcode.inside.units import BEFORE, START_CODE, Reader, sets_of
 CODECS: Final = ("h264", "hevc")
 LOOK: Final = 64 << 20
 LOOKED_AT: Final = 40
-LARGEST_PICTURE: Final = 32 << 20
+LARGEST_PICTURE: Final = 16 << 20
+LARGEST_LOOK: Final = 64 << 20
 FIRST: Final = 8
 RATES: Final = (1, 240)
 TELL_EVERY: Final = 200
@@ -74,7 +75,7 @@ def _look(task: Task) -> dict[str, Any]:
 
 def _tried(raw: Bytes, begins: int, codec: str, sets: list[bytes]) -> dict[str, Any]:
     walk = Walk(raw, Reader(codec, list(sets)), begins)
-    first = list(islice(pictures(walk), LOOKED_AT))
+    first = _some(pictures(walk), LOOKED_AT)
     told: dict[str, Any] = {"codec": codec, "sets": _plain(sets), "pictures": len(first), "decoded": 0, "faults": 0}
     decoder: Any = av.CodecContext.create(codec, "r")
     # Parameter sets of another camera may fit well enough for a decoder that forgives; this one does not.
@@ -103,7 +104,7 @@ def _write(task: Task) -> dict[str, Any]:
     begins = media_begins(raw)
     walk = Walk(raw, Reader(codec, list(sets)), begins)
     found = pictures(walk)
-    first = list(islice(found, FIRST))
+    first = _some(found, FIRST)
     if not first:
         return {"refused": "there are no pictures in it"}
     rate = Fraction(*task.options["rate"])  # type: ignore[misc]  # the parent wrote two numbers
@@ -125,7 +126,7 @@ def _write(task: Task) -> dict[str, Any]:
         "total": raw.size - begins,
         "used": told.used,
         "blank": told.blank,
-        "cut": told.cut,
+        "cut": int(told.cut),
     }
 
 
@@ -143,6 +144,16 @@ def pictures(walk: Walk) -> Iterator[Picture]:
         current.key |= unit.key
     if current.has_slice:
         yield current
+
+
+def _some(found: Iterator[Picture], count: int) -> list[Picture]:
+    """The first pictures, fewer where they are large: they are held in memory."""
+    held: list[Picture] = []
+    for each in found:
+        held.append(each)
+        if len(held) == count or sum(len(one.data) for one in held) > LARGEST_LOOK:
+            break
+    return held
 
 
 def _raw(data: bytes, codec: str) -> Any:

@@ -16,6 +16,10 @@ START_CODE: Final = b"\x00\x00\x00\x01"
 FORBIDDEN: Final = re.compile(rb"\x00\x00(?:[\x00-\x02]|\x03[^\x00-\x03])")
 MOST_SETS: Final = 64
 LARGEST_SET: Final = 4096
+LARGEST_MESSAGE: Final = 32 << 10
+MOST_MESSAGES: Final = 64
+MOST_AHEAD: Final = 2
+"""Frame numbers that may be missing between two pictures, and one more: nobody loses them without a gap."""
 HIGH: Final = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
 """Profiles whose parameter sets say more (ITU-T H.264, 7.3.2.1.1)."""
 PROFILES: Final = frozenset({66, 77, 88}) | HIGH
@@ -70,12 +74,17 @@ class Bits:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One unit as far as it can be told. `picture`: the first slice of a picture; `slice`: any slice."""
+    """One unit as far as it can be told. `picture`: the first slice of a picture; `slice`: any slice.
+
+    `number` and `first`: a slice's frame number and first macroblock, in H.264.
+    """
 
     kind: int
     slice: bool = False
     picture: bool = False
     key: bool = False
+    number: int = 0
+    first: int = 0
 
 
 @dataclass(slots=True)
@@ -87,7 +96,7 @@ class Reader:
     pictures: set[int] = field(default_factory=set)
     number_bits: int = 0
     separate: bool = False
-    number: int | None = None
+    last: Unit | None = None
 
     def __post_init__(self) -> None:
         for each in self.sets:
@@ -104,28 +113,42 @@ class Reader:
         except EndOfBits:
             return
 
-    def read(self, body: bytes, *, strict: bool) -> Unit | None:
-        """What a unit is, or nothing where no encoder writes it. `strict`: it was found by searching, not in its
-        place behind another.
-        """
-        if len(body) < 2 or (strict and not body[-1]):
+    def read(self, body: bytes, *, chained: bool) -> Unit | None:
+        """What a unit is, or nothing where no encoder writes it. `chained`: it stands right behind another."""
+        if len(body) < 2:
             return None
-        unit = self._h264(body, strict=strict) if self.codec == "h264" else self._hevc(body)
+        unit = self._h264(body, chained=chained) if self.codec == "h264" else self._hevc(body, chained=chained)
         return None if unit is None or FORBIDDEN.search(body.rstrip(b"\x00")) else unit
 
-    def _h264(self, body: bytes, *, strict: bool) -> Unit | None:
+    def begins(self, head: bytes, length: int, *, chained: bool) -> bool:
+        """Whether a unit of some length may begin like this: a slice that follows, or a message to be read whole."""
+        kind = head[0] & 31 if self.codec == "h264" else head[0] >> 1
+        is_slice = kind in (1, 5) if self.codec == "h264" else kind < 32
+        return self.read(head, chained=chained) is not None if is_slice else length <= LARGEST_MESSAGE
+
+    def follow(self, unit: Unit) -> None:
+        """This unit is taken: the next one has to follow it."""
+        if unit.slice:
+            self.last = unit
+
+    def forget(self) -> None:
+        """So much was lost that the next unit need not follow the last one."""
+        self.last = None
+
+    def _h264(self, body: bytes, *, chained: bool) -> Unit | None:
         weight, kind = body[0] >> 5, body[0] & 31
-        if weight > 3 or (weight == 0) != (kind in (6, 9, 10, 11, 12) or (kind == 1 and weight == 0)):
+        if weight > 3 or (kind in (5, 7, 8) and not weight) or (kind in (6, 9, 10, 11, 12) and weight):
             return None
         if kind in (1, 5):
-            return self._slice(body, kind, strict=strict)
+            return self._slice(body, kind, chained=chained)
         if kind in (7, 8):
-            return Unit(kind) if body in self.sets or (kind == 7 and body[1] in PROFILES) or not strict else None
+            likely = body[1] in PROFILES if kind == 7 else chained
+            return Unit(kind) if body in self.sets or (likely and len(body) < LARGEST_SET) else None
         if kind == 9:
             return Unit(kind) if len(body) == 2 and body[1] & 31 == 16 else None
         return Unit(kind) if kind == 6 and is_message(body[1:]) else None
 
-    def _slice(self, body: bytes, kind: int, *, strict: bool) -> Unit | None:
+    def _slice(self, body: bytes, kind: int, *, chained: bool) -> Unit | None:
         """ITU-T H.264, 7.3.3: first macroblock, type, parameter set, and the number that goes up by one."""
         try:
             bits = Bits(body[1:24])
@@ -137,36 +160,37 @@ class Reader:
             number = bits.take(self.number_bits)
         except EndOfBits:
             return None
-        if strict and first == 0 and not self._follows(number, kind):
-            return None
-        self.number = number
-        return Unit(kind, slice=True, picture=first == 0, key=kind == 5)
+        unit = Unit(kind, slice=True, picture=first == 0, key=kind == 5, number=number, first=first)
+        return unit if self._follows(unit, chained=chained) else None
 
-    def _follows(self, number: int, kind: int) -> bool:
-        if kind == 5:
-            return number == 0
-        return self.number is None or (number - self.number) % (1 << self.number_bits) <= 2
+    def _follows(self, unit: Unit, *, chained: bool) -> bool:
+        last = self.last
+        if not unit.picture:
+            return chained and last is not None and unit.number == last.number and unit.first > last.first
+        if unit.key:
+            return unit.number == 0
+        return last is None or (unit.number - last.number) % (1 << self.number_bits) <= MOST_AHEAD
 
-    def _hevc(self, body: bytes) -> Unit | None:
+    def _hevc(self, body: bytes, *, chained: bool) -> Unit | None:
         """ITU-T H.265, 7.3.1.2 and 7.3.6.1."""
         kind, layer, level = body[0] >> 1, (body[0] & 1) << 5 | body[1] >> 3, body[1] & 7
         if body[0] & 0x80 or layer or not level:
             return None
         if kind <= 9 or 16 <= kind <= 21:
-            return self._segment(body, kind)
+            return self._segment(body, kind, chained=chained)
         if kind in (32, 33, 34):
-            return Unit(kind) if body in self.sets or len(body) < LARGEST_SET else None
+            return Unit(kind) if body in self.sets or (chained and len(body) < LARGEST_SET) else None
         if kind == 35:
             return Unit(kind) if len(body) == 3 and body[2] & 31 == 16 else None
         return Unit(kind) if kind in (39, 40) and is_message(body[2:]) else None
 
-    def _segment(self, body: bytes, kind: int) -> Unit | None:
+    def _segment(self, body: bytes, kind: int, *, chained: bool) -> Unit | None:
         try:
             bits = Bits(body[2:24])
             first = bool(bits.take(1))
             if kind >= 16:
                 bits.take(1)
-            if bits.number() not in self.pictures:
+            if bits.number() not in self.pictures or not (first or chained):
                 return None
         except EndOfBits:
             return None
@@ -176,9 +200,11 @@ class Reader:
 def is_message(body: bytes) -> bool:
     """Supplemental information: kinds and sizes that add up to its end (ITU-T H.264, 7.3.2.3)."""
     plain, place = body.replace(b"\x00\x00\x03", b"\x00\x00").rstrip(b"\x00"), 0
-    while place + 2 < len(plain):
+    for _ in range(MOST_MESSAGES):
+        if place + 2 >= len(plain):
+            break
         values = []
-        for _ in range(2):
+        for _half in range(2):
             value = 0
             while place < len(plain) and plain[place] == 0xFF:
                 value, place = value + 255, place + 1
