@@ -169,9 +169,8 @@ def _packets(house: House, exhibits: Sequence[Exhibit], leaves: Mapping[int, Lea
         for copy in exhibit.working:
             for sha256 in _named_packets(copy, leaves) or ():
                 try:
-                    body = b"".join(house.renditions.read(packets_key(exhibit.recording, sha256)))
-                    # Events name the value; in a package every JSON file ends in a line feed.
-                    there[sha256] = body.removesuffix(b"\n") + b"\n"
+                    # The very bytes that events name: unlike other JSON files of a package, without a line feed.
+                    there[sha256] = b"".join(house.renditions.read(packets_key(exhibit.recording, sha256)))
                 except ObjectMissing:
                     continue
     return there
