@@ -180,3 +180,53 @@ def test_what_has_its_index_in_front_needs_no_repair(name: str, footage: Footage
     with FileRanges(footage.of(name)) as ranges:
         found = examine(ranges, settings)
     assert isinstance(decide(found.facts, found.verdict.condition), Plan)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("name", "sibling", "least", "most"),
+    [
+        ("truncated_no_moov_gopro.mp4", "gopro_karma_gpmf_tmcd.mp4", 140, 145),
+        ("truncated_no_moov_zero_tail.mp4", "h264_aac_1080p30.mp4", 41, 60),
+    ],
+)
+def test_real_cameras_recordings_are_repaired_as_their_siblings_are_decoded(
+    name: str, sibling: str, least: int, most: int, camera: Camera, shared_media: Path
+) -> None:
+    workroom, whole = camera.workroom, camera.docks(shared_media / sibling)
+    with workroom.working():
+        workroom.settled(whole)
+    path = shared_media / name
+    hope = camera.hope(path, workroom.keeps(path))
+    assert hope is not None
+    done = camera.repairs(path, hope)
+    assert least <= done.outcome["pictures"] <= most
+    assert "sound not recovered" in done.outcome["says"]
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    "name",
+    ["truncated.mkv", "truncated_mid_packet.ts", "truncated_moov_first.mp4", "truncated_no_index.avi", "truncated.wav"],
+)
+def test_real_files_cut_short_play_as_far_as_they_go(
+    name: str, shared_media: Path, settings: TranscodeSettings
+) -> None:
+    with FileRanges(shared_media / name) as ranges:
+        found = examine(ranges, settings)
+    assert isinstance(decide(found.facts, found.verdict.condition), Plan)
+
+
+@pytest.mark.shared
+def test_no_hostile_file_makes_the_look_fall(workroom: Workroom, camera: Camera, shared_media: Path) -> None:
+    whole = camera.docks(shared_media / "gopro_karma_gpmf_tmcd.mp4")
+    with workroom.working():
+        workroom.settled(whole)
+    recording, looked_at = workroom.keeps(shared_media / "hostile" / "only_ftyp.mp4"), 0
+    for path in sorted((shared_media / "hostile").glob("*.m[op][v4]")):
+        with FileRanges(path) as ranges:
+            found = examine(ranges, workroom.settings) if ranges.size else None
+        if found is not None and repair.worth_trying(found.verdict, found.signature, found.facts):
+            assert camera.hope(path, recording) is None, path.name
+            looked_at += 1
+    assert looked_at > 5
