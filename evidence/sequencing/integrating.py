@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import text
 
 from evidence.bootstrap import House
-from evidence.custody.rows import CustodyEvent, Leaf, LogState
+from evidence.custody.rows import LogState
 from evidence.database import ReadSession
 from evidence.sequencing.edge import Edge, Written
 from evidence.sequencing.errors import LeafDiffers
@@ -23,6 +23,13 @@ AT_ONCE = 5000  # events that are read and hashed at a time
 SIDE_BY_SIDE = 8  # objects on their way to the store or from it
 
 Step = Callable[[str], None]
+
+# As in numbering.py: each event by its index in its own month.
+NUMBERED = text(
+    "SELECT l.seq, l.leaf_hash, e.leaf FROM custody.leaf l LEFT JOIN LATERAL (SELECT leaf FROM custody.event"
+    " WHERE event.ingest_no = l.ingest_no AND event.at = l.at OFFSET 0) e ON true"
+    " WHERE l.seq >= :start AND l.seq < :end ORDER BY l.seq"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +67,7 @@ def numbered_leaves(session: ReadSession, start: int, end: int) -> list[bytes]:
 
     Raises LeafDiffers where one is gone, or has other bytes than those whose hash was given the number.
     """
-    rows = session.execute(
-        select(Leaf.seq, Leaf.leaf_hash, CustodyEvent.leaf)
-        .outerjoin(CustodyEvent, (CustodyEvent.ingest_no == Leaf.ingest_no) & (CustodyEvent.at == Leaf.at))
-        .where(Leaf.seq >= start, Leaf.seq < end)
-        .order_by(Leaf.seq)
-    )
+    rows = session.execute(NUMBERED, {"start": start, "end": end})
     leaves: list[bytes] = []
     for seq, wanted, leaf in rows:
         if seq != start + len(leaves):
