@@ -25,7 +25,11 @@ def census(
     from evidence.completeness import census as counting
     from evidence.completeness.counted import as_said
 
-    taken = counting.take(house_at(data))
+    house = house_at(data)
+    try:
+        taken = counting.take(house)
+    finally:
+        house.sessions.engine.dispose()
     if as_json:
         numbers = {name: getattr(taken, name) for name in ("expected", "found", "missing", "extra", "changed")}
         said = {"census": str(taken.id), **numbers, "root": taken.root.hex(), "failed": taken.failed}

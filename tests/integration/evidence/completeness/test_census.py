@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, text
+from typer.testing import CliRunner
 
+from api.custody_commands import custody_app
 from evidence import clock
 from evidence.bootstrap import store_settings
 from evidence.completeness import census, counted
@@ -23,6 +25,7 @@ from evidence.store.masters import S3MasterStore
 from evidence.tlog.merkle import leaf_hash, root_of
 from evidence.vocabulary import ArrivalState
 from tests.integration.evidence.completeness.conftest import Vandal
+from tests.support.hosts import environment_of
 from tests.support.house import World
 from tests.support.recordings import Shelf
 from tests.support.servers import Faults, lossy_door
@@ -194,3 +197,19 @@ def test_hundreds_that_are_missing_are_all_named_and_do_not_flood_the_list(world
     assert (taken.expected, taken.found, taken.missing) == (650, 0, 650)
     assert len({each.key for each in taken.gaps}) == 650
     assert len(incidents(world)) == counted.MOST_INCIDENTS + 1
+
+
+def test_the_command_names_what_differs_and_says_so_by_its_exit(
+    world: World, vandal: Vandal, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment_of(world).items():
+        monkeypatch.setenv(name, value)
+    reference = shelf.recording(b"there for now")
+    whole = CliRunner().invoke(custody_app, ["census"])
+    assert (whole.exit_code, whole.stdout.strip()) == (0, "1 of 1 masters are there; 0 missing, 0 unknown, 0 changed.")
+    [only] = masters_of(world)
+    vandal.remove(only.key, only.version_id)
+    gap = CliRunner().invoke(custody_app, ["census", "--json"])
+    said = json.loads(gap.stdout)
+    assert gap.exit_code == 1
+    assert (said["missing"], said["gaps"][0]["key"], said["gaps"][0]["recording"]) == (1, only.key, reference)
