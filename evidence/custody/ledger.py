@@ -12,13 +12,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import select, text
 
 from evidence import clock
 from evidence.custody.events import SAYS, Actor, Event, EventType, Object, sentence
 from evidence.custody.facts import check_facts
 from evidence.custody.leaf import FORMAT, ZERO, Leaf, hash_of, read_leaf, write_leaf
-from evidence.custody.rows import CustodyEvent, Head, Queued
+from evidence.custody.rows import CustodyEvent, Head
 from evidence.custody.sealing import Revealed, check_sealed, erasable, revealed, seal
 from evidence.database import ReadSession, WriteSession
 from evidence.errors import LogDisagrees, NotALeaf
@@ -31,7 +31,16 @@ NEXT = text(
     " ON CONFLICT (subject) DO UPDATE SET n = h.n + 1 RETURNING n, leaf_hash, clock_timestamp() AS at,"
     " (SELECT witnessed_size FROM custody.state), (SELECT witnessed_root FROM custody.state)"
 )
-SET_HEAD = text("UPDATE custody.head SET leaf_hash = :leaf_hash WHERE subject = :subject")
+# And one writes everything: each statement is a journey to the database, and callers wait for every one of them.
+WRITE = text(
+    "WITH sealed AS (INSERT INTO custody.sealed (event_id, field, salt, value_enc) SELECT :id, field, salt, plain"
+    " FROM unnest(CAST(:fields AS text[]), CAST(:salts AS bytea[]), CAST(:plains AS bytea[])) "
+    " AS given (field, salt, plain)),"
+    " ended AS (UPDATE custody.head SET leaf_hash = :leaf_hash WHERE subject = :subject),"
+    " written AS (INSERT INTO custody.event (id, subject, subject_no, type, at, leaf, leaf_hash)"
+    " VALUES (:id, :subject, :n, :type, :at, :leaf, :leaf_hash) RETURNING ingest_no, at)"
+    " INSERT INTO custody.queue (ingest_no, at) SELECT ingest_no, at FROM written RETURNING ingest_no"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +79,25 @@ def record(session: WriteSession, event: Event) -> Recorded:
     n, prev, at, seen, root = session.execute(NEXT, {"subject": event.subject, "zero": ZERO}).one()
     event_id = new_id()
     origin = str(session.info["log_origin"])
-    commitments = seal(session, event_id, {"actor": event.actor.shown, **event.personal})
+    kept = seal({"actor": event.actor.shown, **event.personal})
+    commitments = {each.field: each.commitment for each in kept}
     place = {"log": origin, "id": str(event_id), "at": clock.as_text(at), "n": n, "prev": bytes(prev).hex()}
     witnessed = {"size": seen, "root": bytes(root).hex()}
     leaf = write_leaf({**_leaf(event), **place, "seen": witnessed, "sealed": commitments})
     leaf_hash = hash_of(leaf)
-    row = insert(CustodyEvent).values(
-        id=event_id, subject=event.subject, subject_no=n, type=event.type.value, at=at, leaf=leaf, leaf_hash=leaf_hash
-    )
-    ingest_no = session.execute(row.returning(CustodyEvent.ingest_no)).scalar_one()
-    session.execute(SET_HEAD, {"leaf_hash": leaf_hash, "subject": event.subject})
-    session.execute(insert(Queued).values(ingest_no=ingest_no, at=at))
+    row = {
+        "id": event_id,
+        "subject": event.subject,
+        "n": n,
+        "type": event.type.value,
+        "at": at,
+        "leaf": leaf,
+        "leaf_hash": leaf_hash,
+        "fields": [each.field for each in kept],
+        "salts": [each.salt for each in kept],
+        "plains": [each.plain for each in kept],
+    }
+    ingest_no = session.execute(WRITE, row).scalar_one()
     return Recorded(event_id, ingest_no, n, at, leaf_hash)
 
 

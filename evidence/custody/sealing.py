@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import cast
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from evidence.custody.canonical import canonical, read_canonical
 from evidence.custody.events import EventType
@@ -41,16 +41,26 @@ def commitment(salt: bytes, field: str, plain: bytes) -> str:
     return hmac.new(salt, message, hashlib.sha256).hexdigest()
 
 
-def seal(session: WriteSession, event_id: UUID, values: Mapping[str, str]) -> dict[str, str]:
-    """Keep an event's personal values and give their commitments. Raises NotCanonical for text with no such form."""
-    rows, commitments = [], {}
-    for field, value in values.items():
-        plain = canonical(unicodedata.normalize("NFC", value))
-        salt = secrets.token_bytes(32)
-        commitments[field] = commitment(salt, field, plain)
-        rows.append({"event_id": event_id, "field": field, "salt": salt, "value_enc": plain})
-    session.execute(insert(Sealed), rows)
-    return commitments
+@dataclass(frozen=True, slots=True)
+class SealedValue:
+    """A personal value as it is kept: its field, its salt, its canonical bytes."""
+
+    field: str
+    salt: bytes
+    plain: bytes
+
+    @property
+    def commitment(self) -> str:
+        """What stands in the leaf for it."""
+        return commitment(self.salt, self.field, self.plain)
+
+
+def seal(values: Mapping[str, str]) -> list[SealedValue]:
+    """Personal values, each under a fresh salt. Raises NotCanonical for text that has no canonical form."""
+    return [
+        SealedValue(field, secrets.token_bytes(32), canonical(unicodedata.normalize("NFC", value)))
+        for field, value in values.items()
+    ]
 
 
 def revealed(session: ReadSession, event_ids: Sequence[UUID]) -> dict[UUID, dict[str, Revealed]]:
