@@ -149,6 +149,15 @@ class Host:
             return [each for each in [above, *above.children(recursive=True)] if each.is_running()]
         return []
 
+    def encoders(self) -> list[psutil.Process]:
+        """Those of its processes that encode."""
+        found = []
+        for each in self.family():
+            with suppress(psutil.NoSuchProcess):
+                if "ffmpeg" in each.name():
+                    found.append(each)
+        return found
+
     def kill(self) -> None:
         """kill -9, the worker first, and wait for the corpse."""
         assert self._process is not None
