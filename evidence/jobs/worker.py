@@ -116,13 +116,17 @@ async def _work(app: EngineApp, crew: Crew, lanes: Sequence[Lane], report: Repor
         for number, lane in enumerate(lanes)
     ]
 
+    writing = asyncio.Lock()
+
     async def keep_reporting() -> None:
         while True:
             told = [
                 {"queues": list(each.lane.queues), "concurrency": each.lane.concurrency, "worker": each.worker_id}
                 for each in workers
             ]
-            _obey_order(crew, workers, await report.write(app.pool, lanes=told, draining=crew.going.is_set()))
+            async with writing:
+                order = await report.write(app.pool, lanes=told, draining=crew.going.is_set())
+            _obey_order(crew, workers, order)
             is_known = all(each.worker_id is not None for each in workers)
             with suppress(TimeoutError):
                 await asyncio.wait_for(_any_change(crew), crew.pace.beat if is_known else 0.05)
@@ -131,10 +135,12 @@ async def _work(app: EngineApp, crew: Crew, lanes: Sequence[Lane], report: Repor
     try:
         await asyncio.gather(*(_serve(each, crew) for each in workers))
     finally:
-        reporting.cancel()
         with suppress(*AWAY):
-            async with asyncio.timeout(FAREWELL):
+            # Not in the middle of a report: the server might carry that out after the farewell.
+            async with asyncio.timeout(FAREWELL), writing:
+                reporting.cancel()
                 await report.withdraw(app.pool)
+        reporting.cancel()
 
 
 def _obey_order(crew: Crew, workers: Sequence[EngineWorker], order: Order) -> None:
