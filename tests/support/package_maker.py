@@ -182,7 +182,7 @@ def make(order: Order | None = None, *, authority: Authority | None = None) -> M
     for each in exhibits:
         each.go_on(log, order.later)
     facts = {"package": uuid("package"), "exhibits": order.exhibits}
-    told.append(log.add("package.made", system, s62="disclosure", facts=facts))
+    told += [log.add("package.made", each.recording, s62="disclosure", facts=facts) for each in exhibits]
     if order.headmap:
         ends = [(each.recording, list(entries).index(each.recording), *heads[each.recording]) for each in exhibits]
         proofs = [
