@@ -119,6 +119,7 @@ def _files(inquiry: Inquiry, told: Testimony) -> str:
     bagged = inquiry.bagged
     try:
         told.contents = testimony.read_contents(inquiry)
+        bagged.findings += [f"{each} is no file of contents.json" for each in testimony.strays(inquiry, told.contents)]
     except Contradicted as error:
         bagged.findings.append(str(error))
     if bagged.findings:

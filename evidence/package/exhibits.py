@@ -29,6 +29,7 @@ from evidence.tlog.merkle import leaf_hash, verify_inclusion
 from evidence.tlog.strict import read_base64
 
 MASTER, COPY = "master", "rendition"
+PACKET_ROLES = ("packets.master", "packets.copy")
 AS_IT_WAS = {"remux", "direct"}  # methods that code nothing anew
 
 
@@ -80,6 +81,7 @@ def working(inquiry: Inquiry, told: Testimony, exhibit: StatedExhibit, copy: Sta
     made = [event for event in events if _names(event, COPY, copy.sha256, copy.size)]
     if not made:
         raise (Contradicted if events else Unproved)(f"no event says that the copy {copy.path} was made")
+    made = _as_stated(copy, made)
     words = f"SHA-256 and size are those of event {made[0].seq}, when the copy was made"
     return f"{words}; {_packets(inquiry, copy, made)}"
 
@@ -88,10 +90,33 @@ def _names(event: Event, role: str, sha256: str, size: int) -> bool:
     return any((each.role, each.sha256, each.size) == (role, sha256, size) for each in event.leaf.obj)
 
 
+def _as_stated(copy: StatedCopy, made: list[Event]) -> list[Event]:
+    """Those of the events that say of the copy what contents.json says."""
+    differences = [_difference(copy, event) for event in made]
+    if all(differences):
+        raise Contradicted(f"contents.json says of {copy.path} {differences[0]}")
+    return [event for event, difference in zip(made, differences, strict=True) if not difference]
+
+
+def _difference(copy: StatedCopy, event: Event) -> str:
+    for name, stated in (("kind", copy.kind), ("method", copy.method)):
+        said = event.leaf.facts.get(name)
+        if said not in (None, stated):
+            return f"that its {name} is {stated}; event {event.seq} says {str(said)[:100]}"
+    roles = {role: {each.sha256 for each in event.leaf.obj if each.role == role} for role in PACKET_ROLES}
+    if not all(roles.values()):
+        return ""
+    if copy.packets is None:
+        return f"nothing of its packets; event {event.seq} names packet manifests"
+    stated_of = dict(zip(PACKET_ROLES, (copy.packets.master, copy.packets.copy_), strict=True))
+    others = [role for role in PACKET_ROLES if roles[role] != {stated_of[role]}]
+    return f"other {others[0]} than event {event.seq}, which names {min(roles[others[0]])}" if others else ""
+
+
 def _packets(inquiry: Inquiry, copy: StatedCopy, made: list[Event]) -> str:
     if copy.packets is None:
         return "its packets were not compared with the master's"
-    named = {"packets.master": copy.packets.master, "packets.copy": copy.packets.copy_}
+    named = dict(zip(PACKET_ROLES, (copy.packets.master, copy.packets.copy_), strict=True))
     for event in made:
         said = {role: [each for each in event.leaf.obj if each.role == role] for role in named}
         if all(said[role] and {each.sha256 for each in said[role]} == {named[role]} for role in named):
@@ -126,6 +151,12 @@ def history(inquiry: Inquiry, told: Testimony, exhibit: StatedExhibit) -> str:
         if event.leaf.prev != before.hex():
             raise Contradicted(f"event {number} of this exhibit does not follow the one before it")
         before = event.hash
+        said = event.leaf.facts.get("reference") if event.leaf.type == EventType.RECORDING_REGISTERED else None
+        if said not in (None, exhibit.reference):
+            raise Contradicted(
+                f"contents.json calls the exhibit {exhibit.reference}; event {event.seq} registered it as"
+                f" {str(said)[:100]}"
+            )
     return f"events 1 to {len(events)} follow one another without a gap"
 
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from evidence.custody.canonical import canonical
+from evidence.custody.events import EventType
 from evidence.custody.leaf import Leaf, read_leaf
 from evidence.custody.sealing import commitment
 from evidence.errors import NotALeaf
@@ -70,13 +71,23 @@ def read_contents(inquiry: Inquiry) -> StatedContents:
     names = [each.reference for each in contents.exhibits]
     if len(set(of)) != len(of) or len(set(names)) != len(names):
         raise Contradicted("contents.json names one recording or one reference twice")
-    paths = [each.master.path for each in contents.exhibits]
-    paths += [copy.path for each in contents.exhibits for copy in each.working]
+    paths = _paths(contents)
     if len(set(paths)) != len(paths):
         raise Contradicted("contents.json names one file twice")
     if not of:
         raise Contradicted("contents.json names no exhibit: there is nothing to verify")
     return contents
+
+
+def _paths(contents: StatedContents) -> list[str]:
+    masters = [each.master.path for each in contents.exhibits]
+    return masters + [copy.path for each in contents.exhibits for copy in each.working]
+
+
+def strays(inquiry: Inquiry, contents: StatedContents) -> list[str]:
+    """Files under `data/` that are neither a master nor a copy."""
+    payload = {path for path in inquiry.package.files if path.startswith("data/")}
+    return sorted(payload.difference(_paths(contents)))
 
 
 def read_checkpoint(inquiry: Inquiry, told: Testimony) -> Checkpoint:
@@ -97,6 +108,7 @@ def whole_events(inquiry: Inquiry, told: Testimony) -> str:
     _each_once(events, told)
     opened = _hold_revealed(inquiry, events)
     told.events = events
+    _hold_listed(told, [each for each in events if each.leaf.type == EventType.PACKAGE_MADE])
     return f"{len(events)} events of the log {events[0].leaf.log} are whole, and {opened} revealed values are theirs"
 
 
@@ -141,6 +153,27 @@ def _hold_revealed(inquiry: Inquiry, events: list[Event]) -> int:
                 raise Contradicted(f"the revealed {name[:40]} of event {event_id} is not what the event committed to")
             opened += 1
     return opened
+
+
+def _hold_listed(told: Testimony, made: list[Event]) -> None:
+    """The exhibits of contents.json are those that the package was made of, as the newest event of each says."""
+    listed = {each.recording for each in told.contents.exhibits} if told.contents is not None else set()
+    newest = {each.leaf.subj: each for each in made if each.leaf.subj in listed}
+    for event in newest.values():
+        count = event.leaf.facts.get("exhibits")
+        if count is not None and (type(count) is not int or count != len(listed)):
+            raise Contradicted(
+                f"by event {event.seq} the package was made of {str(count)[:40]} exhibits; contents.json lists"
+                f" {len(listed)}"
+            )
+        package = event.leaf.facts.get("package")
+        with_it = [each for each in made if package is not None and each.leaf.facts.get("package") == package]
+        for each in with_it:
+            if each.leaf.subj not in listed:
+                raise Contradicted(
+                    f"by event {each.seq} the package was made of the recording {each.leaf.subj} as well; contents.json"
+                    " does not list it"
+                )
 
 
 def included(inquiry: Inquiry, told: Testimony) -> str:

@@ -1131,6 +1131,9 @@ class Check:
         self.contents = contents
         if not exhibits:
             yield "there are no exhibits: nothing to verify"
+            return
+        for path in sorted({path for path in self.package.sizes if path.startswith("data/")} - set(paths)):
+            yield f"{path} is neither a master nor a copy of {CONTENTS_FILE}"
 
     # The package as a part of a log.
 
@@ -1195,7 +1198,28 @@ class Check:
         self.events = events
         for event in events:
             self.by_subject.setdefault(event.leaf["subj"], []).append(event)
+        self._all_listed([each for each in events if each.leaf["type"] == "package.made"])
         return f"{len(events)} events, each in its one form; {revealed} personal values match their commitments"
+
+    def _all_listed(self, made: list[Event]) -> None:
+        """That contents.json lists the exhibits that the package was made of, says the newest event of each."""
+        listed = {each["recording"] for each in self.contents["exhibits"]}
+        newest = {each.leaf["subj"]: each for each in made if each.leaf["subj"] in listed}
+        for seq, leaf, _ in newest.values():
+            count = leaf["facts"].get("exhibits")
+            if count is not None and (type(count) is not int or count != len(listed)):
+                raise Contradicted(
+                    f"event {seq} says that the package was made of {shown(count)} exhibits, and {CONTENTS_FILE} lists "
+                    f"{len(listed)}"
+                )
+            package = leaf["facts"].get("package")
+            for each in made:
+                same = package is not None and each.leaf["facts"].get("package") == package
+                if same and each.leaf["subj"] not in listed:
+                    raise Contradicted(
+                        f"event {each.seq} says that the package was made of recording {each.leaf['subj']} too, and "
+                        f"{CONTENTS_FILE} does not list it"
+                    )
 
     def _event(self, number: int, line: bytes) -> Event:
         row: Any = None
@@ -1344,6 +1368,12 @@ class Check:
             if event.leaf["prev"] != before:
                 raise Contradicted(f"its event {number} does not follow on the one before")
             before = event.hash.hex()
+            said = event.leaf["facts"].get("reference") if event.leaf["type"] == "recording.registered" else None
+            if said not in (None, exhibit["reference"]):
+                raise Contradicted(
+                    f"event {event.seq} registered it as {shown(said)}, and {CONTENTS_FILE} calls it "
+                    f"{exhibit['reference']}"
+                )
         return f"its events 1 to {len(events)} without a gap, each naming the one before"
 
     def master(self, exhibit: dict[str, Any]) -> str:
@@ -1378,10 +1408,33 @@ class Check:
         found = [e for e in made if any((o["sha256"], o["size"]) == (one, size) for o in e.objects("rendition"))]
         if not found:
             raise Contradicted(f"no event of this exhibit says that {copy['path']} was made")
+        found = self._as_stated(found, copy)
         packets = self._packets(found, copy["packets"])
         if not packets.same and copy["method"] in AS_THEY_WERE:
             raise Contradicted(f"{copy['path']} is said to hold the master's own packets, and yet: {packets.words}")
         return f"{copy['path']} is bit for bit the file that was made, says event {found[0].seq}; {packets.words}"
+
+    def _as_stated(self, found: list[Event], copy: dict[str, Any]) -> list[Event]:
+        """Those of the events that made the copy in which contents.json says nothing else of it than the event."""
+        differences = {each.seq: self._otherwise(each, copy) for each in found}
+        if all(differences.values()):
+            seq, words = next(iter(differences.items()))
+            raise Contradicted(f"of {copy['path']}, event {seq} says {words} in {CONTENTS_FILE}")
+        return [each for each in found if not differences[each.seq]]
+
+    def _otherwise(self, event: Event, copy: dict[str, Any]) -> str:
+        for name in ("kind", "method"):
+            said = event.leaf["facts"].get(name)
+            if said not in (None, copy[name]):
+                return f"that its {name} is {shown(said)}, which is {shown(copy[name])}"
+        roles = {name: {each["sha256"] for each in event.objects(f"packets.{name}")} for name in ("master", "copy")}
+        if all(roles.values()):
+            for name, digests in roles.items():
+                if copy["packets"] is None:
+                    return "which packets it has, which are left out"
+                if digests != {copy["packets"][name]}:
+                    return f"that the packets of the {name} are {', '.join(sorted(digests))}, which are others"
+        return ""
 
     def _packets(self, found: list[Event], named: dict[str, str] | None) -> Compared:
         if named is None:
