@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from tests.support.package_log import ORIGIN, Signer, b64, canonical, made_up, note_of
+from tests.support.package_log import ORIGIN, Signer, b64, canonical, made_up, note_of, uuid
 from tests.support.package_maker import Made, Order, make, packet_manifest, policy_of, seal, signers
 from tests.support.package_spoiling import again, changed, events, judged, with_events, with_note, without
 from tests.support.packet_cases import BROKEN, CASES, package_of
@@ -153,10 +153,8 @@ def test_files_that_are_missing_or_too_many_are_noticed(checker: VerifyPage, mad
         found = checker.verdicts({**made.files, path: b"more"}, made.policy)
         assert found["files", PACKAGE] == "contradicted", path
     half = made.files["tagmanifest-sha512.txt"].replace(b"custody/seen.json", b"custody/seen.jsoN")
-    assert (
-        checker.verdicts({**made.files, "tagmanifest-sha512.txt": half}, made.policy)["files", PACKAGE]
-        == "contradicted"
-    )
+    found = checker.verdicts({**made.files, "tagmanifest-sha512.txt": half}, made.policy)
+    assert found["files", PACKAGE] == "contradicted"
 
 
 JUNK = [
@@ -317,9 +315,8 @@ def deep(levels: int) -> Callable[[Made], Files]:
 
     def spoil(made: Made) -> Files:
         rows = events(made.files)
-        rows[2]["leaf"] = canonical(
-            json.loads(rows[2]["leaf"]) | {"facts": {"deep": json.loads("[" * levels + "]" * levels)}}
-        )
+        facts = {"deep": json.loads("[" * levels + "]" * levels)}
+        rows[2]["leaf"] = canonical(json.loads(rows[2]["leaf"]) | {"facts": facts})
         return with_events(made.files, rows)
 
     return spoil
@@ -370,3 +367,33 @@ def test_a_line_of_events_has_one_form_as_well(checker: VerifyPage, made: Made) 
     for line in (first[:-1], *(each + b"\n" for each in spoilt)):
         files = seal({**made.files, "custody/events.jsonl": line + b"".join(rest)})
         assert checker.verdicts(files, made.policy)["events", PACKAGE] == "contradicted", line[:80]
+
+
+FIRST, SECOND = (f"data/exhibits/R000000{each}/working-player.mp4" for each in (1, 2))
+# What of a package of two is changed in contents.json and in paths; which claims that contradicts, and what is said.
+AGAINST_EVENTS: list[tuple[dict[str, str], set[str], str]] = [
+    ({}, set(), ""),
+    ({"R0000001": "R0000002", "R0000002": "R0000001"}, {"R0000001", "R0000002"}, "registered as “R000000"),
+    ({"R0000002": "R9"}, {"R9"}, "registered as “R0000002”; contents.json calls it “R9”"),
+    ({uuid("recording 2"): uuid("nobody")}, {PACKAGE}, f"of the recording {uuid('recording 2')} too"),
+    ({'"remux"': '"direct"'}, {FIRST, SECOND}, "player.mp4 is “remux”; contents.json says “direct”"),
+    ({'"player"': '"sound"'}, {FIRST, SECOND}, "player.mp4 is “player”; contents.json says “sound”"),
+    ({r'"packets":{[^}]*}': '"packets":null'}, {FIRST, SECOND}, "names the packet manifests of data/"),
+    ({r',{"master":{"path":"data/exhibits/R0000002.*(?=],"log")|^data.*2/.*': ""}, {PACKAGE}, "is 2; contents.json"),
+    ({"^custody/report.pdf": "data/stray.pdf"}, {PACKAGE}, "data/stray.pdf is neither an original nor a copy"),
+]
+
+
+@pytest.mark.parametrize(("turns", "subjects", "words"), AGAINST_EVENTS)
+def test_contents_against_events(checker: VerifyPage, turns: dict[str, str], subjects: set[str], words: str) -> None:
+    def turned(text: str) -> str:
+        one = re.compile("|".join(f"({each})" for each in turns) or "(?!)")
+        return one.sub(lambda found: list(turns.values())[(found.lastindex or 1) - 1], text)
+
+    two = make(replace(ORDER, exhibits=2))
+    files = {turned(path): data for path, data in two.files.items()}
+    files["custody/contents.json"] = turned(files["custody/contents.json"].decode()).encode()
+    claims = checker.result(seal({path: data for path, data in files.items() if path}), two.policy)["claims"]
+    wrong = {each["subject"]: each["words"] for each in claims if each["verdict"] == "contradicted"}
+    assert set(wrong) == subjects
+    assert all(words in each for each in wrong.values())
