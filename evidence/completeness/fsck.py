@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from evidence.completeness import books, ranges, signed
+from evidence.completeness import books, personal, ranges, signed
 from evidence.completeness.claims import LOG, Claim, Verdict, Verification, judged, not_proved
 from evidence.completeness.ranges import Stretch
 from evidence.completeness.recordings import verify_recording
@@ -72,8 +72,27 @@ def verify(
         with house.reading() as session:
             walk.numbers += books.of_numbers(session)
             walk.history += books.of_subjects(session)
-    claims = _claims(house, standing, walk, whole_tiles)
+    claims = (
+        *_claims(house, standing, walk, whole_tiles),
+        *_about_people(house, whole_tiles, closely=closely or read_back),
+    )
     return Verification(size=standing.size, claims=claims, root=walk.frontier.root(), start=whole_tiles)
+
+
+def _about_people(house: House, start: int, *, closely: bool) -> list[Claim]:
+    """Personal values lie outside the tree: a commitment in the leaf is all that holds them."""
+    if start:
+        return []
+    with house.reading() as session:
+        found = personal.of_personal_values(session, closely=closely)
+    held = "All personal values" if closely else f"Every event names who acted; values of {personal.DRAWN} subjects"
+    return [
+        judged(
+            "personal", LOG, found,
+            holds=f"{held} are those that were committed to, or an event says who erased them.",
+            fails="Personal values are not those that events were written with",
+        )
+    ]  # fmt: skip
 
 
 NOTHING = "The log is empty: there is nothing to verify."

@@ -21,6 +21,8 @@ from evidence.tlog.policy import KnownLog, Policy, parse_policy
 if TYPE_CHECKING:
     from evidence.bootstrap import House
 
+LOOKED_FOR = 1000  # newest checkpoints of the database that are looked for in the store
+RECORDED = text("SELECT size FROM custody.checkpoint ORDER BY size DESC LIMIT :many")
 SIZE = text("SELECT size FROM custody.state")
 FAILS = "The events are not those that were signed"
 NO_KEY = "The database lists no key of this log yet: whether one signed cannot be told."
@@ -46,6 +48,7 @@ def claims(house: House, published: int, walk: Walk | None) -> list[Claim]:
         *(_not_signed(note, own, published, house) if keys else []),
         *walk.roots,
         *_not_stored(house, published, note),
+        *_not_recorded(house, published),
         *back,
     ]
     if walk.size < published:
@@ -86,6 +89,16 @@ def _not_stored(house: House, published: int, note: bytes) -> list[str]:
     if note and stored.text() != parse_note(note).text:
         return [f"{key} is not the checkpoint that the database has"]
     return []
+
+
+def _not_recorded(house: House, published: int) -> list[str]:
+    """The newest checkpoints that the store keeps are all in the database: its table is insert only."""
+    with house.reading() as session:
+        recorded = set(session.scalars(RECORDED, {"many": LOOKED_FOR}))
+    oldest = min(recorded, default=0) if len(recorded) == LOOKED_FOR else 0
+    kept = (int(key.removeprefix(CHECKPOINTS)) for key in house.custody.list(CHECKPOINTS, after=checkpoint_key(oldest)))
+    missing = [size for size in kept if size <= published and size not in recorded]
+    return [f"the store has a checkpoint over {size} events that the database has not" for size in missing[:20]]
 
 
 def rolled_back(house: House) -> list[str]:

@@ -124,6 +124,4 @@ def _was_erased(session: ReadSession, row: Sealed) -> bool:
     if leaf.type == EventType.LOG_ROLLED_FORWARD:
         return True
     erased = {"event": str(row.event_id), "field": row.field}
-    if leaf.type == EventType.LOG_ROLLED_FORWARD:
-        return True
     return leaf.type == EventType.SEALED_ERASED and leaf.facts == erased

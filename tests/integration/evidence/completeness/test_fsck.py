@@ -59,8 +59,10 @@ def original(
         house = log_house(url, store)
         keys = log_keys(house, tmp_path_factory.mktemp("keys"))
         enter(house, keys)
-        write_events(house, EVENTS, subjects=[new_id() for _ in range(7)])
-        Sequencer(house, keys).lead_once()
+        subjects = [new_id() for _ in range(7)]
+        for many in (EVENTS - 70, 70):
+            write_events(house, many, subjects=subjects)
+            Sequencer(house, keys).lead_once()
         house.sessions.engine.dispose()
         yield Original(make_url(url).database or "", store, keys)
 
@@ -136,12 +138,30 @@ def test_a_sound_log_is_proved_claim_by_claim(filled: House) -> None:
     assert found.size == EVENTS
     assert verdicts.pop("witnessed") is Verdict.NOT_PROVED
     assert set(verdicts.values()) == {Verdict.PROVED}
-    assert set(verdicts) == {"events", "numbers", "history", "tiles", "checkpoint"}
+    assert set(verdicts) == {"events", "numbers", "history", "tiles", "checkpoint", "personal"}
 
 
 def test_events_that_still_wait_break_nothing(filled: House) -> None:
     write_events(filled, 3)
     assert both_ways(filled).holds
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["DELETE FROM custody.sealed", "UPDATE custody.sealed SET value_enc = convert_to('\"else\"', 'UTF8')"],
+)
+def test_personal_values_that_are_gone_or_changed_are_found(filled: House, statement: str) -> None:
+    tamper(filled, statement)
+    found = fsck.verify(filled)
+    assert broken(found) == {"personal"}
+    assert any("sealed actor" in words for claim in found.contradicted for words in claim.findings)
+
+
+def test_checkpoints_that_the_database_has_lost_are_named(filled: House) -> None:
+    tamper(filled, "DELETE FROM custody.checkpoint WHERE size < (SELECT max(size) FROM custody.checkpoint)")
+    found = fsck.verify(filled)
+    assert broken(found) == {"checkpoint"}
+    assert any("that the database has not" in words for claim in found.contradicted for words in claim.findings)
 
 
 def test_an_empty_log_proves_nothing(database_url: str, own_custody: StoreSettings) -> None:
