@@ -96,6 +96,8 @@ def check_password(
     """The person, or None after the failure has been counted. Raises SignInRefused when there were too many."""
     # Whatever was typed is counted and recorded, so it must be something that can be kept.
     name = shown_text(name.strip().lower())[:200]
+    if not _only_one(session, name):
+        raise SignInRefused("Another attempt under this name is being looked at. Try again in a moment.")
     if wait := _minutes_to_wait(session, settings, name=name, address=address):
         raise SignInRefused(f"Too many attempts. Wait {wait} minutes and try again.")
     person = session.scalars(select(Person).where(func.lower(Person.sign_in_name) == name)).one_or_none()
@@ -108,6 +110,12 @@ def check_password(
     session.execute(delete(SignInAttempt).where(SignInAttempt.sign_in_name == name))
     session.execute(delete(SignInAttempt).where(SignInAttempt.at < clock.now() - timedelta(days=1)))
     return person
+
+
+def _only_one(session: WriteSession, name: str) -> bool:
+    """One attempt under a name at a time: many at once would all be checked before the first of them is counted."""
+    lock = func.pg_try_advisory_xact_lock(func.hashtextextended(f"sign-in {name}", 0))
+    return bool(session.scalar(select(lock)))
 
 
 def _minutes_to_wait(session: ReadSession, settings: WebSettings, *, name: str, address: str) -> int:

@@ -89,7 +89,9 @@ def up(
 
 @app.command()
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders; put -- before names that begin with a dash")],
+    paths: Annotated[
+        list[Path], typer.Argument(readable=False, help="Files and folders; put -- before names that begin with a dash")
+    ],
     data: DataDir = HERE,
     as_json: AsJson = False,
 ) -> None:

@@ -182,10 +182,15 @@ def _is_recorded(session: ReadSession, recording: UUID, view: str) -> bool:
     return False
 
 
+def _has_it(known: str, etag: str) -> bool:
+    """Whether If-None-Match names these bytes (RFC 9110, 13.1.2): one of a list, weak or not, or any at all."""
+    return known.strip() == "*" or etag in {each.strip().removeprefix("W/") for each in known.split(",")}
+
+
 def answer(request: Request, house: House, source: Source, *, name: str | None = None) -> Response:
     """The bytes, or the range of them that was asked for. Raises RangeRefused, StoreError before the first byte."""
     headers = _headers(source, name)
-    if source.sha256 and request.headers.get("if-none-match") == source.etag:
+    if source.sha256 and _has_it(request.headers.get("if-none-match", ""), source.etag):
         return Response(status_code=304, headers=headers)
     wanted = _range(request, source)
     first, stop = wanted or (0, source.size)

@@ -66,6 +66,7 @@ def test_the_writer_of_renditions_cannot_touch_masters(store_settings: StoreSett
         ingest=store_settings.ingest,
         reader=store_settings.reader,
         renditions=store_settings.renditions,
+        custody=store_settings.custody,
         renditions_bucket=masters.bucket,
     )
     with pytest.raises(StoreRefused):

@@ -275,6 +275,7 @@ def test_hosts_are_killed_and_cut_off_ten_times_each(fields: Field, record: Reco
     assert max(row["stall_s"] for row in fields.rows) < MINUTE
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("seconds", [12])
 def test_one_kill_and_one_cut_briefly(fields: Field) -> None:

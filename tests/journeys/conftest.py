@@ -28,9 +28,12 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium of the distribution. Without it these tests are skipped."""
+    """Chromium of the distribution. Without it these tests are skipped.
+
+    One for each file: Playwright keeps an event loop in this thread, and other tests of the process start their own.
+    """
     chromium()
     with sync_playwright() as playwright:
         made = launched(playwright)

@@ -11,8 +11,9 @@ from sqlalchemy import select, update
 from starlette.testclient import TestClient
 
 from api import accounts
-from api.authentication import COOKIE
+from api.authentication import COOKIE, SignInRefused, check_password
 from api.passwords import hash_of
+from api.settings import WebSettings
 from evidence import clock
 from evidence.custody.ledger import history
 from evidence.models import Person, SignedIn, SignInAttempt
@@ -229,3 +230,11 @@ def test_a_password_kept_with_weaker_settings_is_hashed_anew(world: World, clien
     with world.house.reading() as session:
         kept = session.scalars(select(Person.password_hash).where(Person.sign_in_name == "officer")).one()
     assert kept.split("$")[3] == hash_of("x").split("$")[3]
+
+
+def test_attempts_at_once_are_not_all_checked(world: World, cast: Cast) -> None:
+    settings, wrong = WebSettings(), "not this one"
+    with world.house.writing() as first, world.house.writing() as second:
+        check_password(first, settings, name="officer", password=wrong, address="192.0.2.7")
+        with pytest.raises(SignInRefused, match="Another attempt"):
+            check_password(second, settings, name="officer", password=wrong, address="192.0.2.8")
