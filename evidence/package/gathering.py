@@ -71,7 +71,7 @@ def gather(house: House, exhibits: Sequence[Exhibit], proving: Proving) -> Gathe
         revealed = sealing.revealed(session, ids) if proving.names else {}
         policy = proving.policy or _policy(session, proving.size)
     packets = _packets(house, exhibits, leaves)
-    with_packets = tuple(_with_packets(each, leaves, packets) for each in exhibits)
+    with_packets = tuple(_with_packets(each, leaves) for each in exhibits)
     contents = Contents(
         log=house.settings.log_origin,
         made=clock.as_text(clock.now()),
@@ -176,13 +176,11 @@ def _packets(house: House, exhibits: Sequence[Exhibit], leaves: Mapping[int, Lea
     return there
 
 
-def _with_packets(exhibit: Exhibit, leaves: Mapping[int, Leaf], there: Mapping[str, bytes]) -> Exhibit:
-    """The exhibit, each copy with its packet manifests where both are there."""
-    copies = []
-    for copy in exhibit.working:
-        named = _named_packets(copy, leaves)
-        copies.append(replace(copy, packets=named if named and set(named) <= there.keys() else None))
-    return replace(exhibit, working=tuple(copies))
+def _with_packets(exhibit: Exhibit, leaves: Mapping[int, Leaf]) -> Exhibit:
+    """The exhibit, each copy with the packet manifests that its event names, also where the store has lost one."""
+    return replace(
+        exhibit, working=tuple(replace(copy, packets=_named_packets(copy, leaves)) for copy in exhibit.working)
+    )
 
 
 def _act(seq: int, leaf: Leaf, revealed: Mapping[str, sealing.Revealed]) -> Act:
