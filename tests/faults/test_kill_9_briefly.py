@@ -12,7 +12,7 @@ from tests.faults.striking import seed, settle, strike, workshop_beside
 from tests.faults.system import Part, System
 from tests.support.media import Footage
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 SIZE = 20 * MIB  # two parts
 
