@@ -58,6 +58,10 @@ e2e: $(READY) ## The whole path through the real processes and a real browser
 	@ops/browser-note
 	$(PYTEST) -m "not faults and not bench" tests/journeys $(ARGS)
 
+.PHONY: slow
+slow: $(READY) ## Every test that takes minutes: whole sweeps of changed bytes, brief kills, real paces
+	$(PYTEST) -m "slow and not faults and not bench" tests $(ARGS)
+
 .PHONY: faults
 faults: $(READY) ## Kill every process at random moments; table, and build/faults.json
 	$(PYTEST) -m "faults" tests $(ARGS)

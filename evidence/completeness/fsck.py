@@ -74,7 +74,7 @@ def verify(
             walk.history += books.of_subjects(session)
     claims = (
         *_claims(house, standing, walk, whole_tiles),
-        *_about_people(house, whole_tiles, closely=closely or read_back),
+        *_about_people(house, whole_tiles, closely=closely),
     )
     return Verification(size=standing.size, claims=claims, root=walk.frontier.root(), start=whole_tiles)
 

@@ -12,13 +12,15 @@ from sqlalchemy import make_url
 
 from evidence import clock
 from evidence.custody.leaf import ZERO, read_leaf
+from evidence.custody.sealing import commitment
 
 EMPTY = hashlib.sha256(b"").hexdigest()
+SALT, WHO = bytes(32), b'"somebody"'  # one for all: what counts is that each event has its row
 EVENT = ("int8", "timestamptz", "uuid", "uuid", "int8", "text", "bytea", "bytea")
 LEAF = (
     '{{"actor":{{"kind":"person","ref":"{actor}"}},"at":"{at}","auth":{{"method":"password"}},"facts":{{"kind":"playback",'
     '"view":"{view}"}},"id":"{id}","log":"{log}","n":{n},"obj":[],"prev":"{prev}","s62":"consultation","sealed":{{'
-    '"actor":"{view}{view}"}},"seen":{{"root":"'
+    '"actor":"{sealed}"}},"seen":{{"root":"'
     + EMPTY
     + '","size":0}},"subj":"{subject}","type":"rendition.viewed","v":1}}'
 )
@@ -40,6 +42,11 @@ def fill(url: str, *, origin: str, events: int, subjects: int) -> None:
             for subject, (n, leaf_hash) in heads.items():
                 copy.write_row((subject, n, leaf_hash))
         connection.execute("INSERT INTO custody.queue (ingest_no, at) SELECT ingest_no, at FROM custody.event")
+        connection.execute(
+            "INSERT INTO custody.sealed (event_id, field, salt, value_enc)"
+            " SELECT id, 'actor', %b, %b FROM custody.event",
+            [SALT, WHO],
+        )
         connection.execute("SELECT setval('custody.event_ingest_no', %s)", [events + 1])
     with psycopg.connect(make_url(url).render_as_string(hide_password=False), autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
@@ -49,6 +56,7 @@ def _rows(
     origin: str, events: int, subjects: list[UUID], heads: dict[UUID, tuple[int, bytes]]
 ) -> Iterator[tuple[object, ...]]:
     began, actor, view = clock.now(), str(uuid4()), uuid4().hex
+    sealed = commitment(SALT, "actor", WHO)
     for number in range(1, events + 1):
         subject = subjects[number * 7919 % len(subjects)]
         n, prev = heads.get(subject, (0, ZERO))
@@ -57,6 +65,7 @@ def _rows(
             actor=actor,
             at=clock.as_text(at),
             view=view,
+            sealed=sealed,
             id=event,
             log=origin,
             n=n + 1,

@@ -118,8 +118,7 @@ def test_verifying_a_long_log(
             began = time.perf_counter()
             found = fsck.verify(house)
             took.append(time.perf_counter() - began)
-            # The log is filled without the rows of personal values: that they are missing is looked up, and found.
-            assert {claim.claim for claim in found.contradicted} == {"personal"}, found.contradicted
+            assert found.holds, found.contradicted
         case = f"verifying a log of {EVENTS:,} events, against what it may take"
         sheet.add(case, ours=middle(took), reference=VERIFIED, unit="s", limit=1)
         began = time.perf_counter()
