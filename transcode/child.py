@@ -25,6 +25,7 @@ from typing import Protocol
 
 from transcode import sandbox
 from transcode.ending import Ending, How, Kept, how_it_ended
+from transcode.memory import Memory
 from transcode.sandbox import Layer, Wall
 
 LARGEST_RANGE = 4 * 1024 * 1024
@@ -88,6 +89,7 @@ class _Running:
         self.reader: socket.socket | None = None
         self.started = time.monotonic()
         self.deadline = self.started + command.seconds
+        self.memory = Memory()
 
     def start(self) -> None:
         report, report_child = self._pipe()
@@ -121,6 +123,7 @@ class _Running:
         finally:
             for descriptor in theirs:
                 os.close(descriptor)
+        self.memory.of(self.process.pid)
         stdout, stderr = self.process.stdout, self.process.stderr
         assert stdout is not None  # noqa: S101 - for the type checker: both were asked for
         assert stderr is not None  # noqa: S101
@@ -171,7 +174,8 @@ class _Running:
         source = self.command.reads
         try:
             asked = _receive(reader, _ASKED.size)
-        except TimeoutError:
+        except (TimeoutError, ConnectionResetError):
+            # Slower than any honest child, or ended with an answer unread: its ending says which.
             asked = b""
         if len(asked) < _ASKED.size or source is None:
             self.selector.unregister(reader)
@@ -195,6 +199,7 @@ class _Running:
         while self._has_pipes():
             for key, _ in self.selector.select(timeout=0.1):
                 self._hear(key)
+            self.memory.look()
             if self.listener.stopping.is_set():
                 self._end(How.STOPPED)
             elif time.monotonic() > self.deadline:
@@ -221,6 +226,7 @@ class _Running:
     def reap(self) -> None:
         """Wait for the end of a child whose pipes are dry, no longer than it was given."""
         while self._lives():
+            self.memory.look()
             if self.listener.stopping.wait(0.005):
                 self._end(How.STOPPED)
             elif time.monotonic() > self.deadline:
@@ -247,7 +253,7 @@ class _Running:
             messages=messages,
             seconds=time.monotonic() - self.started,
             cpu_seconds=cpu,
-            peak_memory=used.ru_maxrss * 1024,
+            peak_memory=self.memory.peak(used.ru_maxrss * 1024),
             bytes_served=self.served,
             layers=layers,
         )

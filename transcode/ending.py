@@ -51,8 +51,7 @@ SAYS = {
 class Ending:
     """How a child ended and what it used. Times in seconds, memory in bytes.
 
-    `peak_memory` is the kernel's high-water mark of the child (wait4), which begins at what its parent held when
-    it forked: an upper bound.
+    `peak_memory` is the kernel's high-water mark of the child, as `transcode.memory` reads it.
     """
 
     how: How

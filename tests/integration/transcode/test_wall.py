@@ -267,6 +267,14 @@ def test_the_memory_of_every_examination_is_bounded(settings: TranscodeSettings,
             assert examine(ranges, settings).ending.peak_memory < 512 << 20, name
 
 
+def test_what_a_child_held_is_not_what_its_parent_holds(settings: TranscodeSettings, footage: Footage) -> None:
+    """The kernel's account of a dead child begins at its parent's: a large worker must not make each child large."""
+    held = bytes(400 << 20)
+    with FileRanges(footage.of("plain.mp4")) as ranges:
+        ending = examine(ranges, settings).ending
+    assert 1 << 20 < ending.peak_memory < len(held) // 2
+
+
 def test_an_examination_that_is_starved_is_no_verdict(settings: TranscodeSettings, footage: Footage) -> None:
     class Slow(FileRanges):
         def read_at(self, offset: int, length: int) -> bytes:
