@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # What is installed is decided by these files; a change to one of them makes `setup` run again.
 RECIPE := pyproject.toml hatch_build.py package.json package-lock.json .npmrc ops/setup $(wildcard requirements/*.txt)
 
-# `make run ARGS="--port 9000"`, `make test ARGS="-k custody"`.
+# `make run ARGS="--port 9000"`, `make test ARGS="-k custody"`, `make test ARGS=tests/unit`.
 ARGS ?=
 # Test processes at once. Each has its own PostgreSQL and S3 server.
 JOBS ?= 2
@@ -20,6 +20,8 @@ JOBS ?= 2
 CODE := api evidence ingest retention transcode hatch_build.py
 QUICK := not slow and not faults and not bench
 PYTEST := $(PY) -m pytest
+# Where a target's tests are, unless ARGS names tests itself: pytest would run both.
+among = $(if $(filter tests tests/% ./tests%,$(ARGS)),,$(1))
 
 .PHONY: help
 help: ## Say what can be made
@@ -46,29 +48,29 @@ lint: $(READY) ## Style, types and import contracts
 
 .PHONY: check
 check: lint ## Everything that is checked without running the product: lint, then the house tests
-	$(PYTEST) tests/house $(ARGS)
+	$(PYTEST) $(call among,tests/house) $(ARGS)
 
 .PHONY: test
 test: lint ## All checks, then every test that takes seconds
 	@ops/browser-note
-	$(PYTEST) -n $(JOBS) --dist loadfile -m "$(QUICK)" tests $(ARGS)
+	$(PYTEST) -n $(JOBS) --dist loadfile -m "$(QUICK)" $(call among,tests) $(ARGS)
 
 .PHONY: e2e
 e2e: $(READY) ## The whole path through the real processes and a real browser
 	@ops/browser-note
-	$(PYTEST) -m "not faults and not bench" tests/journeys $(ARGS)
+	$(PYTEST) -m "not faults and not bench" $(call among,tests/journeys) $(ARGS)
 
 .PHONY: slow
 slow: $(READY) ## Every test that takes minutes: whole sweeps of changed bytes, brief kills, real paces
-	$(PYTEST) -m "slow and not faults and not bench" tests $(ARGS)
+	$(PYTEST) -m "slow and not faults and not bench" $(call among,tests) $(ARGS)
 
 .PHONY: faults
 faults: $(READY) ## Kill every process at random moments; table, and build/faults.json
-	$(PYTEST) -m "faults" tests $(ARGS)
+	$(PYTEST) -m "faults" $(call among,tests) $(ARGS)
 
 .PHONY: bench
 bench: $(READY) ## All measurements; table, and build/bench/<name>.json
-	$(PYTEST) -m "bench" tests/benchmarks $(ARGS)
+	$(PYTEST) -m "bench" $(call among,tests/benchmarks) $(ARGS)
 
 bench-%: $(READY) ## One measurement by name, as in tests/benchmarks/test_<name>.py
 	$(PYTEST) -m "bench" tests/benchmarks/test_$*.py $(ARGS)
