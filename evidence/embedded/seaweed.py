@@ -24,6 +24,7 @@ from evidence.embedded.certificates import make_certificates
 from evidence.embedded.errors import DidNotStart, NotStarted, PlaceRefused, ProgramMissing
 from evidence.embedded.identities import Credentials, Identity, identities_file
 from evidence.embedded.process import ServerProcess
+from evidence.embedded.readiness import KnownObject
 from evidence.store import StoreKey, StoreSettings
 from evidence.store.buckets import make_buckets
 
@@ -36,6 +37,9 @@ MEMORY = "768MiB"
 # Seconds after which a silent connection between the server's own parts is closed. A stop waits for them:
 # with the server's 30 it took 30 seconds. Clients may pause for longer, in the middle of a read or a write.
 IDLE = 5
+# Seconds to wait for the volumes of a server that answers already. After that what can be read is served: a reader of
+# what cannot is told so, and one lost volume does not keep all others away.
+FINDING = 30
 
 
 class EmbeddedS3:
@@ -73,6 +77,7 @@ class EmbeddedS3:
             account = _account(self.home)
             self._server = self._adopted(account) or self._launched(account, patience)
             make_buckets(self.store_settings(), admin=self._key(Identity.ADMIN))
+            KnownObject(self.store_settings()).keep()
         except BaseException:
             self.stop()
             raise
@@ -186,7 +191,7 @@ class EmbeddedS3:
         if found is None:
             return None
         known = "ports" in self._record() and found.command() == self._command(_program(account))
-        if known and self._told_of_all() and process.wait_until(self._answers, within=20):
+        if known and self._told_of_all() and self._comes_up(found, patience=20):
             return found
         self._end(found, patience=35)
         return None
@@ -223,10 +228,14 @@ class EmbeddedS3:
 
     def _comes_up(self, server: ServerProcess, patience: float) -> bool:
         process.wait_until(lambda: self._answers() or not server.is_alive(), within=patience)
-        return server.is_alive() and self._answers()
+        if not (server.is_alive() and self._answers()):
+            return False
+        known = KnownObject(self.store_settings())
+        process.wait_until(lambda: known.can_be_read() or not server.is_alive(), within=min(FINDING, patience))
+        return server.is_alive()
 
     def _answers(self) -> bool:
-        """The S3 door is open and the parts behind it are ready."""
+        """The S3 door is open. Behind it the volumes may still be unknown."""
         door = http.client.HTTPConnection("127.0.0.1", self._port("s3"), timeout=5)
         try:
             door.request("GET", "/healthz")

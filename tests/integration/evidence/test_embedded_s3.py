@@ -33,6 +33,7 @@ from evidence.store.errors import RenditionMissing
 from evidence.store.keys import master_key
 from evidence.store.masters import S3MasterStore
 from evidence.store.renditions import S3RenditionStore
+from evidence.store.s3 import connect
 
 START_AND_DIE = """
 import os, signal, sys
@@ -109,6 +110,20 @@ def test_an_upload_goes_on_after_its_server_was_killed(server: EmbeddedS3, lock:
     assert [part.number for part in masters.stored_parts(key, upload)] == [1, 2]
     stored = masters.complete(key, upload, parts=parts, size=sum(map(len, bodies)), lock=lock)
     assert b"".join(masters.read(key, version_id=stored.version_id)) == b"".join(bodies)
+
+
+def test_what_was_kept_can_be_read_as_soon_as_a_killed_server_is_back(server: EmbeddedS3) -> None:
+    """Its health page is green before it knows its volumes; reads then failed with an internal error."""
+    keep(server, "before")
+    for _ in range(3):
+        assert server.pid is not None
+        os.kill(server.pid, signal.SIGKILL)
+        assert wait_until(lambda: not server.is_running(), within=5)
+        server.start()
+        reader = connect(server.endpoint, key=server.store_settings().renditions, region="us-east-1")
+        url = reader.generate_presigned_url("get_object", Params={"Bucket": server.renditions, "Key": "kept/before"})
+        asked_once = urllib3.request("GET", url, retries=False)
+        assert (asked_once.status, asked_once.data) == (200, b"x" * 70_000)
 
 
 def test_the_server_of_a_killed_supervisor_is_adopted(data_dir: Path) -> None:
