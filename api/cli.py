@@ -274,3 +274,5 @@ def _print_standing(found: dict[str, Any]) -> None:
     out.print(
         f"{found['recordings']} recordings, {found['quarantined']} in quarantine, {found['incidents']} open incidents"
     )
+    for each in found["open_incidents"]:
+        out.print(f"  {each['title']}: {each['reason']}", soft_wrap=True, markup=False, highlight=False)

@@ -11,14 +11,15 @@ from sqlalchemy import func, select
 
 from api.accounts import NewPerson, create_person
 from api.authentication import make_token as new_token
+from api.enquiries import incidents
 from api.errors import BadRequest
 from api.system import Embedded
 from api.trouble import KnownTrouble
 from api.up import running_at
-from evidence import migrations
+from evidence import clock, migrations
 from evidence.bootstrap import House, open_house, store_settings
 from evidence.custody.events import Actor
-from evidence.database import for_owner
+from evidence.database import ReadSession, for_owner
 from evidence.jobs import waiting
 from evidence.models import Incident, Quarantine, Recording
 from evidence.settings import EvidenceSettings, secrets_folder
@@ -27,6 +28,7 @@ from evidence.vocabulary import ActorKind, AgentKind, Role
 from ingest.enrolment import offer_enrolment
 
 CODE_HOURS = 24
+SHOWN = 20  # open incidents in words
 Word = TypeVar("Word", bound=StrEnum)
 
 
@@ -60,6 +62,7 @@ def standing(data: Path) -> dict[str, Any]:
             "recordings": session.scalar(select(func.count()).select_from(Recording)),
             "quarantined": session.scalar(select(func.count()).where(Quarantine.closed_at.is_(None))),
             "incidents": session.scalar(select(func.count()).where(Incident.closed_at.is_(None))),
+            "open_incidents": _open_incidents(session),
         }
     queues = [
         {
@@ -74,6 +77,23 @@ def standing(data: Path) -> dict[str, Any]:
     ]
     workers = [{"host": each.host, "pid": each.pid, "running": each.running, "age": each.age} for each in work.workers]
     return {"running": True, "url": url, "data": str(data), "queues": queues, "workers": workers, **open_now}
+
+
+def _open_incidents(session: ReadSession) -> list[dict[str, str]]:
+    """The newest open incidents in words, as many as a person reads."""
+    newest = (
+        select(Incident).where(Incident.closed_at.is_(None)).order_by(Incident.opened_at.desc(), Incident.id.desc())
+    )
+    return [
+        {
+            "kind": each.kind.value,
+            "title": incidents.TITLES[each.kind],
+            "reason": each.reason,
+            "advice": each.advice,
+            "opened_at": clock.as_text(each.opened_at),
+        }
+        for each in session.scalars(newest.limit(SHOWN))
+    ]
 
 
 def make_token(data: Path, *, role: str, label: str, days: int) -> str:

@@ -17,13 +17,12 @@ from evidence.bootstrap import House
 from evidence.custody import ledger
 from evidence.custody.events import Event, EventType
 from evidence.database import ReadSession, WriteSession
-from evidence.incidents import settle_incident
 from evidence.models import Agent, Arrival, ListedFile, Master, Receipt
 from evidence.notices import tell_wall
 from evidence.register import offered_again
 from evidence.store import Lock, StoredPart
-from evidence.vocabulary import ArrivalState, IncidentKind, ListedState
-from ingest.docking import gap_subject
+from evidence.vocabulary import ArrivalState, ListedState
+from ingest import gaps
 from ingest.enrolment import actor_of
 from ingest.errors import ArrivalGone, MessageRefused
 from ingest.receipt import ReceiptKey, as_message, issue_receipt
@@ -66,13 +65,7 @@ def finish(session: WriteSession, agent: Agent, arrival: Arrival, master: Master
         .where(ListedFile.arrival_id == arrival.id)
         .values(state=ListedState.RECEIPTED, reason=None, bytes_sent=arrival.size, changed_at=clock.now())
     )
-    settle_incident(
-        session,
-        kind=IncidentKind.NOT_STORED,
-        subject=gap_subject(agent.id, arrival.device_label, arrival.name_raw),
-        because="the file has been stored and verified since",
-        by=actor_of(agent),
-    )
+    gaps.stored(session, agent, arrival)
     tell_wall(session, arrival.session_id)
     return receipt
 

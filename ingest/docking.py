@@ -6,18 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, update
 from sqlalchemy.dialects.postgresql import insert
 
 from evidence import clock
 from evidence.custody import ledger
-from evidence.custody.events import Actor, Event, EventType
+from evidence.custody.events import Event, EventType
 from evidence.database import ReadSession, WriteSession
 from evidence.identifiers import new_id
 from evidence.incidents import Trouble, open_incident
 from evidence.models import Agent, DockingSession, ListedFile
 from evidence.notices import tell_wall
 from evidence.vocabulary import AgentKind, IncidentKind, ListedState
+from ingest import gaps
 from ingest.enrolment import actor_of
 from ingest.errors import MessageRefused
 from ingest.names import shown
@@ -55,12 +56,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """How far one file has come, as the agent says."""
+    """How far one file has come, as the agent says; `now_called` where it saw the file renamed."""
 
     name_raw: bytes
     state: ListedState
     bytes_sent: int
     reason: str | None
+    now_called: bytes | None = None
 
 
 def see_device(
@@ -74,6 +76,7 @@ def see_device(
         raise MessageRefused("that docking session belongs to another agent")
     docking.listing_complete = docking.listing_complete or said.listing_complete
     docking.seen_at = clock.now()
+    gaps.came_back(session, agent, docking, [(line.name_raw, line.size, line.mtime_ns) for line in listing])
     _add_lines(session, docking, listing)
     _watch_clock(session, agent, docking, alarm_ms=alarm_ms)
     for line in listing:
@@ -93,6 +96,8 @@ def take_report(
     agent_row = session.get(Agent, agent.id)
     if agent_row is not None:
         agent_row.seen_at = now
+    back = [each.name_raw for each in reports if each.state is not ListedState.GONE]
+    gaps.came_back(session, agent, docking, [(name, None, None) for name in back])
     for report in reports:
         session.execute(
             update(ListedFile)
@@ -106,9 +111,13 @@ def take_report(
                 state=ListedState.CHECKING if report.state in FINAL else report.state,
                 bytes_sent=report.bytes_sent,
                 reason=report.reason,
+                now_called=report.now_called if report.state is ListedState.GONE else None,
                 changed_at=now,
             )
         )
+    for report in reports:
+        if report.now_called is not None and report.state is ListedState.GONE:
+            gaps.follow_rename(session, agent, docking, report.now_called)
     if state == "closed" and docking.closed_at is None:
         _close(session, agent, docking, because=reason or "the device was released")
     tell_wall(session, session_id)
@@ -120,13 +129,6 @@ def session_of(session: ReadSession, agent: Agent, session_id: UUID) -> DockingS
     if docking is None or docking.agent_id != agent.id:
         raise MessageRefused("that docking session is not this agent's: describe the device first")
     return docking
-
-
-def unfinished(session: ReadSession, session_id: UUID) -> list[ListedFile]:
-    """What the device listed and we do not hold against a receipt."""
-    settled = (ListedState.RECEIPTED, ListedState.REFUSED)
-    wanted = select(ListedFile).where(ListedFile.session_id == session_id, ListedFile.state.not_in(settled))
-    return list(session.scalars(wanted.order_by(ListedFile.name_raw)))
 
 
 def _open(session: WriteSession, agent: Agent, session_id: UUID, said: DeviceSaid, files: int) -> DockingSession:
@@ -224,24 +226,5 @@ def _close(session: WriteSession, agent: Agent, docking: DockingSession, *, beca
             personal={"device": docking.device_label, "because": because},
         ),
     )
-    for gap in unfinished(session, docking.id):
-        open_gap(session, agent, docking, gap, by=actor_of(agent))
-
-
-def gap_subject(agent_id: UUID, device_label: str, name_raw: bytes) -> str:
-    """The same words for the same missing file, whichever session missed it."""
-    return f"{agent_id}:{device_label}:{name_raw.hex()[:2000]}"
-
-
-def open_gap(session: WriteSession, agent: Agent, docking: DockingSession, gap: ListedFile, *, by: Actor) -> None:
-    """Open the incident of a file that the device listed and that we do not hold."""
-    gap.state = ListedState.GONE
-    trouble = Trouble(
-        kind=IncidentKind.NOT_STORED,
-        subject=gap_subject(agent.id, docking.device_label, gap.name_raw),
-        reason=f"{gap.name_shown} was listed on {docking.device_label} and has not been stored.",
-        advice=f"Dock {docking.device_label} again; the upload goes on where it stopped.",
-        agent_id=agent.id,
-        session_id=docking.id,
-    )
-    open_incident(session, trouble, by=by)
+    for gap in gaps.unfinished(session, docking.id):
+        gaps.open_gap(session, agent, docking, gap, by=actor_of(agent))

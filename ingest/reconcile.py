@@ -16,8 +16,9 @@ from evidence.database import WriteSession
 from evidence.incidents import Trouble, open_incident, settle_incident
 from evidence.jobs import JobState, RunningJob, enqueue, status
 from evidence.models import Agent, Arrival, DockingSession
+from evidence.notices import tell_wall
 from evidence.vocabulary import ArrivalState, IncidentKind
-from ingest.docking import open_gap, unfinished
+from ingest import gaps
 from ingest.enrolment import actor_of
 from ingest.nudges import verify_request
 from ingest.settings import IngestSettings
@@ -72,15 +73,30 @@ def close_gone(house: House, *, after: timedelta) -> int:
             .limit(AT_ONCE)
         ).all()
         for agent, docking in lost:
-            for gap in unfinished(session, docking.id):
-                open_gap(session, agent, docking, gap, by=SWEEP)
+            for gap in gaps.unfinished(session, docking.id):
+                gaps.open_gap(session, agent, docking, gap, by=SWEEP)
         return len(lost)
+
+
+def mark_vanished(house: House, *, after: timedelta) -> int:
+    """Open an incident for each file that left a device that is still docked, without a receipt, and stayed away.
+
+    The wait is for a file that is written anew or put under another name: that is no gap.
+    """
+    with house.writing() as session:
+        found = gaps.vanished(session, before=clock.now() - after, limit=AT_ONCE)
+        for agent, docking, line in found:
+            gaps.open_gap(session, agent, docking, line, by=SWEEP)
+        for docked in {docking.id for _, docking, _ in found}:
+            tell_wall(session, docked)
+        return len(found)
 
 
 def sweep(house: House, settings: IngestSettings) -> None:
     """One round: everything above."""
     renudge(house)
     mark_silent(house, after=timedelta(seconds=settings.silent_after_seconds))
+    mark_vanished(house, after=timedelta(seconds=settings.gone_after_seconds))
     close_gone(house, after=timedelta(seconds=settings.silent_after_seconds * 20))
 
 

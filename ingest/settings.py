@@ -24,6 +24,11 @@ class IngestSettings(BaseSettings):
     code_hours: int = Field(default=24, ge=1, le=168, description="Life of an enrolment code, in hours")
     clock_alarm_seconds: int = Field(default=60, ge=1, description="Clock offset from which an incident is opened")
     silent_after_seconds: int = Field(default=180, ge=10, description="Silence after which a dock is shown as silent")
+    gone_after_seconds: int = Field(
+        default=20,
+        ge=1,
+        description="Time after which a file that left a docked device without a receipt is an incident, in seconds",
+    )
     sidecar_mapping: Path | None = Field(default=None, description="TOML file that maps other metadata layouts")
     time_zone: str = Field(default="Europe/London", description="Zone of cameras that state local time")
 

@@ -110,6 +110,7 @@ class FileState(Message):
     state: ListedState
     bytes_sent: Size = 0
     reason: Words | None = None
+    now_called_b64: NameBytes | None = None
 
 
 class SessionState(Message):

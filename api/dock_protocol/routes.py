@@ -131,7 +131,13 @@ def see_device(session_id: UUID, said: messages.DeviceSeen, agent: AskingAgent, 
 def session_state(session_id: UUID, said: messages.SessionState, agent: AskingAgent, desk: AtDesk) -> dict[str, Any]:
     """How far the session's files have come."""
     reports = [
-        docking.Report(name_raw=each.name_b64, state=each.state, bytes_sent=each.bytes_sent, reason=each.reason)
+        docking.Report(
+            name_raw=each.name_b64,
+            state=each.state,
+            bytes_sent=each.bytes_sent,
+            reason=each.reason,
+            now_called=each.now_called_b64,
+        )
         for each in said.files
     ]
     with desk.house.writing() as session:

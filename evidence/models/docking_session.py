@@ -53,6 +53,8 @@ class ListedFile(Base):
     bytes_sent: Mapped[int] = mapped_column(default=0)
     reason: Mapped[str | None]
     arrival_id: Mapped[UUID | None] = mapped_column(ForeignKey("arrival.id"), index=True)
+    now_called: Mapped[bytes | None]
+    """The name that the same file has on the device now, where the agent saw it renamed."""
     listed_at: Mapped[datetime] = mapped_column(server_default=func.now())
     changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

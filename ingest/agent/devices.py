@@ -57,6 +57,7 @@ class Devices:
         self.docked[device.key] = device
         telling = self.tellings[device.key] = self._reporter.open(device.session)
         device.take(docked.seen, now)
+        device.lose(docked.lost, now)
         _recall(device, docked)
         self._mark_listed(device, telling.list_files(list(device.unlisted.values()), complete=device.listing_complete))
         device.settle_seen(docked.seen, self._settings, now, clock.now_ns())
@@ -125,6 +126,9 @@ class Devices:
                 self._journal.list_more(device.session.id, news)
                 number = self.tellings[device.key].list_files(news, complete=device.listing_complete)
                 self._mark_listed(device, number)
+            if device.vanished:
+                self._journal.unlist(device.session.id, device.vanished)
+                device.vanished.clear()
 
     def _mark_listed(self, device: Device, number: int) -> None:
         for name in device.unlisted:

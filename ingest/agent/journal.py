@@ -24,6 +24,7 @@ from ingest.agent.journal_rows import (
     JOURNAL_FILE,
     SCHEMA,
     SETTLE_INCIDENTS,
+    UNRECEIPTED,
     VERSION,
     FileRow,
     KeptReceipt,
@@ -32,6 +33,7 @@ from ingest.agent.journal_rows import (
     Unproven,
     file_row,
     list_sightings,
+    unreceipted,
 )
 from ingest.agent.log_proofs import LogProof
 from ingest.agent.protocol import FileState, SignedStatement
@@ -143,9 +145,13 @@ class Journal:
         with self._transaction() as db:
             moment = clock.now_as_text()
             db.executemany(
-                "UPDATE listings SET gone_at=? WHERE session_id=? AND name=?",
+                "UPDATE listings SET gone_at=? WHERE session_id=? AND name=? AND gone_at IS NULL",
                 [(moment, session_id, name) for name in names],
             )
+
+    def listed_in(self, session_id: str) -> list[Sighting]:
+        """What a session listed and has no receipt for, as it was last seen: some of it may be gone since."""
+        return unreceipted(self._rows(UNRECEIPTED, session_id))
 
     def close_session(self, session_id: str, because: str) -> None:
         """Note that a device has gone, and why."""

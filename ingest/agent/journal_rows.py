@@ -144,6 +144,22 @@ def file_row(row: tuple[Any, ...]) -> FileRow:
     )
 
 
+UNRECEIPTED = """
+SELECT l.name, l.size, l.mtime_ns, f.dev, f.ino, f.ctime_ns FROM listings l JOIN sessions s ON s.id = l.session_id
+LEFT JOIN files f ON f.label = s.label AND f.name = l.name AND f.size = l.size AND f.mtime_ns = l.mtime_ns
+LEFT JOIN receipts r ON r.file_id = f.id
+WHERE l.session_id = ? AND l.refused IS NULL AND r.file_id IS NULL
+"""
+
+
+def unreceipted(rows: Iterable[tuple[Any, ...]]) -> list[Sighting]:
+    """The rows of UNRECEIPTED; a file that was never claimed has no numbers of device and inode."""
+    return [
+        Sighting(name, Identity(size, mtime_ns, dev or 0, ino or 0, ctime_ns or 0))
+        for name, size, mtime_ns, dev, ino, ctime_ns in rows
+    ]
+
+
 def list_sightings(db: sqlite3.Connection, session_id: str, sightings: Iterable[Sighting]) -> None:
     """Write sightings into a session's listing, within the caller's transaction."""
     moment = clock.now_as_text()

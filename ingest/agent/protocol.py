@@ -183,15 +183,17 @@ class FileReport:
     state: FileState
     bytes_sent: int
     reason: str | None
+    now_called: bytes | None = None
 
     def as_json(self) -> Json:
         """As it travels."""
-        return {
+        said = {
             "name_b64": as_b64(self.name),
             "state": self.state.value,
             "bytes_sent": self.bytes_sent,
             "reason": self.reason,
         }
+        return said if self.now_called is None else {**said, "now_called_b64": as_b64(self.now_called)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

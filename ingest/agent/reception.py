@@ -24,7 +24,7 @@ from ingest.agent.journal import Journal
 from ingest.agent.journal_rows import KeptReceipt, SessionRow
 from ingest.agent.pools import result_of, send_off
 from ingest.agent.settings import Dock
-from ingest.agent.sighting import Identity
+from ingest.agent.sighting import Identity, Sighting
 from ingest.agent.tracking import Device
 from ingest.agent.watcher import Watcher
 
@@ -42,6 +42,8 @@ class Docked:
     seen: Examination
     receipted: Mapping[bytes, tuple[Identity, Digests, KeptReceipt]]
     fault: str | None = None
+    lost: Sequence[Sighting] = ()
+    """What the session listed before, without a receipt, and is not there now."""
 
     def as_device(self, key: int) -> Device:
         """The device to keep track of."""
@@ -149,7 +151,7 @@ class Reception:
         seen, fault = _listed(place)
         if before is not None and (before.dev, before.ino, before.label) == (dev, ino, place.label):
             self._journal.list_more(before.id, seen.sightings)
-            return Docked(place, before, seen, self._journal.receipted_in(before.id), fault)
+            return Docked(place, before, seen, self._journal.receipted_in(before.id), fault, self._lost(before, seen))
         if before is not None:
             self._journal.close_session(before.id, "The device was taken away while the agent did not run.")
         offset = timing.measure(self._server.time)
@@ -168,6 +170,12 @@ class Reception:
         )
         self._journal.open_session(session, seen.sightings)
         return Docked(place, session, seen, {}, fault)
+
+    def _lost(self, before: SessionRow, seen: Examination) -> list[Sighting]:
+        if not seen.complete:
+            return []  # what was not listed may be there; the next whole listing says
+        there = {one.name for one in seen.sightings}
+        return [one for one in self._journal.listed_in(before.id) if one.name not in there]
 
 
 def _listed(place: Place) -> tuple[Examination, str | None]:

@@ -13,6 +13,7 @@ from ingest.agent.admission import Candidate, Priority
 from ingest.agent.digests import Digests
 from ingest.agent.docking import Examination, Place
 from ingest.agent.journal_rows import FileRow, KeptReceipt, SessionRow
+from ingest.agent.names import as_text
 from ingest.agent.protocol import SMALLEST_PART, FileReport, FileState
 from ingest.agent.settings import Settings
 from ingest.agent.settle import Decision, Facts, Quiet, Verdict, age_of, decide
@@ -21,6 +22,7 @@ from ingest.agent.sighting import Identity, Sighting
 UNDER_WAY = frozenset({FileState.READING, FileState.SENDING})
 OUT_OF_OUR_HANDS = frozenset({FileState.READING, FileState.SENDING, FileState.CHECKING})
 NOT_YET = sys.maxsize  # no message to the server has told of it
+GONE = "The file is no longer on the device."
 ENDED = frozenset({FileState.RECEIPTED, FileState.GONE, FileState.REFUSED})
 
 
@@ -49,6 +51,8 @@ class Tracked:
     digests: Digests | None = None
     receipt: KeptReceipt | None = None
     let_go_tried: bool = False
+    now_called: bytes | None = None
+    noted_gone: bool = False
 
     def as_sighting(self) -> Sighting:
         """The file as it was last seen."""
@@ -68,7 +72,7 @@ class Tracked:
 
     def report(self) -> FileReport:
         """Where it stands, as the wall shows it."""
-        return FileReport(self.name, self.state, max(0, self.bytes_sent), self.reason)
+        return FileReport(self.name, self.state, max(0, self.bytes_sent), self.reason, self.now_called)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,6 +86,7 @@ class Device:
     files: dict[bytes, Tracked] = field(default_factory=dict)
     dirty: set[bytes] = field(default_factory=set)
     unlisted: dict[bytes, Sighting] = field(default_factory=dict)
+    vanished: set[bytes] = field(default_factory=set)
     look_for: set[bytes] = field(default_factory=set)
     next_sweep: float = 0.0
     listing_complete: bool = True
@@ -99,13 +104,28 @@ class Device:
             self.dirty.add(file.name)
 
     def take(self, seen: Examination, now: float) -> None:
-        """Take in what was seen; what is new or changed goes to `unlisted`, to be listed before it is read."""
+        """Take in what was seen; what is new or changed goes to `unlisted`, to be listed before it is read.
+
+        What is no longer there goes to `vanished`; what lies in a folder that would not be listed may be there still.
+        """
         self.unlisted.update((one.name, one) for one in seen.sightings if self._is_news(one, now))
         missing = self.files.keys() - {one.name for one in seen.sightings} if seen.whole else set(seen.missing)
+        hidden = tuple(one.name for one in seen.sightings if one.name.endswith(b"/"))
         for name in missing & self.files.keys():
-            self._is_gone(self.files[name])
+            if not name.startswith(hidden):
+                self._is_gone(self.files[name])
+        if any(file.state is FileState.GONE for file in self.files.values()):
+            self._follow_renames()
         if seen.whole:
             self.listing_complete = seen.complete
+
+    def lose(self, sightings: Iterable[Sighting], now: float) -> None:
+        """Files that this session listed and that were gone from the device when the agent was started again."""
+        for one in sightings:
+            if one.name not in self.files:
+                self.files[one.name] = Tracked(name=one.name, quiet=Quiet(one.identity, now))
+                self._is_gone(self.files[one.name])
+        self._follow_renames()
 
     def _is_news(self, sighting: Sighting, now: float) -> bool:
         file = self.files.get(sighting.name)
@@ -127,20 +147,33 @@ class Device:
         """It is another file now, whatever became of the one before."""
         file.quiet = file.quiet.seen(sighting.identity, now)
         file.settled, file.row, file.digests, file.receipt, file.bytes_sent = False, None, None, None, 0
-        file.listed = NOT_YET
+        file.listed, file.now_called, file.noted_gone = NOT_YET, None, False
         self.put(file, FileState.LISTED)
 
     def _is_back(self, file: Tracked) -> bool:
         if file.state is not FileState.GONE:
             return False
-        file.settled = False
+        file.settled, file.now_called, file.noted_gone = False, None, False
         self.put(file, FileState.LISTED)
         return True
 
     def _is_gone(self, file: Tracked) -> None:
         if file.state is FileState.RECEIPTED or file.state in OUT_OF_OUR_HANDS:
             return  # let go against its receipt, or still readable through its open handle
-        self.put(file, FileState.GONE, "The file is no longer on the device.")
+        if not file.noted_gone:
+            file.noted_gone = True
+            self.vanished.add(file.name)
+        if file.state is not FileState.GONE:
+            self.put(file, FileState.GONE, GONE)
+
+    def _follow_renames(self) -> None:
+        """A file that is gone while the same one is there under another name has been renamed."""
+        there = {_same(file): file.name for file in self.files.values() if file.state is not FileState.GONE}
+        for file in self.files.values():
+            name = there.get(_same(file)) if file.state is FileState.GONE else None
+            if name is not None and name != file.now_called:
+                file.now_called = name
+                self.put(file, FileState.GONE, f"It was renamed on the device: it is called {as_text(name)} now.")
 
     def restart(self, file: Tracked, now: float) -> None:
         """The file turned out to be changing: settle it anew."""
@@ -222,6 +255,12 @@ class Device:
         for file in lost:
             self.put(file, FileState.GONE, because)
         return lost
+
+
+def _same(file: Tracked) -> tuple[int, int, int, int]:
+    """What a rename leaves as it is; the time of the last change of the entry itself is not among it."""
+    seen = file.identity
+    return seen.dev, seen.ino, seen.size, seen.mtime_ns
 
 
 def counts(files: Iterable[Tracked]) -> dict[str, int]:

@@ -94,6 +94,70 @@ def test_a_file_that_vanishes_is_gone_and_may_come_back() -> None:
     assert device.files[b"clip.mp4"].state is FileState.WAITING
 
 
+def test_what_vanished_is_noted_once_and_again_when_it_came_back_between() -> None:
+    device = a_device()
+    show(device, seen(), at=0.0)
+    show(device, at=1.0)
+    assert device.vanished == {b"clip.mp4"}
+    device.vanished.clear()
+    device.dirty.clear()
+    show(device, at=2.0)
+    assert (device.vanished, device.dirty) == (set(), set())
+    show(device, seen(), at=3.0)
+    assert list(device.unlisted) == [b"clip.mp4"]
+    show(device, at=4.0)
+    assert device.vanished == {b"clip.mp4"}
+
+
+def test_a_renamed_file_says_what_it_is_called_now_however_often_it_is_renamed() -> None:
+    device = a_device()
+    show(device, seen(b"a"), at=0.0)
+    show(device, seen(b"b"), at=1.0)
+    file = device.files[b"a"]
+    assert (file.state, file.now_called) == (FileState.GONE, b"b")
+    assert "called b now" in str(file.reason)
+    assert file.report().as_json()["now_called_b64"] == "Yg=="
+    device.dirty.clear()
+    show(device, seen(b"b"), at=2.0)
+    assert device.dirty == set()
+    show(device, seen(b"c"), at=3.0)
+    assert (file.now_called, device.files[b"b"].now_called) == (b"c", b"c")
+    show(device, seen(b"a"), at=4.0)
+    assert (file.state, file.now_called) == (FileState.WAITING, None)
+
+
+def test_another_file_of_the_same_size_is_no_rename() -> None:
+    device = a_device()
+    show(device, seen(b"a"), at=0.0)
+    show(device, Sighting(b"b", Identity(10, NOW_NS, 1, 2)), at=1.0)
+    assert (device.files[b"a"].state, device.files[b"a"].now_called) == (FileState.GONE, None)
+
+
+def test_a_file_that_has_its_receipt_may_go() -> None:
+    device = a_device()
+    show(device, seen(), at=0.0)
+    device.put(device.files[b"clip.mp4"], FileState.RECEIPTED)
+    show(device, at=1.0)
+    assert (device.files[b"clip.mp4"].state, device.vanished) == (FileState.RECEIPTED, set())
+
+
+def test_what_lies_in_a_folder_that_would_not_be_listed_is_not_gone() -> None:
+    device = a_device()
+    show(device, seen(b"DCIM/clip.mp4"), seen(b"loose.mp4"), at=0.0)
+    device.take(Examination((seen(b"DCIM/", refused="Not allowed."),), complete=False, whole=True), 1.0)
+    assert device.files[b"DCIM/clip.mp4"].state is not FileState.GONE
+    assert device.files[b"loose.mp4"].state is FileState.GONE
+
+
+def test_what_went_while_the_agent_did_not_run_is_gone() -> None:
+    device = a_device()
+    show(device, seen(b"b"), at=0.0)
+    device.lose([seen(b"a"), Sighting(b"c", Identity(7, 1, 0, 0))], 0.0)
+    assert (device.files[b"a"].state, device.files[b"a"].now_called) == (FileState.GONE, b"b")
+    assert (device.files[b"c"].state, device.files[b"c"].now_called) == (FileState.GONE, None)
+    assert device.vanished == {b"a", b"c"}
+
+
 def test_a_look_at_some_files_says_nothing_of_others() -> None:
     device = a_device()
     show(device, seen(b"a"), seen(b"b"), at=0.0)
