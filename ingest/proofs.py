@@ -79,8 +79,7 @@ def _receipts(session: ReadSession, agent: Agent, arrivals: Sequence[UUID]) -> S
 def _event_of(session: ReadSession, receipt: Receipt) -> tuple[int, bytes]:
     """Place and leaf of the event that says that this receipt was issued; place -1 where it has none yet."""
     digest = hashlib.sha256(receipt.body).hexdigest()
-    for place, body in reading.leaves_of(session, receipt.master_id):
-        leaf = read_leaf(body)
-        if leaf.type == EventType.RECEIPT_ISSUED and any(each.sha256 == digest for each in leaf.obj):
+    for place, body in reading.leaves_of(session, receipt.master_id, of_type=EventType.RECEIPT_ISSUED):
+        if any(each.sha256 == digest for each in read_leaf(body).obj):
             return place, body
     return -1, b""

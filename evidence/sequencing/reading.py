@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import select, text
 
+from evidence.custody.events import EventType
 from evidence.custody.rows import Cosignature, CustodyEvent, Leaf, LogKey, LogState, PublishedCheckpoint
 from evidence.database import ReadSession, WriteSession
 from evidence.errors import NotFound
@@ -97,14 +98,15 @@ def seq_of(session: ReadSession, event_ids: Sequence[UUID]) -> dict[UUID, int]:
     return {row.id: row.seq for row in rows}
 
 
-def leaves_of(session: ReadSession, subject: UUID) -> list[tuple[int, bytes]]:
-    """Place and leaf of a subject's events that have a place, in their order."""
-    rows = session.execute(
+def leaves_of(session: ReadSession, subject: UUID, *, of_type: EventType | None = None) -> list[tuple[int, bytes]]:
+    """Place and leaf of a subject's events that have a place, in their order; all of them, or those of one type."""
+    wanted = (
         select(Leaf.seq, CustodyEvent.leaf)
         .join(CustodyEvent, CustodyEvent.ingest_no == Leaf.ingest_no)
         .where(CustodyEvent.subject == subject)
         .order_by(CustodyEvent.subject_no)
     )
+    rows = session.execute(wanted if of_type is None else wanted.where(CustodyEvent.type == of_type.value))
     return [(seq, bytes(leaf)) for seq, leaf in rows]
 
 

@@ -26,6 +26,14 @@ LONGEST = 64 << 10  # bytes of a proof: 64 hashes and a checkpoint with many sig
 DASH = "— ".encode()
 
 
+class KeyUnknown(ReceiptRefused):
+    """A checkpoint is signed by the log, with keys that this agent has not been given; their ids are named."""
+
+    def __init__(self, ids: frozenset[bytes]) -> None:
+        super().__init__("The checkpoint is not signed with a key of the log that this agent knows.")
+        self.ids = ids
+
+
 @dataclass(frozen=True, slots=True)
 class LogKeys:
     """The custody log's name, and its Ed25519 keys by their ids of four bytes."""
@@ -60,7 +68,7 @@ def log_keys_in(statement: bytes) -> LogKeys:
 
 
 def check(proof: LogProof, body: bytes, log: LogKeys) -> None:
-    """The receipt with this body is in the log. Raises ReceiptRefused with what is wrong."""
+    """The receipt with this body is in the log. Raises ReceiptRefused with what is wrong, KeyUnknown among it."""
     leaf = _json(proof.leaf)
     _check_leaf(leaf, body, log.origin)
     read = _read(proof.text)
@@ -103,18 +111,22 @@ def _checkpoint(text: bytes) -> tuple[str, int, bytes]:
 
 def _check_signature(read: _Read, log: LogKeys) -> None:
     """Ed25519, over the note's text, by a key of the log; lines by others are passed over."""
+    unknown = set()
     for line in read.signatures:
         name, _, coded = line[len(DASH) :].partition(b" ")
         signature = _octets(coded)
         public = log.keys.get(signature[:4])
-        if public is None or name.decode("utf-8", "replace") != log.origin:
+        if name.decode("utf-8", "replace") != log.origin:
+            continue
+        if public is None:
+            unknown.add(signature[:4])
             continue
         try:
             Ed25519PublicKey.from_public_bytes(public).verify(signature[4:], read.checkpoint)
         except (InvalidSignature, ValueError) as error:
             raise ReceiptRefused("The checkpoint's signature is not the log's.") from error
         return
-    raise ReceiptRefused("The checkpoint is not signed with a key of the log that this agent knows.")
+    raise KeyUnknown(frozenset(unknown))
 
 
 def _root(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
