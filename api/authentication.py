@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -18,22 +20,24 @@ from sqlalchemy import delete, func, select, update
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import passwords
+from api import attempts, passwords, turns
+from api.addresses import client_address
+from api.attempts import Lane, lane_of
 from api.errors import SignInNeeded
 from api.settings import WebSettings
 from evidence import clock
 from evidence.access import Asker
+from evidence.bootstrap import House
 from evidence.custody import ledger
 from evidence.custody.events import Actor, Event, EventType
 from evidence.database import ReadSession, WriteSession
 from evidence.errors import NotPermitted
 from evidence.identifiers import new_id
-from evidence.models import ApiToken, Person, SignedIn, SignInAttempt
+from evidence.models import ApiToken, Person, SignedIn
 from evidence.vocabulary import ActorKind, Role
 from ingest.display import shown_text
 
 COOKIE: Final = "__Host-session"
-WINDOW: Final = timedelta(minutes=15)
 # A request this soon after the last one does not move the idle limit: media asks many times a second.
 TOUCH: Final = timedelta(seconds=20)
 KEPT: Final = timedelta(days=30)
@@ -72,9 +76,10 @@ def digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
-def address_of(request: Request) -> str:
-    """Where the request came from, as the server was told by a proxy it trusts."""
-    return request.client.host if request.client else "unknown"
+def address_of(request: Request, settings: WebSettings) -> str:
+    """Where the request came from; what a proxy says of that counts only where the settings name the proxy."""
+    peer = request.client.host if request.client else "unknown"
+    return client_address(peer, request.headers.getlist("x-forwarded-for"), settings.proxies)
 
 
 def is_loopback(host: str) -> bool:
@@ -90,57 +95,57 @@ def cookies_will_hold(request: Request) -> bool:
 # ---- persons ----------------------------------------------------------------------------------------------
 
 
+def as_typed(name: str) -> str:
+    """A sign-in name as it is looked up, counted and recorded: something that can be kept, whatever was typed."""
+    return shown_text(name.strip().lower())[:200]
+
+
+@contextmanager
+def attempt(
+    house: House, settings: WebSettings, *, name: str, address: str, device: str | None
+) -> Iterator[tuple[WriteSession, Lane]]:
+    """A session in which a password may be checked, when it is this attempt's turn. Raises SignInRefused.
+
+    The turn comes first: whoever waits for one holds no connection to the database.
+    """
+    with house.reading() as reading:
+        lane = lane_of(reading, settings, name=as_typed(name), address=address, number=device)
+    try:
+        with (turns.KNOWN if lane.is_known else turns.STRANGERS).one(), house.writing() as session:
+            yield session, lane
+    except turns.Busy as busy:
+        raise SignInRefused(str(busy)) from busy
+
+
 def check_password(
-    session: WriteSession, settings: WebSettings, *, name: str, password: str, address: str
+    session: WriteSession, settings: WebSettings, lane: Lane, *, password: str, address: str
 ) -> Person | None:
     """The person, or None after the failure has been counted. Raises SignInRefused when there were too many."""
-    # Whatever was typed is counted and recorded, so it must be something that can be kept.
-    name = shown_text(name.strip().lower())[:200]
-    if not _only_one(session, name):
+    name = lane.name
+    if not attempts.is_only_one(session, lane):
         raise SignInRefused("Another attempt under this name is being looked at. Try again in a moment.")
-    if wait := _minutes_to_wait(session, settings, name=name, address=address):
+    if wait := attempts.minutes_to_wait(session, settings, lane):
         raise SignInRefused(f"Too many attempts. Wait {wait} minutes and try again.")
     person = session.scalars(select(Person).where(func.lower(Person.sign_in_name) == name)).one_or_none()
     right, fresh = passwords.verify(password, person.password_hash if person else passwords.nobodys_hash())
     if person is None or not right or person.disabled_at is not None:
-        _count_failure(session, person, name=name, address=address)
+        _count_failure(session, person, lane, address=address)
         return None
     if fresh is not None:
         person.password_hash = fresh
-    session.execute(delete(SignInAttempt).where(SignInAttempt.sign_in_name == name))
-    session.execute(delete(SignInAttempt).where(SignInAttempt.at < clock.now() - timedelta(days=1)))
+    attempts.forget_failures(session, lane)
     return person
 
 
-def _only_one(session: WriteSession, name: str) -> bool:
-    """One attempt under a name at a time: many at once would all be checked before the first of them is counted."""
-    lock = func.pg_try_advisory_xact_lock(func.hashtextextended(f"sign-in {name}", 0))
-    return bool(session.scalar(select(lock)))
-
-
-def _minutes_to_wait(session: ReadSession, settings: WebSettings, *, name: str, address: str) -> int:
-    since = clock.now() - WINDOW
-    for column, value, limit in (
-        (SignInAttempt.sign_in_name, name, settings.attempts),
-        (SignInAttempt.address, address, settings.attempts_from_address),
-    ):
-        found = session.execute(
-            select(func.count(), func.min(SignInAttempt.at)).where(column == value, SignInAttempt.at > since)
-        ).one()
-        if found[0] >= limit:
-            return max(1, round((found[1] - since).total_seconds() / 60))
-    return 0
-
-
-def _count_failure(session: WriteSession, person: Person | None, *, name: str, address: str) -> None:
-    session.add(SignInAttempt(id=new_id(), sign_in_name=name[:200], address=address))
+def _count_failure(session: WriteSession, person: Person | None, lane: Lane, *, address: str) -> None:
+    attempts.count_failure(session, lane)
     because = "unknown name" if person is None else "disabled account" if person.disabled_at else "wrong password"
     event = Event(
         type=EventType.SIGN_IN_REFUSED,
         subject=person.id if person else new_id(),
         actor=Actor.system("sign-in"),
         facts={"because": because},
-        personal={"name": name[:200], "address": address},
+        personal={"name": lane.name, "address": address},
     )
     ledger.record(session, event)
 
@@ -158,7 +163,7 @@ def open_session(session: WriteSession, settings: WebSettings, person: Person, r
             person_id=person.id,
             ends_at=now + timedelta(hours=settings.session_hours),
             user_agent=request.headers.get("user-agent", "")[:300],
-            address=address_of(request),
+            address=address_of(request, settings),
         )
     )
     session.flush()
@@ -166,7 +171,7 @@ def open_session(session: WriteSession, settings: WebSettings, person: Person, r
         type=EventType.SIGNED_IN,
         subject=person.id,
         actor=actor_of(person),
-        personal={"address": address_of(request)},
+        personal={"address": address_of(request, settings)},
     )
     ledger.record(session, event)
     return number
@@ -184,10 +189,12 @@ def end_session(session: WriteSession, token_hash: bytes) -> bool:
 
 
 def end_all_sessions(session: WriteSession, person: UUID, *, but: bytes | None = None) -> None:
-    """End every sign-in of a person, at once; but one, where that is named."""
+    """End every sign-in of a person, at once; but one, where that is named. Without one, no browser is known either."""
     wanted = [SignedIn.person_id == person, SignedIn.ended_at.is_(None)]
     if but is not None:
         wanted.append(SignedIn.token_hash != but)
+    else:
+        attempts.forget_browsers(session, person)
     session.execute(update(SignedIn).where(*wanted).values(ended_at=clock.now()))
 
 
@@ -237,6 +244,12 @@ def set_cookie(response: Response, number: str, settings: WebSettings) -> None:
     response.set_cookie(
         COOKIE, number, max_age=settings.session_hours * 3600, path="/", secure=True, httponly=True, samesite="lax"
     )
+
+
+def set_device_cookie(response: Response, number: str) -> None:
+    """Let the browser be known again. The number signs nobody in."""
+    life = int(attempts.REMEMBERED.total_seconds())
+    response.set_cookie(attempts.COOKIE, number, max_age=life, path="/", secure=True, httponly=True, samesite="strict")
 
 
 def clear_cookie(response: Response) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationError, field_validator
@@ -23,10 +24,28 @@ class WebSettings(BaseSettings):
     idle_minutes: int = Field(default=15, ge=1, le=60, description="A sign-in ends after this long without a request")
     session_hours: int = Field(default=12, ge=1, le=24, description="A sign-in ends after this long in any case")
     attempts: int = Field(
-        default=5, ge=3, le=20, description="Failed sign-ins for one name in 15 minutes before it must wait"
+        default=5,
+        ge=3,
+        le=20,
+        description="Failed sign-ins under one name, from one address or known browser, in 15 minutes before it waits",
+    )
+    attempts_from_strangers: int = Field(
+        default=100,
+        ge=20,
+        le=1000,
+        description="Failed sign-ins under one name, from browsers that are not known for it, in an hour before these "
+        "wait; known ones do not",
     )
     attempts_from_address: int = Field(
-        default=50, ge=5, le=5000, description="Failed sign-ins from one address in 15 minutes before it must wait"
+        default=200,
+        ge=5,
+        le=5000,
+        description="Failed sign-ins from one address in 15 minutes before browsers that are not known wait there",
+    )
+    trusted_proxies: list[str] = Field(
+        default=[],
+        description="Addresses or networks of the proxies before the front desk, as a JSON list; only what these say "
+        "in X-Forwarded-For counts",
     )
     classification: str = Field(
         default="OFFICIAL-SENSITIVE", max_length=40, description="Protective marking in the foot of each page"
@@ -35,6 +54,21 @@ class WebSettings(BaseSettings):
     metrics_on_loopback: bool = Field(
         default=False, description="Whether /metrics answers requests from this machine without a token"
     )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, names: list[str]) -> list[str]:
+        for name in names:
+            try:
+                ip_network(name)
+            except ValueError as error:
+                raise ValueError(f"{name!r} is neither an address nor a network, such as 10.0.0.0/8") from error
+        return names
+
+    @property
+    def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of the proxies that are believed."""
+        return tuple(ip_network(name) for name in self.trusted_proxies)
 
     @field_validator("time_zone")
     @classmethod

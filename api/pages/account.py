@@ -9,7 +9,7 @@ from sqlalchemy import select
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import accounts, authentication
+from api import accounts, attempts, authentication
 from api.authentication import Caller, SignInRefused
 from api.dependencies import Asking, AtDesk, SignedIn
 from api.errors import BadRequest
@@ -59,13 +59,12 @@ def choose_password(
 ) -> Response:
     """Take the new password, once the current one has been given again."""
     try:
-        with desk.house.writing() as session:
+        address, brought = authentication.address_of(request, desk.web), request.cookies.get(attempts.COOKIE)
+        with authentication.attempt(
+            desk.house, desk.web, name=caller.sign_in_name, address=address, device=brought
+        ) as (session, lane):
             person = authentication.check_password(
-                session,
-                desk.web,
-                name=caller.sign_in_name,
-                password=current_password[:1000],
-                address=authentication.address_of(request),
+                session, desk.web, lane, password=current_password[:1000], address=address
             )
             if person is not None:
                 accounts.choose_password(session, person.id, new=new_password, by=caller.actor, keep=caller.key)

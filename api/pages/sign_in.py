@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import authentication
+from api import attempts, authentication
 from api.authentication import COOKIE, SignInRefused
 from api.dependencies import AtDesk, SignedIn
 from api.pages.rendering import go_to, page
@@ -40,18 +40,21 @@ def sign_in(
     if not name.strip() or not password:
         return _form(request, next=next, name=name, fault="Enter your sign-in name and your password.")
     try:
-        with desk.house.writing() as session:
-            address = authentication.address_of(request)
-            person = authentication.check_password(
-                session, desk.web, name=name, password=password[:1000], address=address
-            )
+        address, brought = authentication.address_of(request, desk.web), request.cookies.get(attempts.COOKIE)
+        with authentication.attempt(desk.house, desk.web, name=name, address=address, device=brought) as (
+            session,
+            lane,
+        ):
+            person = authentication.check_password(session, desk.web, lane, password=password[:1000], address=address)
             number = authentication.open_session(session, desk.web, person, request) if person else None
+            device = attempts.remember_browser(session, person.id, brought) if person else ""
     except SignInRefused as refused:
         return _form(request, next=next, name=name, fault=str(refused), status=429)
     if person is None or number is None:
         return _form(request, next=next, name=name, fault=WRONG)
     response = go_to("/account/password" if person.password_must_change else own_path(next))
     authentication.set_cookie(response, number, desk.web)
+    authentication.set_device_cookie(response, device)
     return response
 
 

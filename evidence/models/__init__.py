@@ -7,7 +7,7 @@ from evidence.models.arrival import Arrival
 from evidence.models.docking_session import DockingSession, ListedFile
 from evidence.models.incident import Incident
 from evidence.models.master import Master, Provenance, Receipt
-from evidence.models.person import ApiToken, Person, SignedIn, SignInAttempt
+from evidence.models.person import ApiToken, KnownDevice, Person, SignedIn, SignInAttempt
 from evidence.models.recording import Quarantine, Recording, Sidecar
 from evidence.models.rendition import Rendition
 
@@ -20,6 +20,7 @@ __all__ = [
     "DockingSession",
     "EnrolmentCode",
     "Incident",
+    "KnownDevice",
     "ListedFile",
     "Master",
     "Person",

@@ -43,6 +43,16 @@ class SignedIn(Base):
     address: Mapped[str] = mapped_column(default="")
 
 
+class KnownDevice(Base):
+    """A browser in which a person has signed in; its number is kept only as its SHA-256, and signs nobody in."""
+
+    __tablename__ = "known_device"
+
+    token_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), primary_key=True, index=True)
+    seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class SignInAttempt(Base):
     """One failed sign-in; counted to slow a guesser down, swept after a day."""
 
@@ -52,6 +62,8 @@ class SignInAttempt(Base):
     sign_in_name: Mapped[str]
     address: Mapped[str]
     at: Mapped[datetime] = mapped_column(server_default=func.now())
+    device: Mapped[bytes | None]
+    """The known browser that failed; none for a stranger's."""
 
     __table_args__ = (
         Index("ix_sign_in_attempt_who", "sign_in_name", "at"),

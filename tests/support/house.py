@@ -73,9 +73,9 @@ class World:
         self.key = ReceiptKey.load(key) if key.exists() else ReceiptKey.make(key)
         self.ingest = IngestSettings(receipt_key_file=key)
 
-    def app(self) -> FastAPI:
+    def app(self, *, web: WebSettings | None = None) -> FastAPI:
         """The front desk over this house."""
-        return create_app(self.house, web=WebSettings(), ingest=self.ingest)
+        return create_app(self.house, web=web or WebSettings(), ingest=self.ingest)
 
     def close(self) -> None:
         """Give the database its connections back."""

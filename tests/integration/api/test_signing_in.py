@@ -11,12 +11,10 @@ from sqlalchemy import select, update
 from starlette.testclient import TestClient
 
 from api import accounts
-from api.authentication import COOKIE, SignInRefused, check_password
+from api.authentication import COOKIE
 from api.passwords import hash_of
-from api.settings import WebSettings
-from evidence import clock
 from evidence.custody.ledger import history
-from evidence.models import Person, SignedIn, SignInAttempt
+from evidence.models import Person, SignedIn
 from evidence.vocabulary import Role
 from tests.integration.api.conftest import Visitor
 from tests.support.cast import PASSWORD, TEST, Cast, sign_in
@@ -59,7 +57,8 @@ def test_the_cookie_is_pinned_to_this_host_and_kept_from_scripts(client: TestCli
     answer = client.post(
         "/sign-in", data={"name": "officer", "password": PASSWORD}, headers=SAME, follow_redirects=False
     )
-    cookie = SimpleCookie(answer.headers["set-cookie"])[COOKIE]
+    (header,) = [each for each in answer.headers.get_list("set-cookie") if each.startswith(COOKIE)]
+    cookie = SimpleCookie(header)[COOKIE]
     assert (cookie["path"], cookie["secure"], cookie["httponly"], cookie["samesite"]) == ("/", True, True, "lax")
     assert cookie["domain"] == ""
     assert len(cookie.value) >= 43
@@ -78,30 +77,6 @@ def test_a_wrong_password_and_an_unknown_name_are_answered_alike(client: TestCli
     assert "do not go together" in wrong[1]
     assert "do not go together" in unknown[1]
     assert COOKIE not in client.cookies
-
-
-def test_too_many_attempts_make_the_name_wait_even_with_the_right_password(client: TestClient, cast: Cast) -> None:
-    for _ in range(5):
-        assert attempt(client, "officer", "wrong")[0] == 422
-    status, page = attempt(client, "officer", PASSWORD)
-    assert status == 429
-    assert "Wait" in page
-    assert attempt(client, "supervisor", PASSWORD)[0] == 303
-
-
-def test_the_wait_ends(world: World, client: TestClient, cast: Cast) -> None:
-    for _ in range(5):
-        attempt(client, "officer", "wrong")
-    with world.house.writing() as session:
-        session.execute(update(SignInAttempt).values(at=clock.now() - timedelta(minutes=16)))
-    assert attempt(client, "officer", PASSWORD)[0] == 303
-
-
-def test_many_names_from_one_address_make_the_address_wait(world: World, client: TestClient, cast: Cast) -> None:
-    for number in range(50):
-        with world.house.writing() as session:
-            session.add(SignInAttempt(id=accounts.new_id(), sign_in_name=f"name{number}", address="testclient"))
-    assert attempt(client, "officer", PASSWORD)[0] == 429
 
 
 def test_failed_and_done_sign_ins_stand_in_the_log(world: World, client: TestClient, cast: Cast) -> None:
@@ -230,11 +205,3 @@ def test_a_password_kept_with_weaker_settings_is_hashed_anew(world: World, clien
     with world.house.reading() as session:
         kept = session.scalars(select(Person.password_hash).where(Person.sign_in_name == "officer")).one()
     assert kept.split("$")[3] == hash_of("x").split("$")[3]
-
-
-def test_attempts_at_once_are_not_all_checked(world: World, cast: Cast) -> None:
-    settings, wrong = WebSettings(), "not this one"
-    with world.house.writing() as first, world.house.writing() as second:
-        check_password(first, settings, name="officer", password=wrong, address="192.0.2.7")
-        with pytest.raises(SignInRefused, match="Another attempt"):
-            check_password(second, settings, name="officer", password=wrong, address="192.0.2.8")

@@ -1,0 +1,36 @@
+"""Known devices: a browser in which a person has signed in; a listed file that was renamed on its device.
+
+Failed sign-ins say which known browser they came from, so that strangers make nobody else wait.
+
+Revision: 0011, after: 0006
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0011"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("listed_file", sa.Column("now_called", sa.LargeBinary(), nullable=True))
+    op.add_column("sign_in_attempt", sa.Column("device", sa.LargeBinary(), nullable=True))
+    op.create_table(
+        "known_device",
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_known_device_person_id_person")),
+        sa.PrimaryKeyConstraint("token_hash", "person_id", name=op.f("pk_known_device")),
+    )
+    op.create_index(op.f("ix_known_device_person_id"), "known_device", ["person_id"])
+
+
+def downgrade() -> None:
+    op.drop_table("known_device")
+    op.drop_column("sign_in_attempt", "device")
+    op.drop_column("listed_file", "now_called")
