@@ -13,6 +13,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from api import assets, dock_protocol, errors, metrics
 from api.dependencies import Desk
 from api.front_door import FrontDoor
+from api.heads import Heads
 from api.pages import routes as pages
 from api.pages.docks import look_of
 from api.pages.rendering import error_page
@@ -70,6 +71,7 @@ def _stand_guard(app: FastAPI, web: WebSettings) -> None:
     if web.hosts != ["*"]:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=web.hosts)
     app.add_middleware(FrontDoor)
+    app.add_middleware(Heads)
 
 
 def _life(desk: Desk, *, closes_house: bool) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

@@ -98,12 +98,14 @@ def ingest(
     """Take files in by the same path as a dock, and wait for their receipts. Exit 0: every file has one."""
     from api.take_in import take_in
 
-    results = take_in(
-        paths, data, show=not as_json and err.is_terminal, say=lambda words: err.print(words, style="dim")
-    )
-    for result in results:
+    def tell(result: dict[str, Any]) -> None:
+        # Each line as soon as it is known: whoever reads them need not wait for the last file.
         if as_json:
             sys.stdout.write(json.dumps(result, ensure_ascii=True) + "\n")
+            sys.stdout.flush()
+
+    show = not as_json and err.is_terminal
+    results = take_in(paths, data, show=show, say=lambda words: err.print(words, style="dim"), tell=tell)
     if not results:
         err.print("There is no file in what was named.")
     elif not as_json:

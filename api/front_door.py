@@ -94,7 +94,7 @@ class _LimitPassed(Exception):
 
 def _is_limit_in_plain_text(message: Message) -> bool:
     """The limit on bodies answers in plain text; whoever asked gets the form of every other refusal instead."""
-    return message["status"] == 413 and Headers(raw=message["headers"])["content-type"].startswith("text/plain")
+    return message["status"] == 413 and Headers(raw=message["headers"]).get("content-type", "").startswith("text/plain")
 
 
 def note(state: MutableMapping[str, Any] | State, **facts: str) -> None:

@@ -38,7 +38,9 @@ from evidence.models import Master, Recording, Rendition
 from evidence.store.errors import ObjectMissing
 from evidence.vocabulary import RenditionKind, RenditionMethod, RenditionState
 
-ONE_RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+# The name of the unit is read in any case (RFC 9110, 14.1); a number of any length is one.
+ONE_RANGE: Final = re.compile(r"bytes=([0-9]*)-([0-9]*)", re.IGNORECASE)
+BEYOND_ALL: Final = 1 << 62  # stands for every position that no object reaches
 VIEW_SHAPE: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
 SHEET_SHAPE: Final = re.compile(r"storyboard(-\d{3,5}\.jpg|\.vtt)")
 # What a browser is ever told that bytes from outside are. Anything else is offered as plain bytes.
@@ -255,14 +257,26 @@ def _range(request: Request, source: Source) -> tuple[int, int] | None:
     if found is None or not (found[1] or found[2]) or (condition and condition != source.etag):
         return None
     if not found[1]:
-        first, stop = max(0, source.size - int(found[2])), source.size
+        first, stop = max(0, source.size - _position(found[2])), source.size
     else:
-        first, stop = int(found[1]), min(source.size, int(found[2]) + 1 if found[2] else source.size)
-    if found[1] and found[2] and int(found[2]) < int(found[1]):
+        first, stop = _position(found[1]), min(source.size, _position(found[2]) + 1 if found[2] else source.size)
+    if found[1] and found[2] and _is_less(found[2], found[1]):
         return None
     if first >= stop:
         raise RangeRefused(source.size)
     return first, stop
+
+
+def _position(digits: str) -> int:
+    """A position, however long it is written: none is refused for its length, and none costs more than its worth."""
+    meant = digits.lstrip("0")
+    return BEYOND_ALL if len(meant) > 18 else int(meant or "0")
+
+
+def _is_less(one: str, other: str) -> bool:
+    """Whether the first of two numbers is the smaller."""
+    one, other = one.lstrip("0"), other.lstrip("0")
+    return (len(one), one) < (len(other), other)
 
 
 def _headers(source: Source, name: str | None) -> dict[str, str]:

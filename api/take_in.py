@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from rich.console import Console
 from rich.progress import (
@@ -24,33 +22,39 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
-from sqlalchemy import select
 
+from api.results import Results, Tell
 from api.system import Embedded
 from api.trouble import KnownTrouble
 from api.up import Up, Wanted, enrol, running_at, stop_on_signals
-from evidence.bootstrap import House
-from evidence.models import Quarantine, Recording, Sidecar
-from evidence.vocabulary import AgentKind, Condition, Playability
+from evidence.vocabulary import AgentKind
 from ingest.agent.errors import AgentError, StateInUse
-from ingest.agent.once import Event, FileResult, ingest_once
+from ingest.agent.once import Event, FileResult, OnResult, ingest_once
 from ingest.agent.settings import Settings
 
 Say = Callable[[str], None]
-EXAMINED_WITHIN = 120.0  # seconds without progress before a recording is reported as still to be examined
 
 
-def take_in(paths: Sequence[Path], data: Path, *, show: bool, say: Say) -> list[dict[str, Any]]:
-    """Take files and folders in; what became of each. Raises KnownTrouble in words that a person can act on."""
+def take_in(
+    paths: Sequence[Path], data: Path, *, show: bool, say: Say, tell: Tell = lambda _: None
+) -> list[dict[str, Any]]:
+    """Take files and folders in; what became of each, which `tell` hears as soon as that is settled.
+
+    Raises KnownTrouble in words that a person can act on.
+    """
     stop = threading.Event()
     stop_on_signals(stop)
     with _system(data, say=say) as (embedded, url):
         state = embedded.data / "workstation"
         enrol(embedded, url, state, kind=AgentKind.WORKSTATION, name="Handed in on the command line")
-        results = _send_in_turn(paths, Settings(server=url, state=state), stop, show=show, say=say)
-        house = embedded.house()
-        _await_examination(house, results, stop)
-        return [_told(house, result) for result in results]
+        results = Results(embedded.house(), tell)
+        results.start()
+        try:
+            settings = Settings(server=url, state=state)
+            sent = _send_in_turn(paths, settings, stop, show=show, say=say, on_result=results.add)
+        finally:
+            results.stop()
+        return results.finish(sent, stop)
 
 
 @contextmanager
@@ -72,7 +76,7 @@ def _system(data: Path, *, say: Say) -> Iterator[tuple[Embedded, str]]:
 
 
 def _send_in_turn(
-    paths: Sequence[Path], settings: Settings, stop: threading.Event, *, show: bool, say: Say
+    paths: Sequence[Path], settings: Settings, stop: threading.Event, *, show: bool, say: Say, on_result: OnResult
 ) -> list[FileResult]:
     """Send, once nobody else hands files in from this data folder. Each file's reason is in its result."""
     logging.getLogger("ingest.agent").addHandler(logging.NullHandler())
@@ -80,7 +84,7 @@ def _send_in_turn(
     told = False
     while True:
         try:
-            return _send(paths, settings, stop, show=show)
+            return _send(paths, settings, stop, show=show, on_result=on_result)
         except StateInUse as busy:
             if not told:
                 say("Files are being handed in by another command; this one waits for its turn")
@@ -91,9 +95,11 @@ def _send_in_turn(
             raise KnownTrouble(error.reason) from error
 
 
-def _send(paths: Sequence[Path], settings: Settings, stop: threading.Event, *, show: bool) -> list[FileResult]:
+def _send(
+    paths: Sequence[Path], settings: Settings, stop: threading.Event, *, show: bool, on_result: OnResult
+) -> list[FileResult]:
     if not show:
-        return ingest_once(paths, settings, stop=stop)
+        return ingest_once(paths, settings, stop=stop, on_result=on_result)
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -102,7 +108,7 @@ def _send(paths: Sequence[Path], settings: Settings, stop: threading.Event, *, s
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        return ingest_once(paths, settings, _Bars(progress).on_event, stop=stop)
+        return ingest_once(paths, settings, _Bars(progress).on_event, stop=stop, on_result=on_result)
 
 
 class _Bars:
@@ -122,49 +128,3 @@ class _Bars:
             completed=sum(sent for sent, _ in self._files.values()),
             total=sum(total for _, total in self._files.values()),
         )
-
-
-def _await_examination(house: House, results: Sequence[FileResult], stop: threading.Event) -> None:
-    """Wait until each recording has been examined, so that its state can be told; never longer than that."""
-    wanted = {UUID(result.recording_id) for result in results if result.recording_id}
-    before, moved = len(wanted) + 1, time.monotonic()
-    while wanted and not stop.wait(0.3):
-        with house.reading() as session:
-            rows = select(Recording.id).where(
-                Recording.id.in_(wanted),
-                Recording.condition == Condition.UNEXAMINED,
-                Recording.playability == Playability.WAITING,
-            )
-            waiting = len(session.scalars(rows).all())
-        if waiting == 0 or time.monotonic() - moved > EXAMINED_WITHIN:
-            return
-        if waiting < before:
-            before, moved = waiting, time.monotonic()
-
-
-def _told(house: House, result: FileResult) -> dict[str, Any]:
-    told: dict[str, Any] = {
-        "name": result.name,
-        "name_b64": result.name_b64,
-        "path": result.path,
-        "size": result.size,
-        "sha256": result.sha256,
-        "recording_id": result.recording_id,
-        "state": result.state,
-        "reason": result.reason,
-        "receipt": result.state == "receipted",
-    }
-    if result.recording_id is None:
-        return told
-    with house.reading() as session:
-        master = UUID(result.recording_id)
-        sidecar = session.get(Sidecar, master)
-        if sidecar is not None:
-            beside = str(sidecar.recording_id) if sidecar.recording_id else None
-            return {**told, "state": "sidecar", "recording_id": beside, "master_id": str(master)}
-        recording = session.get_one(Recording, master)
-        open_one = select(Quarantine.reason).where(Quarantine.recording_id == master, Quarantine.closed_at.is_(None))
-        quarantined = session.scalars(open_one).one_or_none()
-    if quarantined is not None:
-        return {**told, "state": "quarantined", "reason": quarantined}
-    return {**told, "state": recording.playability.value, "reason": recording.playability_reason}

@@ -94,8 +94,8 @@ def open_gap(session: WriteSession, agent: Agent, docking: DockingSession, gap: 
     gap.state = ListedState.GONE
     gone, device = docking.closed_at is not None, docking.device_label
     said = (
-        f"{gap.name_shown} was listed on {device} and has not been stored.",
-        f"Dock {device} again; the upload goes on where it stopped.",
+        f"{gap.name_shown} was listed on {device} and has not been stored. {gap.reason or ''}".strip(),
+        f"Put right the cause, where one is named. Then dock {device} again: the upload goes on where it stopped.",
     )
     while_docked = (
         f"{gap.name_shown} was listed on {device} and has gone from it, while docked, before it was stored.",

@@ -53,6 +53,7 @@ class Event:
 
 
 OnEvent = Callable[[Event], None]
+OnResult = Callable[[FileResult], None]
 
 
 def ingest_once(
@@ -61,10 +62,12 @@ def ingest_once(
     on_event: OnEvent = lambda _: None,
     *,
     stop: threading.Event | None = None,
+    on_result: OnResult = lambda _: None,
 ) -> list[FileResult]:
     """Take files and folders in, and come back when each file has a receipt, a refusal or a reason.
 
-    `on_event` is called from this thread. With server or store away it waits `settings.patience_seconds` with nothing
+    `on_event` and `on_result` are called from this thread, the latter once for each file, when it has its receipt.
+    With server or store away it waits `settings.patience_seconds` with nothing
     moving. Interrupted, by `stop` or outright, it may be called again and goes on where it was.
     Raises NotEnrolled, IdentityUnsafe, StateInUse, JournalAway, AgentRevoked.
     """
@@ -73,9 +76,17 @@ def ingest_once(
         told = changed(settings, server=settings.server or me.server)
         journal = Journal(told.state)
         try:
-            return _Once(paths, told, me, journal, on_event, stop or threading.Event()).run()
+            return _Once(paths, told, me, journal, _Ears(on_event, on_result), stop or threading.Event()).run()
         finally:
             journal.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Ears:
+    """Who hears of what happens."""
+
+    on_event: OnEvent
+    on_result: OnResult
 
 
 class _Once:
@@ -87,10 +98,11 @@ class _Once:
         settings: Settings,
         me: identity.AgentIdentity,
         journal: Journal,
-        on_event: OnEvent,
+        ears: _Ears,
         stop: threading.Event,
     ) -> None:
-        self._on_event, self._patience = on_event, settings.patience_seconds
+        self._ears, self._patience = ears, settings.patience_seconds
+        self._told: set[str] = set()
         self._absent: list[FileResult] = []
         self._places = self._find([os.fsencode(path) for path in paths], me.name)
         self._seen: dict[tuple[bytes, bool], Device] = {}
@@ -127,7 +139,7 @@ class _Once:
     def changed(self, device: Device, file: Tracked) -> None:
         """Hand an event on."""
         path, name, name_b64 = _called(device, file)
-        self._on_event(
+        self._ears.on_event(
             Event(
                 path=path,
                 name=name,
@@ -138,6 +150,9 @@ class _Once:
                 reason=file.reason,
             )
         )
+        if file.state is FileState.RECEIPTED and path not in self._told:
+            self._told.add(path)
+            self._ears.on_result(_result_of(device, file))
 
     def rounded(self, agent: Agent) -> None:
         """Keep in mind every device that was there, also one that was taken away."""

@@ -8,6 +8,7 @@ the time of last access changes.
 from __future__ import annotations
 
 import errno
+import getpass
 import os
 import stat
 import sys
@@ -18,6 +19,11 @@ from dataclasses import dataclass
 from ingest.agent import names
 from ingest.agent.errors import NotAFile, SourceChanged, SourceError, SourceGone, SourceUnreadable
 
+NOT_PERMITTED = (
+    "The agent's account ({account}) may not read it. Let it: on Linux chmod a+r for the file and chmod a+rx for its "
+    "folders, on Windows the right Read; or run the agent under the account that owns it. It is then tried again by "
+    "itself within a minute."
+)
 GONE = {errno.ENOENT, errno.ENOTDIR}
 FLAGS = (
     os.O_RDONLY
@@ -236,10 +242,18 @@ def _fault(error: OSError) -> SourceError:
     return unreadable(error)
 
 
+def _account() -> str:
+    """The account under which this runs, as the system calls it; its number where it has no name."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return str(os.getuid())
+
+
 def unreadable(error: OSError) -> SourceUnreadable:
     """A sentence for a device that will not give its bytes."""
     if error.errno in {errno.EACCES, errno.EPERM}:
-        return SourceUnreadable("The agent is not permitted to read it: give its account the right to.")
+        return SourceUnreadable(NOT_PERMITTED.format(account=_account()))
     if error.errno in {errno.EIO, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ENOTCONN}:
         return SourceUnreadable(f"The device stopped answering ({error.strerror}): check its cable, dock it again.")
     return SourceUnreadable(f"It cannot be read: {error.strerror or error}.")

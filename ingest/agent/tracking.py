@@ -253,7 +253,9 @@ class Device:
         """The device is gone: what was not taken is gone with it, for this reason. Gives back those files."""
         lost = [one for one in self.files.values() if one.state not in ENDED and one.state is not FileState.CHECKING]
         for file in lost:
-            self.put(file, FileState.GONE, because)
+            # What kept it from being taken is what helps a person; that the device went is no cause of its own.
+            own = f"{file.reason} " if file.failures and file.reason else ""
+            self.put(file, FileState.GONE, own + because)
         return lost
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from collections.abc import Iterator
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -86,6 +87,47 @@ def test_a_body_without_end_is_refused(client: TestClient) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["type"] == "/problems/too-large"
     assert "smaller pieces" in answer.json()["detail"]
+
+
+def without_end() -> Iterator[bytes]:
+    for _ in range(6):
+        yield b"x" * (1 << 20)
+
+
+@pytest.mark.parametrize("length", ["announced", "not announced"])
+@pytest.mark.parametrize("path", ["/api/dock/v1/enrol", "/api/dock/v1/challenge", "/api/v1/tokens", "/api/v1/nothing"])
+def test_too_much_for_the_api_is_a_problem_in_json(client: TestClient, path: str, length: str) -> None:
+    body = b"x" * (5 << 20) if length == "announced" else without_end()
+    headers = {"Content-Type": "application/json", "Authorization": "Bearer none", "Accept": "*/*"}
+    answer = client.post(path, content=body, headers=headers)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.status_code in ({413} if length == "announced" else {413, 401, 404, 405})
+    assert answer.json()["status"] == answer.status_code
+
+
+def test_every_page_answers_head_as_get_but_for_the_body(as_: Visitor) -> None:
+    browser = as_("administrator")
+    for path in (
+        "/docks",
+        "/recordings",
+        "/status",
+        "/people",
+        "/incidents",
+        "/account",
+        "/nothing",
+        "/api/v1/recordings",
+    ):
+        headers = {"Accept": "text/html", "Accept-Encoding": "identity"}
+        whole, head = browser.get(path, headers=headers), browser.head(path, headers=headers)
+        assert (head.status_code, head.content) == (whole.status_code, b""), path
+        assert head.headers["content-type"] == whole.headers["content-type"]
+        assert "content-length" in head.headers
+
+
+def test_head_of_a_page_asks_for_a_sign_in_too(client: TestClient) -> None:
+    answer = client.head("/recordings", headers={"Accept": "text/html"}, follow_redirects=False)
+    assert (answer.status_code, answer.content) == (303, b"")
+    assert client.head("/docks/events").status_code in {401, 405}
 
 
 def test_a_program_may_ask_for_the_head_of_the_health_pages(client: TestClient) -> None:

@@ -61,6 +61,10 @@ def test_the_whole_is_the_master_byte_for_byte(supervisor: TestClient, reference
         ("bytes=-5000000", 0, 2_999_999),
         ("bytes=100-99999999", 100, 2_999_999),
         ("bytes = 5 - 9", 5, 9),
+        ("Bytes=5-9", 5, 9),
+        (f"bytes=7-{2**63}", 7, 2_999_999),
+        (f"bytes=-{'9' * 5000}", 0, 2_999_999),
+        (f"bytes={'0' * 5000}5-9", 5, 9),
     ],
 )
 def test_a_range_gives_those_bytes(supervisor: TestClient, reference: str, asked: str, first: int, last: int) -> None:
@@ -71,7 +75,17 @@ def test_a_range_gives_those_bytes(supervisor: TestClient, reference: str, asked
     assert answer.headers["content-length"] == str(last + 1 - first)
 
 
-@pytest.mark.parametrize("asked", ["bytes=3000000-", "bytes=9999999-99999999", "bytes=-0"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "bytes=3000000-",
+        "bytes=9999999-99999999",
+        "bytes=-0",
+        f"bytes={2**63}-",
+        f"bytes={2**63}-{2**64}",
+        f"bytes={'9' * 5000}-",
+    ],
+)
 def test_bytes_that_are_not_there_are_refused_with_the_size(supervisor: TestClient, reference: str, asked: str) -> None:
     answer = supervisor.get(f"/recordings/{reference}/media?{VIEW}", headers={"Range": asked, "Accept": "*/*"})
     assert answer.status_code == 416
@@ -79,7 +93,9 @@ def test_bytes_that_are_not_there_are_refused_with_the_size(supervisor: TestClie
     assert answer.json()["type"] == "/problems/range-refused"
 
 
-@pytest.mark.parametrize("asked", ["bytes=9-5", "bytes=a-b", "lines=1-2", "bytes=0-1,5-6", "bytes=-", ""])
+@pytest.mark.parametrize(
+    "asked", ["bytes=9-5", f"bytes={2**64}-{2**63}", "bytes=a-b", "lines=1-2", "bytes=0-1,5-6", "bytes=-", ""]
+)
 def test_words_that_are_no_range_give_the_whole(supervisor: TestClient, reference: str, asked: str) -> None:
     answer = supervisor.get(f"/recordings/{reference}/media?{VIEW}", headers={"Range": asked})
     assert (answer.status_code, len(answer.content)) == (200, len(BODY))

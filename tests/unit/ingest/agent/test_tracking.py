@@ -195,6 +195,16 @@ def test_an_unplugged_device_takes_along_what_was_not_taken() -> None:
     assert counts(device.files.values()) == {"receipted": 1, "checking": 1, "gone": 1}
 
 
+def test_what_could_not_be_read_says_why_also_when_its_device_has_gone() -> None:
+    device = a_device()
+    show(device, seen(b"a"), seen(b"b"), at=0.0)
+    device.files[b"a"].failures = 2
+    device.put(device.files[b"a"], FileState.WAITING, "The agent's account (dock) may not read it.")
+    device.leave("It was unplugged.")
+    assert device.files[b"a"].reason == "The agent's account (dock) may not read it. It was unplugged."
+    assert device.files[b"b"].reason == "It was unplugged."
+
+
 def test_hints_are_followed_only_where_looking_teaches_something() -> None:
     device = a_device()
     show(device, seen(b"settling"), seen(b"settled", age=999.0), at=0.0)
