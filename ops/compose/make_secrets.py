@@ -1,5 +1,8 @@
 """Makes the secrets of an installation once, each into the folder of those who need it. Nothing is overwritten.
 
+Run again by a newer version, it adds what the version that made them did not know: identities of the store, and the
+custody log's keys.
+
     python ops/compose/make_secrets.py /secrets
 
 `docker compose run --rm secrets` runs it; each folder below is a volume of its own, mounted only where named:
@@ -9,6 +12,7 @@ also speaks as one who may delete), keeper (the job that makes the buckets), log
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -28,6 +32,8 @@ PRODUCT_UID = 10001
 FILER = Path(__file__).with_name("filer.toml")
 MASTERS, RENDITIONS, CUSTODY = "masters", "renditions", "custody"
 PARTS = ("master", "volume", "filer", "s3", "client", "admin", "worker")
+# Whom our own processes speak to the store as. The administrator and the disposer are not among them.
+WHOLE = frozenset({Identity.INGEST, Identity.READER, Identity.RENDITIONS, Identity.CUSTODY})
 TOKENS = ("jwt.signing", "jwt.signing.read", "jwt.filer_signing", "jwt.filer_signing.read")
 
 
@@ -40,14 +46,42 @@ def make(root: Path) -> bool:
     keys = {who: Credentials(f"continuity-{who}", secrets.token_urlsafe(32)) for who in Identity}
     database(root / "database", passwords)
     store(root / "store", keys, filer_password=passwords["filer"])
-    whole = (Identity.INGEST, Identity.READER, Identity.RENDITIONS, Identity.CUSTODY)
-    settings(root / "proof", {who: keys[who] for who in (*whole, Identity.DISPOSER)}, password=passwords["continuity"])
+    proof = {who: pair for who, pair in keys.items() if who in WHOLE | {Identity.DISPOSER}}
+    settings(root / "proof", proof, password=passwords["continuity"])
     keeper(root / "keeper", keys[Identity.ADMIN])
-    settings(root / "product", {who: keys[who] for who in whole}, password=passwords["continuity"])
+    settings(
+        root / "product", {who: pair for who, pair in keys.items() if who in WHOLE}, password=passwords["continuity"]
+    )
     receipt_key(root / "product")
     log_keys(root / "log")
     done.touch()
     return True
+
+
+def add_missing(root: Path) -> list[str]:
+    """What an installation of an older version lacks, made now and named; nothing that is there is made anew.
+
+    Write order: the store's list of identities goes last, so that a run that was killed is simply done again.
+    """
+    listed = root / "store" / "s3.json"
+    keys = {
+        Identity(each["name"]): Credentials(each["credentials"][0]["accessKey"], each["credentials"][0]["secretKey"])
+        for each in json.loads(listed.read_text("utf-8"))["identities"]
+        if each["name"] in set(Identity)
+    }
+    fresh = {who: Credentials(f"continuity-{who}", secrets.token_urlsafe(32)) for who in Identity if who not in keys}
+    if fresh:
+        for folder, known in (("proof", WHOLE | {Identity.DISPOSER}), ("product", WHOLE)):
+            store_keys(root / folder, {who: pair for who, pair in fresh.items() if who in known})
+        everybody = identities_file({**keys, **fresh}, masters=MASTERS, renditions=RENDITIONS, custody=CUSTODY)
+        write(listed, everybody, mode=0o444)
+    added = [f"the store's identity {who}" for who in fresh]
+    log = root / "log"
+    # A folder with anything in it has had keys: where they are lost, a person decides (docs/keys.md).
+    if not log.exists() or not any(log.iterdir()):
+        log_keys(log)
+        added.append("the keys of the custody log")
+    return added
 
 
 def database(folder: Path, passwords: Mapping[str, str]) -> None:
@@ -83,6 +117,11 @@ def settings(folder: Path, keys: Mapping[Identity, Credentials], *, password: st
     """What our own processes are told: a file for each secret setting."""
     url = for_services(f"postgresql://continuity:{password}@postgres:5432/continuity")
     write(folder / "CONTINUITY_DATABASE_URL", url)
+    store_keys(folder, keys)
+
+
+def store_keys(folder: Path, keys: Mapping[Identity, Credentials]) -> None:
+    """The keys to the store that our own processes have."""
     for who, pair in keys.items():
         write(folder / f"CONTINUITY_S3_{who.name}_KEY", pair.access_key)
         write(folder / f"CONTINUITY_S3_{who.name}_SECRET", pair.secret_key)
@@ -135,10 +174,18 @@ def main() -> int:
     if len(sys.argv) != 2:
         sys.stderr.write("say where, such as: make_secrets.py /secrets\n")
         return 2
-    fresh = make(Path(sys.argv[1]))
-    sys.stdout.write(
-        "Secrets made. Back up the volumes.\n" if fresh else "The secrets are there; nothing is changed.\n"
-    )
+    root = Path(sys.argv[1])
+    if make(root):
+        sys.stdout.write("Secrets made. Back up the volumes.\n")
+        return 0
+    added = add_missing(root)
+    if added:
+        said = (
+            f"Added for this version: {', '.join(added)}. Back up the volumes, and have the store read its list anew."
+        )
+    else:
+        said = "The secrets are there; nothing is changed."
+    sys.stdout.write(said + "\n")
     return 0
 
 
