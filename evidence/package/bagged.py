@@ -24,6 +24,15 @@ class Hashed:
     size: int
 
 
+# Every name that a package may have beside its exhibits (docs/package-format.md, section 3).
+KNOWN = re.compile(
+    r"bagit\.txt|bag-info\.txt|(tag)?manifest-sha(256|512)\.txt|custody/(READ-ME-FIRST\.txt|report\.pdf|verify\.py"
+    r"|verify\.html|by-hand\.txt|contents\.json|events\.jsonl|revealed\.json|checkpoint\.txt|seen\.json|headmap\.json"
+    r"|case\.jsonld|policy\.copy|proofs/(0|[1-9][0-9]*)\.tlog-proof|tst/[A-Za-z0-9._-]+\.(note|tsq|tsr|pem)"
+    r"|packets/[0-9a-f]{64}\.json)"
+)
+
+
 @dataclass(slots=True)
 class Bagged:
     """The files as they are, what was found against the bag, and the paths that it was found against."""
@@ -64,6 +73,8 @@ def _take(found: Bagged, package: Package, path: str) -> None:
     found.files[path] = Hashed(digests[0].hexdigest(), digests[1].hexdigest(), size)
     if not NAME.fullmatch(path):
         found.against(path[:200], "is not a name that a package holds")
+    elif not path.startswith("data/") and not KNOWN.fullmatch(path):
+        found.findings.append(f"{path} is no file of such a package: nothing says what it is")
 
 
 def _hold_listed(found: Bagged, package: Package, name: str) -> None:
@@ -94,18 +105,24 @@ def _manifest(found: Bagged, package: Package, name: str, algorithm: str) -> dic
     except Unreadable as error:
         found.against(path, f"cannot be read: {error}")
         return {}
-    if text and not text.endswith("\n"):
+    *lines, rest = text.split("\n")
+    if rest:
         found.against(path, "does not end in a line feed")
     listed: dict[str, str] = {}
-    for line in text.split("\n")[: -1 if text.endswith("\n") else None]:
+    twice: set[str] = set()
+    for line in lines:
         match = LINES[algorithm].fullmatch(line)
-        if match is None or _listed_in(match[2]) != name or match[2] in listed:
+        if match is None or _listed_in(match[2]) != name:
             found.against(path, f"has a line that does not belong there: {line[:120]!r}")
-        else:
-            listed[match[2]] = match[1]
+            continue
+        if match[2] in listed:
+            found.against(path, f"lists {match[2]} twice")
+            twice.add(match[2])
+        listed[match[2]] = match[1]
     if list(listed) != sorted(listed):
         found.against(path, "is not in the order of its paths")
-    return listed
+    # What is listed twice is listed as nothing: two readers could take two digests for the one.
+    return {each: digest for each, digest in listed.items() if each not in twice}
 
 
 def _hold_form(found: Bagged, package: Package) -> None:

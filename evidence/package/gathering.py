@@ -50,6 +50,8 @@ class Gathered:
 
     contents: Contents
     acts: tuple[Act, ...]
+    erased: tuple[str, ...] = ()
+    """Each personal value that an event of the package says was erased, in words."""
 
 
 def gather(house: House, exhibits: Sequence[Exhibit], proving: Proving) -> Gathered:
@@ -89,7 +91,9 @@ def gather(house: House, exhibits: Sequence[Exhibit], proving: Proving) -> Gathe
         packets=packets,
         policy=policy,
     )
-    return Gathered(contents, tuple(_act(seq, leaf, revealed.get(UUID(leaf.id), {})) for seq, leaf in leaves.items()))
+    acts = tuple(_act(seq, leaf, revealed.get(UUID(leaf.id), {})) for seq, leaf in leaves.items())
+    erased = tuple(_erased(seq, leaf) for seq, leaf in leaves.items() if leaf.type == EventType.SEALED_ERASED)
+    return Gathered(contents, acts, erased)
 
 
 def _events(
@@ -181,6 +185,10 @@ def _with_packets(exhibit: Exhibit, leaves: Mapping[int, Leaf]) -> Exhibit:
     return replace(
         exhibit, working=tuple(replace(copy, packets=_named_packets(copy, leaves)) for copy in exhibit.working)
     )
+
+
+def _erased(seq: int, leaf: Leaf) -> str:
+    return f"the {leaf.facts['field']} of event {leaf.facts['event']}, as event number {seq} of the log says"
 
 
 def _act(seq: int, leaf: Leaf, revealed: Mapping[str, sealing.Revealed]) -> Act:

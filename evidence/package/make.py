@@ -222,7 +222,8 @@ def _files(house: House, ready: Ready) -> Iterator[tuple[str, bytes]]:
     """Everything in `custody/`."""
     told = ready.contents
     force = house.settings.force_name
-    yield "custody/READ-ME-FIRST.txt", read_me(told, force=force, root=ready.root, names=ready.names)
+    erased = ready.gathered.erased
+    yield "custody/READ-ME-FIRST.txt", read_me(told, force=force, root=ready.root, names=ready.names, erased=erased)
     yield "custody/report.pdf", ready.report
     for name in PROGRAMS:
         program = resources.files("evidence.package.inside") / name

@@ -27,7 +27,9 @@ TO CHECK IT
      custody/verify.html                                the same in a browser; choose this folder or the ZIP file
      custody/by-hand.txt                                the same by hand with sha256sum and openssl
 
-3. For each claim you are told: proved, not proved, or contradicted. "Not proved" means that the material for it is
+3. Where it matters, take the checker from elsewhere too: verify.py and verify.html are the same in every package of
+   one version and in the published program, and whoever could change this package could change its own.
+4. For each claim you are told: proved, not proved, or contradicted. "Not proved" means that the material for it is
    not here or not yours, such as a policy. "Contradicted" means that something was changed: tell whoever gave you this.
 
 WHAT IS IN IT
@@ -40,6 +42,12 @@ WHAT IS IN IT
   custody/headmap.json     that no event was left out at the end
   custody/case.jsonld      the same for laboratories, in CASE/UCO
   custody/tst/             time-stamps of outside authorities, where there are any
+
+WHAT HOLDS WHAT
+
+  The log's signed checkpoint holds the events; the events hold the digests of the recordings and of what is known of
+  their packets. This page, report.pdf, by-hand.txt, case.jsonld and the two checkers are only listed in the manifests,
+  which nobody has signed: they help you to read, and prove nothing by themselves.
 {names}
 The log: {log}
 The checkpoint: {size} events, {root}
@@ -54,7 +62,14 @@ Not every master is intact. A damaged or unknown file is kept as it came and han
 """
 
 
-def read_me(contents: Contents, *, force: str, root: str, names: bool) -> bytes:
+ERASED = """
+Erased under data protection law (Data Protection Act 2018, section 47), and said so by an event of the log each:
+{lines}
+The events that held these values stand as they were written; only what the values said is gone.
+"""
+
+
+def read_me(contents: Contents, *, force: str, root: str, names: bool, erased: Sequence[str] = ()) -> bytes:
     """The text of READ-ME-FIRST.txt."""
     exhibits = contents.exhibits
     lines = "\n".join(
@@ -67,12 +82,16 @@ def read_me(contents: Contents, *, force: str, root: str, names: bool) -> bytes:
         them="it" if len(exhibits) == 1 else "them",
         exhibits=lines,
         condition=_conditions(exhibits),
-        names="" if names else SEALED,
+        names=("" if names else SEALED) + _erased(erased),
         log=contents.log,
         size=contents.size,
         root=root,
     )
     return text.encode()
+
+
+def _erased(lines: Sequence[str]) -> str:
+    return ERASED.format(lines="\n".join(f"  {line}" for line in lines)) if lines else ""
 
 
 def _conditions(exhibits: Sequence[Exhibit]) -> str:

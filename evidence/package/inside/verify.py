@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import base64
 import calendar
+import collections
 import contextlib
 import functools
 import hashlib
@@ -934,6 +935,13 @@ RESTS_ON = {
 }  # fmt: skip
 ORDER = ("files", "events", "included", "checkpoint", "witnessed", "not_before", "not_after")
 ALGORITHMS = ("sha256", "sha512")
+# Every name that a package may have beside its exhibits (docs/package-format.md, section 3).
+KNOWN = re.compile(
+    r"bagit\.txt|bag-info\.txt|(tag)?manifest-sha(256|512)\.txt|custody/(READ-ME-FIRST\.txt|report\.pdf|verify\.py"
+    r"|verify\.html|by-hand\.txt|contents\.json|events\.jsonl|revealed\.json|checkpoint\.txt|seen\.json|headmap\.json"
+    r"|case\.jsonld|policy\.copy|proofs/(0|[1-9][0-9]*)\.tlog-proof|tst/[A-Za-z0-9._-]+\.(note|tsq|tsr|pem)"
+    r"|packets/[0-9a-f]{64}\.json)"
+)
 TAGMANIFESTS = {f"tagmanifest-{each}.txt" for each in ALGORITHMS}
 AS_THEY_WERE = {"remux", "direct"}  # methods of copies for which nothing is encoded anew
 CONTENTS_FILE, STAMPS = "custody/contents.json", "custody/tst/"
@@ -1054,6 +1062,10 @@ class Check:
             if wrong := self._wrong(path, listed):
                 self.differing.add(path)
                 problems.append(f"{path} {wrong}")
+        unknown = sorted(
+            path for path in self.package.sizes if not path.startswith("data/") and not KNOWN.fullmatch(path)
+        )
+        problems += [f"{path} is no file of such a package: nothing says what it is" for path in unknown]
         if len({path.lower() for path in paths}) != len(paths):
             problems.append("two files differ in capital letters only")
         problems += [*self._declaration(), *self._contents()]
@@ -1089,8 +1101,10 @@ class Check:
             lines = self._whole(name).decode("ascii", "replace").split("\n")
             found = [line_form.fullmatch(line) for line in lines[:-1]]
             good = [m for m in found if m and m[2].startswith("data/") == payload and m[2] not in TAGMANIFESTS]
-            listed.update({m[2]: m[1] for m in good})
             paths = [m[2] for m in good]
+            # What is listed twice is listed as nothing: two readers could take two digests for the one.
+            times = collections.Counter(paths)
+            listed.update({m[2]: m[1] for m in good if times[m[2]] == 1})
             if lines[-1] or len(good) != len(lines) - 1 or not good:
                 problems.append(f"{name} is missing, or has lines that no manifest has")
             elif paths != sorted(set(paths)):

@@ -21,6 +21,7 @@ from evidence.package.check import Checked, check
 from evidence.package.errors import NotAPackage
 from evidence.tlog.policy import parse_policy
 from tests.support.authority import Authority
+from tests.support.package_lists import SPOILT
 from tests.support.package_log import ORIGIN, Signer
 from tests.support.package_maker import Made, Order, canonical, make, policy_of, seal, smaller, write
 from tests.support.packet_cases import BROKEN, CASES, package_of
@@ -82,6 +83,17 @@ def test_a_clean_package_is_proved_by_both(made: Made, tmp_path: Path) -> None:
     assert found is not None
     assert set(found.values()) == {"proved"}, found
     assert found == theirs(made, folder)
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_lists_and_names_that_no_package_has_are_judged_alike(name: str, small: Made, tmp_path: Path) -> None:
+    folder = write(SPOILT[name].change(small.files), tmp_path / "package")
+    found = ours(small, folder)
+    assert found is not None
+    assert found["files", "package"] == "contradicted"
+    proved = {claim for (claim, _), verdict in found.items() if verdict == "proved"}
+    assert not proved & SPOILT[name].unproved
+    assert found == theirs(small, folder)
 
 
 @pytest.mark.parametrize("order", [Order(), Order(quorum="none"), Order(headmap=False, packets=False), Order(later=0)])

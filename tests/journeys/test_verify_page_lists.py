@@ -1,0 +1,46 @@
+"""`verify.html` on packages whose lists or names are no package's: word for word what verify.py says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from evidence.package.inside import verify
+from tests.support.package_lists import SPOILT, Files
+from tests.support.package_maker import Made, Order, make
+from tests.support.package_spoiling import opened
+from tests.support.verify_page import VerifyPage
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def made() -> Made:
+    """A small package that proves every claim but the time-stamp, which it has not."""
+    return make(Order(ml_dsa=False, witnesses=1, events=5, later=0, others=1, programs=False))
+
+
+@pytest.fixture(scope="module")
+def checker(browser: Browser) -> Iterator[VerifyPage]:
+    """The page, opened once."""
+    page = VerifyPage(browser)
+    yield page
+    page.close()
+
+
+def theirs(made: Made, files: Files) -> dict[tuple[str, str], str]:
+    """What verify.py says."""
+    check = verify.Check(opened(files), verify.read_policy(made.policy), None)
+    return {(each.claim, each.subject): each.verdict for each in check.run()}
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_lists_and_names_that_no_package_has_are_judged_as_verify_py_does(
+    checker: VerifyPage, made: Made, name: str
+) -> None:
+    files = SPOILT[name].change(made.files)
+    found = checker.verdicts(files, made.policy)
+    assert found["files", "package"] == "contradicted"
+    assert found == theirs(made, files)
