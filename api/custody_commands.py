@@ -79,6 +79,41 @@ def export(
 
 
 @custody_app.command()
+def erase(
+    subject: Annotated[str, typer.Argument(help="A recording, by reference or id, or one event by its id")],
+    value: Annotated[str, typer.Option("--value", help="Name of the personal value, such as actor, name or device")],
+    because: Annotated[str, typer.Option("--because", help="Why, for the log: the request, and who decided")],
+    data: DataDir = HERE,
+    confirm: Annotated[
+        str, typer.Option("--confirm", help="What the first run printed: then, and only then, it is erased for good")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Erase a personal value of the custody log. Run it once to see what would go, again with --confirm to erase it."""
+    from api import erasing
+    from api.standing import house_at
+
+    house = house_at(data)
+    if not confirm:
+        doomed = erasing.look(house, subject, value)
+        word = erasing.confirmation(doomed, because)
+        if as_json:
+            said = {"erased": False, "values": [each.as_json() for each in doomed], "confirm": word}
+            sys.stdout.write(json.dumps(said) + "\n")
+            return
+        for each in doomed:
+            out.print(f"{each.at} {each.event} {each.field}: {each.value}", markup=False, soft_wrap=True)
+        out.print(f"Nothing is erased yet. To erase {len(doomed)} for good, run it again with --confirm {word}")
+        return
+    done = erasing.erase(house, subject, value, because=because, confirmed=confirm)
+    if as_json:
+        sys.stdout.write(json.dumps({"erased": True, "values": done}) + "\n")
+        return
+    for gone in done:
+        out.print(f"{gone['value']} of event {gone['event']} is erased; event {gone['erased_by']} says so.")
+
+
+@custody_app.command()
 def policy(data: DataDir = HERE) -> None:
     """Print the policy file that checkers of this log need: its keys, its witnesses, the quorum."""
     from api import sequencing

