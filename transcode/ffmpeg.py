@@ -27,6 +27,8 @@ from transcode.waveform import RATE
 FRAGMENTS: Final = "+frag_keyframe+empty_moov+default_base_moof+global_sidx+delay_moov"
 """delay_moov: without it the sound's run-in (1,024 samples, 128 ms at 8 kHz) moves every frame but the first."""
 INDEX_FIRST: Final = "+faststart"
+PATIENCE: Final = 4
+"""Wall seconds for each that the plan allows: slots share the cores, and the rest of the host goes first."""
 HARDWARE_FILES: Final = 256
 """Descriptors that a driver opens beside the encode's own."""
 GUARDS: Final = {
@@ -108,7 +110,9 @@ def run(
         nice=settings.nice,
     )
     wall = opened_for(encoder, wall) if plan.filters else wall
-    ending = child.run(Command(argv=(using.path, *told), wall=wall, seconds=plan.limits.seconds), listener)
+    # Its processor seconds are limited apart: whoever stands back may be kept waiting by others for long.
+    seconds = min(plan.limits.seconds * PATIENCE, settings.longest_hours * 3600)
+    ending = child.run(Command(argv=(using.path, *told), wall=wall, seconds=seconds), listener)
     return ending, _without_places(told, source, folder)
 
 
