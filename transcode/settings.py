@@ -35,7 +35,7 @@ class TranscodeSettings(BaseSettings):
         "memory carries them. The status page says how many and why",
     )
     nice: int = Field(
-        default=10,
+        default=5,
         ge=0,
         le=19,
         description="How far encodes stand back behind pages and intake on the same host, from 0 (not at all) to 19",

@@ -3,16 +3,17 @@
 The shift: 90 % of the footage H.264/AAC in MP4, one film each of HEVC, MPEG-4 ASP in AVI, MPEG-2 TS and MJPEG, one of
 PCM and one of AMR. Ours runs from masters in the store to everything playable, by a worker process that is up already.
 Against it: plain FFmpeg with the same recipe on every file, as a pool that encodes everything does; our planner's
-commands alone (`commands_only.py`); and Unmanic where BENCH_UNMANIC names a command that takes a folder and ends.
+commands alone (`commands_only.py`); and Unmanic where BENCH_UNMANIC names its program (`unmanic_folder.py`).
 Then films that must all be encoded, against GNU parallel with the very same argument lists; and pages meanwhile.
-BENCH_POOL_SECONDS, BENCH_POOL_OLD_SECONDS, BENCH_POOL_REQUESTS, BENCH_UNMANIC.
+BENCH_POOL_SECONDS, BENCH_POOL_OTHERS, BENCH_POOL_OLD, BENCH_POOL_OLD_SECONDS, BENCH_POOL_REQUESTS, BENCH_UNMANIC.
 """
 
 from __future__ import annotations
 
+import json
 import os
-import shlex
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -39,8 +40,9 @@ from tests.benchmarks.pool_sides import (
     runner,
     side_by_side,
 )
-from tests.benchmarks.reference import Spent, run
+from tests.benchmarks.reference import Spent
 from tests.benchmarks.sheet import Sheet
+from tests.faults.system import REPOSITORY
 from tests.support.cast import Cast
 from tests.support.house import World
 from tests.support.workroom import Workroom
@@ -55,8 +57,8 @@ pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600)]
 
 FILMS = 6
 SECONDS = int(os.environ.get("BENCH_POOL_SECONDS", "130"))
-OTHERS = 20  # seconds of each other kind
-OLD = 20
+OTHERS = int(os.environ.get("BENCH_POOL_OTHERS", "20"))  # seconds of each other kind
+OLD = int(os.environ.get("BENCH_POOL_OLD", "20"))
 OLD_SECONDS = int(os.environ.get("BENCH_POOL_OLD_SECONDS", "40"))
 REQUESTS = int(os.environ.get("BENCH_POOL_REQUESTS", "600"))
 SOFTWARE = {"CONTINUITY_TRANSCODE_ENCODER": "software"}  # the same binary does the same work on both sides
@@ -101,16 +103,21 @@ def test_a_shift(workroom: Workroom, room: Callable[[float], Path], sheet: Sheet
 
 
 def _unmanic(sheet: Sheet, films: list[Path], place: Path, ours: Spent) -> None:
-    command = os.environ.get("BENCH_UNMANIC", "")
-    if not command:
-        sys.stderr.write("Unmanic was not run: BENCH_UNMANIC names no command (docs/decisions/0013)\n")
+    """The same folder; it encodes every file and puts the copy in its place, so it is given copies."""
+    program = os.environ.get("BENCH_UNMANIC", "")
+    if not program:
+        sys.stderr.write("Unmanic was not run: BENCH_UNMANIC names no program (docs/decisions/0015 says how)\n")
         return
     folder = place / "unmanic"
     folder.mkdir()
     for path in films:
         shutil.copyfile(path, folder / path.name)
-    theirs = run([*shlex.split(command), str(folder)])
-    sheet.add("all of it / Unmanic", ours=ours.wall, reference=theirs.wall, unit="s", command=command)
+    words = [sys.executable, "-m", "tests.benchmarks.unmanic_folder", program, str(folder)]
+    done = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=2400)
+    assert done.returncode == 0, done.stderr[-3000:]
+    wall = json.loads(done.stdout.splitlines()[-1])["wall"]
+    settings = "one worker a core, no watcher, one plugin: every file by the recipe's options, the same FFmpeg"
+    sheet.add("all of it / Unmanic on the same folder", ours=ours.wall, reference=wall, unit="s", settings=settings)
 
 
 def test_films_that_must_be_encoded(workroom: Workroom, room: Callable[[float], Path], sheet: Sheet) -> None:
