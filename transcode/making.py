@@ -21,9 +21,9 @@ from transcode.errors import MasterChanged, OutputUntrue, RenderFailed
 from transcode.hardware import LIBX264, Encoder
 from transcode.media import MediaFacts
 from transcode.plan import Plan
-from transcode.probe import examine
+from transcode.probe import facts_of, insist_on_wall
 from transcode.progress import ProgressReader
-from transcode.ranges import FileRanges, ReadAhead
+from transcode.ranges import ReadAhead
 from transcode.room import bytes_for
 from transcode.said import ReadingSaid, Saying, understood
 from transcode.sandbox import Wall
@@ -88,9 +88,10 @@ class Made:
 def make(work: Work) -> Made:
     """Fetch, run, check. Every step may be repeated.
 
-    Raises RenderFailed and OutputUntrue where no true copy came of it, MasterChanged, ChildBroke, JobStopped,
-    and what the store raises.
+    Raises SandboxRefused, RenderFailed and OutputUntrue where no true copy came of it, MasterChanged, ChildBroke,
+    JobStopped, and what the store raises.
     """
+    insist_on_wall(work.settings)
     return _encoded(work) if work.plan.with_ffmpeg else _copied(work)
 
 
@@ -245,9 +246,8 @@ def _frames(folder: Path, copy: ReadingSaid) -> Path | None:
 def _check(
     work: Work, master: ReadingSaid, playback: Path, *, complaints: bool, decoded_ms: int = 0
 ) -> tuple[Checked, ReadingSaid, Manifests]:
-    copy = ask(work, ReadingSaid, task="tables", phase="checking", path=playback)
-    with FileRanges(playback) as ranges:
-        output = examine(ranges, work.settings, stopping=work.stopping).facts
+    ending = _asked(work, task="tables", phase="checking", path=playback, options={"look": True})
+    copy = understood(ending, ReadingSaid, "checking")
     packets = Manifests(master.manifest(), copy.manifest())
     compared = Compared(
         plan=work.plan,
@@ -255,16 +255,31 @@ def _check(
         condition=work.condition,
         master=master,
         copy=copy,
-        output=output,
+        output=_looked_at(copy, ending),
         packets=packets,
         decoded_ms=decoded_ms,
     )
     return check(compared, complaints=complaints), copy, packets
 
 
-def ask(  # noqa: PLR0913 - one child, said in full
+def _looked_at(copy: ReadingSaid, ending: Ending) -> MediaFacts | None:
+    """The copy as a look at a master would find it; nothing where it cannot be opened or talks nonsense."""
+    try:
+        return facts_of(copy.looked_at, ending.messages) if copy.looked_at else None
+    except (ValueError, TypeError):
+        return None
+
+
+def ask(work: Work, kind: type[SaidT], *, phase: str, **told: Any) -> SaidT:
+    """Let a child read the master (or the file at `path`) through, and believe its answer as far as it checks.
+
+    What may be told stands at `_asked`.
+    """
+    return understood(_asked(work, phase=phase, **told), kind, phase)
+
+
+def _asked(  # noqa: PLR0913 - one child, said in full
     work: Work,
-    kind: type[SaidT],
     *,
     task: str,
     phase: str,
@@ -272,8 +287,7 @@ def ask(  # noqa: PLR0913 - one child, said in full
     other: Path | None = None,
     options: dict[str, Any] | None = None,
     write: int = 0,
-) -> SaidT:
-    """Let a child read the master (or the file at `path`) through, and believe its answer as far as it checks."""
+) -> Ending:
     limits, settings = work.plan.limits, work.settings
     told = {"path": str(path or ""), "other": str(other or ""), "folder": str(work.folder), "options": options or {}}
     wall = Wall(
@@ -296,7 +310,7 @@ def ask(  # noqa: PLR0913 - one child, said in full
     ending = child.run(command, Listener(stopping=work.stopping, progress=_progress(work, phase)))
     if ending.how is How.STOPPED:
         raise JobStopped(f"called off while {phase}")
-    return understood(ending, kind, phase)
+    return ending
 
 
 def _progress(work: Work, phase: str) -> Callable[[str], None]:
