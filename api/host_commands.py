@@ -47,6 +47,8 @@ def host_list(data: DataDir = HERE, as_json: AsJson = False) -> None:
             "software": list(each.software),
             "missing_layers": list(each.missing_layers),
             "hardware_encoders": None if each.encoders is None else list(each.encoders),
+            "room_because": list(each.room_because),
+            "encodes_with": list(each.encodes_with),
         }
         for each in found
     ]

@@ -140,7 +140,7 @@ class _Running:
         return ours, theirs
 
     def _argv(self, wall: Wall, progress: int, reads: int) -> list[str]:
-        python = [sys.executable, "-I", "-B"]
+        python = [sys.executable, "-I"]
         if not self.command.inside:
             told = [argument.replace(PROGRESS, str(progress)) for argument in self.command.argv]
             return [*python, "-S", str(Path(sandbox.__file__).resolve()), wall.as_json(), *told]

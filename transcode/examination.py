@@ -18,7 +18,7 @@ from transcode.child import Ranges
 from transcode.media import MediaFacts
 from transcode.mending import Hope, Mender
 from transcode.nudges import pictures_request, render_request
-from transcode.plan import RECIPE, Plan, Unplayable, decide
+from transcode.plan import RECIPE, Plan, Unplayable, decide, pixels_of
 from transcode.probe import Examination, examine
 from transcode.ranges import ReadAhead
 from transcode.results import Result, Wish
@@ -133,4 +133,7 @@ def _want_pictures(session: WriteSession, master: Master, recording: Recording, 
 def enqueue_render(session: WriteSession, row: Rendition) -> None:
     """Nudge a worker to make this row's copy, sooner where someone is in custody."""
     urgent = session.scalars(select(Arrival.priority).where(Arrival.master_id == row.recording_id)).all()
-    row.job_id = enqueue(session, render_request(row.id, method=row.method, urgent=max(urgent, default=0)))
+    facts = session.get_one(Recording, row.recording_id).media_facts
+    pixels = pixels_of(MediaFacts.model_validate(facts)) if facts else 0
+    wanted = render_request(row.id, method=row.method, urgent=max(urgent, default=0), pixels=pixels)
+    row.job_id = enqueue(session, wanted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from transcode import child, sandbox
 from transcode.child import PROGRESS, Command, Listener
 from transcode.ending import Ending, How
 from transcode.errors import ChildBroke, RenderFailed, SettingsRefused
+from transcode.hardware import LIBX264, Encoder
 from transcode.inside.guards import FORMATS, MAX_PIXELS, MAX_STREAMS
 from transcode.plan import Plan
 from transcode.sandbox import Wall
@@ -26,6 +27,10 @@ from transcode.waveform import RATE
 FRAGMENTS: Final = "+frag_keyframe+empty_moov+default_base_moof+global_sidx+delay_moov"
 """delay_moov: without it the sound's run-in (1,024 samples, 128 ms at 8 kHz) moves every frame but the first."""
 INDEX_FIRST: Final = "+faststart"
+PATIENCE: Final = 4
+"""Wall seconds for each that the plan allows: slots share the cores, and the rest of the host goes first."""
+HARDWARE_FILES: Final = 256
+"""Descriptors that a driver opens beside the encode's own."""
 GUARDS: Final = {
     "format_whitelist": FORMATS,
     "protocol_whitelist": "file",
@@ -34,13 +39,8 @@ GUARDS: Final = {
     "threads": 1,
 }
 PICTURE_RECIPE: Final = {
-    "c:v": "libx264",
-    "preset": "veryfast",
-    "crf": 23,
-    "profile:v": "high",
     "bf": 0,
     "g": 25,
-    "sc_threshold": 0,
     # The encoder's own clock would round each time to the frame rate: frames stay where the master has them.
     "enc_time_base:v": "demux",
 }
@@ -87,14 +87,19 @@ def programs(path: str) -> tuple[str, ...]:
 
 
 def run(
-    plan: Plan, source: Path, folder: Path, settings: TranscodeSettings, listener: Listener
+    plan: Plan,
+    source: Path,
+    folder: Path,
+    settings: TranscodeSettings,
+    listener: Listener,
+    encoder: Encoder = LIBX264,
 ) -> tuple[Ending, list[str]]:
     """Carry out a plan on a scratch file. The ending, and the argument list as the row names it.
 
     Files go into `folder`, sound samples for the waveform to `listener.output`. Raises nothing for what FFmpeg does.
     """
     using = tool(settings)
-    told = arguments(plan, source, folder)
+    told = arguments(plan, source, folder, encoder)
     wall = Wall(
         cpu_seconds=plan.limits.cpu_seconds,
         address_space=settings.encoder_memory,
@@ -102,28 +107,48 @@ def run(
         may_read=(str(source),),
         may_write=(str(folder),),
         may_run=programs(using.path),
+        nice=settings.nice,
     )
-    ending = child.run(Command(argv=(using.path, *told), wall=wall, seconds=plan.limits.seconds), listener)
+    wall = opened_for(encoder, wall) if plan.filters else wall
+    # Its processor seconds are limited apart: whoever stands back may be kept waiting by others for long.
+    seconds = min(plan.limits.seconds * PATIENCE, settings.longest_hours * 3600)
+    ending = child.run(Command(argv=(using.path, *told), wall=wall, seconds=seconds), listener)
     return ending, _without_places(told, source, folder)
 
 
-def arguments(plan: Plan, source: Path, folder: Path) -> list[str]:
+def opened_for(encoder: Encoder, wall: Wall) -> Wall:
+    """The wall with a door to the encoder's device, where it has one."""
+    if not encoder.is_hardware:
+        return wall
+    return replace(
+        wall,
+        may_use=encoder.devices,
+        may_read=(*wall.may_read, *encoder.reads),
+        address_space=max(wall.address_space, encoder.address_space),
+        open_files=max(wall.open_files, HARDWARE_FILES),
+    )
+
+
+def arguments(plan: Plan, source: Path, folder: Path, encoder: Encoder = LIBX264) -> list[str]:
     """FFmpeg's arguments for a plan, without the program."""
     # Its own plain name and the protocol spelt out: nothing in a name can be read as an option or a protocol.
     master = ffmpeg.input(f"file:{source}", **GUARDS)
-    outputs = _outputs(plan, master, f"file:{folder}/")
+    outputs = _outputs(plan, master, f"file:{folder}/", encoder)
     whole = outputs[0] if len(outputs) == 1 else ffmpeg.merge_outputs(*outputs)
     whole = whole.global_args("-hide_banner", "-nostdin", "-loglevel", "error", "-y")
-    return list(whole.global_args("-progress", f"pipe:{PROGRESS}").compile(cmd="ffmpeg"))[1:]
+    told = list(whole.global_args("-progress", f"pipe:{PROGRESS}").compile(cmd="ffmpeg"))[1:]
+    return [*encoder.before, *told] if plan.filters else told
 
 
-def _outputs(plan: Plan, master: Any, folder: str) -> list[Any]:
+def _outputs(plan: Plan, master: Any, folder: str, encoder: Encoder) -> list[Any]:
     """The playback file, and in the same decode the pictures and the samples that the plan asks for."""
     pictures, more = _pictures(plan, master, folder)
     sounds, samples = _sounds(plan, master)
     options: dict[str, Any] = {**NO_LABELS, "movflags": FRAGMENTS if plan.fragmented else INDEX_FIRST}
     if pictures and plan.filters:
-        options |= {**PICTURE_RECIPE, "fps_mode": "passthrough"}
+        for name, told in encoder.filters:
+            pictures = [_filtered(pictures[0], name, told)]
+        options |= {**encoder.options, **PICTURE_RECIPE, "fps_mode": "passthrough"}
     elif pictures:
         options |= {"c:v": "copy"}
     if sounds:
@@ -172,6 +197,8 @@ def _sounds(plan: Plan, master: Any) -> tuple[list[Any], list[Any]]:
 
 def _filtered(stream: Any, name: str, told: str) -> Any:
     """A filter with its arguments as FFmpeg's own documentation writes them."""
+    if not told:
+        return stream.filter(name)
     named = [each.split("=", 1) for each in told.split(":")]
     if all(len(each) == 2 for each in named):
         return stream.filter(name, **dict(named))

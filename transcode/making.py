@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from threading import Event
@@ -16,21 +17,25 @@ from transcode import child, ffmpeg
 from transcode.check import Checked, Compared, Manifests, check
 from transcode.child import Command, Listener, Ranges
 from transcode.ending import Ending, How
-from transcode.errors import MasterChanged
+from transcode.errors import MasterChanged, OutputUntrue, RenderFailed
+from transcode.hardware import LIBX264, Encoder
 from transcode.media import MediaFacts
 from transcode.plan import Plan
-from transcode.probe import examine
+from transcode.probe import facts_of, insist_on_wall
 from transcode.progress import ProgressReader
-from transcode.ranges import FileRanges, ReadAhead
+from transcode.ranges import ReadAhead
+from transcode.room import bytes_for
 from transcode.said import ReadingSaid, Saying, understood
 from transcode.sandbox import Wall
 from transcode.settings import TranscodeSettings
 from transcode.storyboard import CUES, POSTER, SHEET, cues
 from transcode.timing import FRAMES, frame_table
+from transcode.trying import Bench, bench
 from transcode.waveform import FILE as WAVEFORM
 from transcode.waveform import Waveform
 
 MASTER: Final = "master.bin"
+OUTPUT: Final = "output"
 SaidT = TypeVar("SaidT", bound=Saying)
 
 
@@ -46,7 +51,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """One rendition to be made. `report` hears the phase, how far it is, from 0 to 1, and FFmpeg's speed."""
+    """One rendition to be made. `report` hears the phase, how far it is, from 0 to 1, and FFmpeg's speed.
+
+    `bench`: another than this process's own.
+    """
 
     plan: Plan
     facts: MediaFacts
@@ -56,6 +64,7 @@ class Work:
     settings: TranscodeSettings
     stopping: Event = field(default_factory=Event)
     report: Callable[..., None] = lambda *_said: None
+    bench: Bench | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +88,10 @@ class Made:
 def make(work: Work) -> Made:
     """Fetch, run, check. Every step may be repeated.
 
-    Raises RenderFailed and OutputUntrue where no true copy came of it, MasterChanged, ChildBroke, JobStopped,
-    and what the store raises.
+    Raises SandboxRefused, RenderFailed and OutputUntrue where no true copy came of it, MasterChanged, ChildBroke,
+    JobStopped, and what the store raises.
     """
+    insist_on_wall(work.settings)
     return _encoded(work) if work.plan.with_ffmpeg else _copied(work)
 
 
@@ -129,9 +139,37 @@ def _copied(work: Work) -> Made:
 
 
 def _encoded(work: Work) -> Made:
-    """FFmpeg works on a scratch copy, and makes pictures and waveform in the same decode."""
-    path, plan = fetch(work), work.plan
-    output = work.folder / "output"
+    """FFmpeg works on a scratch copy, once memory carries it: by hardware where there is some, else by software."""
+    path, using = fetch(work), work.bench or bench(work.settings)
+    picture = work.facts.pictures[0] if work.plan.filters else None
+    needed = bytes_for(picture.width, picture.height) if picture else 0
+    with using.room.of(needed, work.stopping) as let_in:
+        if not let_in:
+            raise JobStopped("called off while waiting for memory")
+        return _by_hardware_or_software(work, path, using) if picture else _encoded_by(LIBX264, work, path)
+
+
+def _by_hardware_or_software(work: Work, path: Path, using: Bench) -> Made:
+    """Whatever is wrong with what a device made: software is the answer, and the row says why."""
+    encoder = using.encoder
+    if not encoder.is_hardware:
+        return _encoded_by(encoder, work, path)
+    try:
+        made = _encoded_by(encoder, work, path)
+    except (RenderFailed, OutputUntrue) as error:
+        because = str(error)
+    else:
+        using.note(worked=True)
+        return made
+    shutil.rmtree(work.folder / OUTPUT)
+    made = _encoded_by(LIBX264, work, path)
+    using.note(worked=False)
+    return replace(made, tool={**made.tool, "instead_of": encoder.name, "because": because})
+
+
+def _encoded_by(encoder: Encoder, work: Work, path: Path) -> Made:
+    """Pictures and waveform come out of the same decode."""
+    plan, output = work.plan, work.folder / OUTPUT
     output.mkdir()
     waveform = Waveform(plan.waveform_channels) if plan.waveform_channels else None
     listener = Listener(
@@ -139,8 +177,11 @@ def _encoded(work: Work) -> Made:
         progress=_progress(work, "encoding" if plan.filters else "copying pictures, encoding sound"),
         output=waveform.take if waveform else None,
     )
-    ending, argv = ffmpeg.run(plan, path, output, work.settings, listener)
+    ending, argv = ffmpeg.run(plan, path, output, work.settings, listener, encoder)
     ffmpeg.must_be_usable(ending, "making the playback copy")
+    if encoder.is_hardware and ending.messages:
+        # From software they tell of the master; from a driver nobody knows of what.
+        raise RenderFailed("making the playback copy", ending)
     playback = output / plan.file_name
     streams = _streams(plan)
     master = ask(work, ReadingSaid, task="tables", phase="checking", path=path, options={"streams": streams})
@@ -153,7 +194,7 @@ def _encoded(work: Work) -> Made:
         playback=playback,
         checked=checked,
         argv=argv,
-        tool=ffmpeg.tool(work.settings).as_facts(),
+        tool={**ffmpeg.tool(work.settings).as_facts(), **({"encoder": encoder.name} if plan.filters else {})},
         poster=_there(output / POSTER),
         storyboard=_cues(plan, output) if sheets else None,
         sheets=sheets,
@@ -205,9 +246,8 @@ def _frames(folder: Path, copy: ReadingSaid) -> Path | None:
 def _check(
     work: Work, master: ReadingSaid, playback: Path, *, complaints: bool, decoded_ms: int = 0
 ) -> tuple[Checked, ReadingSaid, Manifests]:
-    copy = ask(work, ReadingSaid, task="tables", phase="checking", path=playback)
-    with FileRanges(playback) as ranges:
-        output = examine(ranges, work.settings, stopping=work.stopping).facts
+    ending = _asked(work, task="tables", phase="checking", path=playback, options={"look": True})
+    copy = understood(ending, ReadingSaid, "checking")
     packets = Manifests(master.manifest(), copy.manifest())
     compared = Compared(
         plan=work.plan,
@@ -215,16 +255,31 @@ def _check(
         condition=work.condition,
         master=master,
         copy=copy,
-        output=output,
+        output=_looked_at(copy, ending),
         packets=packets,
         decoded_ms=decoded_ms,
     )
     return check(compared, complaints=complaints), copy, packets
 
 
-def ask(  # noqa: PLR0913 - one child, said in full
+def _looked_at(copy: ReadingSaid, ending: Ending) -> MediaFacts | None:
+    """The copy as a look at a master would find it; nothing where it cannot be opened or talks nonsense."""
+    try:
+        return facts_of(copy.looked_at, ending.messages) if copy.looked_at else None
+    except (ValueError, TypeError):
+        return None
+
+
+def ask(work: Work, kind: type[SaidT], *, phase: str, **told: Any) -> SaidT:
+    """Let a child read the master (or the file at `path`) through, and believe its answer as far as it checks.
+
+    What may be told stands at `_asked`.
+    """
+    return understood(_asked(work, phase=phase, **told), kind, phase)
+
+
+def _asked(  # noqa: PLR0913 - one child, said in full
     work: Work,
-    kind: type[SaidT],
     *,
     task: str,
     phase: str,
@@ -232,8 +287,7 @@ def ask(  # noqa: PLR0913 - one child, said in full
     other: Path | None = None,
     options: dict[str, Any] | None = None,
     write: int = 0,
-) -> SaidT:
-    """Let a child read the master (or the file at `path`) through, and believe its answer as far as it checks."""
+) -> Ending:
     limits, settings = work.plan.limits, work.settings
     told = {"path": str(path or ""), "other": str(other or ""), "folder": str(work.folder), "options": options or {}}
     wall = Wall(
@@ -256,7 +310,7 @@ def ask(  # noqa: PLR0913 - one child, said in full
     ending = child.run(command, Listener(stopping=work.stopping, progress=_progress(work, phase)))
     if ending.how is How.STOPPED:
         raise JobStopped(f"called off while {phase}")
-    return understood(ending, kind, phase)
+    return ending
 
 
 def _progress(work: Work, phase: str) -> Callable[[str], None]:

@@ -14,7 +14,7 @@ from evidence.vocabulary import Condition, RenditionMethod
 from transcode.media import MediaFacts, StreamFacts
 from transcode.storyboard import Storyboard, storyboard
 
-RECIPE: Final = "playback-1"
+RECIPE: Final = "playback-2"
 """Changes when the same master would come out differently."""
 MIB: Final = 1 << 20
 SHORT_SIDE: Final = 720
@@ -252,16 +252,33 @@ def _waveform_channels(facts: MediaFacts) -> int:
     return min(facts.sounds[0].channels, 2) if facts.sounds else 0
 
 
+def pixels_of(facts: MediaFacts) -> int:
+    """Pixels of all pictures of the master together: what encoding it costs, as far as anybody knows before."""
+    if not facts.pictures:
+        return 0
+    picture = facts.pictures[0]
+    return int(_frames(facts, picture)) * picture.width * picture.height
+
+
+def _seconds(facts: MediaFacts) -> float:
+    return facts.length_ms / 1000 or min(facts.size / 50_000, 12 * 3600)
+
+
+def _frames(facts: MediaFacts, picture: StreamFacts) -> float:
+    """A header that claims more frames than its bytes or its length can hold is not believed."""
+    seconds = _seconds(facts)
+    claimed = picture.frame_count or seconds * picture.frames_a_second
+    return min(claimed, facts.size / 8, 1000 + 240 * seconds)
+
+
 def limits_for(facts: MediaFacts, *, longest_hours: float) -> Limits:
     """Time and room by what is in the master: 30 s and four times its length at 1080p30, and more with more pixels."""
-    seconds = facts.length_ms / 1000 or min(facts.size / 50_000, 12 * 3600)
+    seconds = _seconds(facts)
     frames = 0.0
     load = out = 0.1
     if facts.pictures:
         picture = facts.pictures[0]
-        # A header that claims more frames than its bytes or its length can hold is not believed.
-        claimed = picture.frame_count or seconds * picture.frames_a_second
-        frames = min(claimed, facts.size / 8, 1000 + 240 * seconds)
+        frames = _frames(facts, picture)
         # A gap in time costs no work: what counts is frames, not the length that they are spread over.
         seconds = min(seconds, max(frames / picture.frames_a_second, 1.0)) if picture.frame_count else seconds
         load = picture.width * picture.height * picture.frames_a_second / FULL_HD_30

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import dataclass
+from typing import Any
 
 from evidence.jobs import JobStopped
 from evidence.vocabulary import Condition
@@ -75,6 +76,11 @@ def insist_on_wall(settings: TranscodeSettings) -> None:
         raise SandboxRefused(missing)
 
 
+def facts_of(told: dict[str, Any], messages: tuple[str, ...]) -> MediaFacts | None:
+    """A look in words and numbers; nothing where the bytes were refused. Raises ValueError, TypeError on nonsense."""
+    return None if "refused" in told else MediaFacts(**told, messages=messages)
+
+
 def _facts(ending: Ending) -> tuple[MediaFacts | None, Verdict | None]:
     """Believe the child as far as its words can be checked; a verdict where it broke or talks nonsense."""
     if ending.how is How.EXIT_CODE:
@@ -83,8 +89,7 @@ def _facts(ending: Ending) -> tuple[MediaFacts | None, Verdict | None]:
     if not ending.usable:
         return None, None
     try:
-        told = json.loads(ending.output)
-        return (None if "refused" in told else MediaFacts(**told, messages=ending.messages)), None
+        return facts_of(json.loads(ending.output), ending.messages), None
     except (ValueError, TypeError) as error:
         said = f"What it says of itself cannot be ({type(error).__name__}). It is kept as it came."
         return None, Verdict(Condition.HOSTILE, said)

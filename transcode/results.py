@@ -109,7 +109,7 @@ def write_ready(session: WriteSession, recording: Recording, row: Rendition, res
         "kind": row.kind.value,
         "method": result.method.value,
         "recipe": row.recipe,
-        "tool": " ".join(str(result.tool[key]) for key in ("name", "version") if key in result.tool),
+        "tool": " ".join(str(result.tool[key]) for key in ("name", "version", "encoder") if key in result.tool),
         "master_sha256": row.master_sha256,
     }
     made = Event(type=EventType.RENDITION_MADE, subject=recording.id, actor=WORKROOM, facts=facts, objects=objects)

@@ -102,11 +102,12 @@ class Counted(Saying):
 
 
 class ReadingSaid(Counted):
-    """A file read through. Times in microseconds."""
+    """A file read through. Times in microseconds. `looked_at`: what `probe.facts_of` reads, where that was asked."""
 
     times_us: tuple[Moment, ...] = Most
     ticks: tuple[Tick, ...] = Most
     timescale: int = Field(default=0, ge=0, le=1 << 40)
+    looked_at: dict[str, Any] | None = None
     sound_us: tuple[Moment, ...] = Field(default=(), max_length=100)
     start_us: Moment = 0
 

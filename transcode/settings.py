@@ -27,11 +27,23 @@ class TranscodeSettings(BaseSettings):
         default_factory=lambda: Path(tempfile.gettempdir()) / f"continuity-scratch-{os.geteuid()}",
         description="Folder to work in; needs room for the largest master that must be re-encoded, twice",
     )
-    slots: int = Field(
-        default_factory=lambda: max(1, (os.cpu_count() or 2) // 2),
+    slots: int | None = Field(
+        default=None,
         ge=1,
         le=256,
-        description="Encodes at once in one worker process; one fills about two cores. Default: half the cores",
+        description="Encodes at once in one worker process; empty: one for each core that it may use, as far as "
+        "memory carries them. The status page says how many and why",
+    )
+    nice: int = Field(
+        default=5,
+        ge=0,
+        le=19,
+        description="How far encodes stand back behind pages and intake on the same host, from 0 (not at all) to 19",
+    )
+    encoder: Literal["auto", "software", "nvenc", "qsv", "vaapi"] = Field(
+        default="auto",
+        description="Hardware that may encode: auto tries each at start and takes the first that works; software is "
+        "the answer wherever it does not",
     )
     sandbox: Literal["required", "best"] = Field(
         default="best",

@@ -7,6 +7,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.orm import aliased
 
 from evidence import clock
 from evidence.bootstrap import House
@@ -21,6 +22,7 @@ from transcode.scratch import clear_left_over
 from transcode.settings import TranscodeSettings
 
 AT_ONCE = 200
+UNMADE = (RenditionState.WANTED, RenditionState.MAKING)
 SETTLED = timedelta(minutes=1)
 """A row younger than this may belong to a transaction whose job has just been taken."""
 
@@ -34,11 +36,21 @@ def as_round(house: House, settings: TranscodeSettings, job: RunningJob) -> None
 
 
 def nudge_renditions(session: WriteSession) -> int:
-    """Give waiting renditions a job where theirs has ended without them, and a reason where theirs has failed."""
+    """Give waiting renditions a job where theirs has ended without them, and a reason where theirs has failed.
+
+    Pictures and waveform come with the playback copy or after it: while that waits, nobody is asked for them alone.
+    """
+    copy = aliased(Rendition)
+    waits_for_copy = (
+        select(copy.id)
+        .where(copy.recording_id == Rendition.recording_id, copy.kind == RenditionKind.PLAYBACK)
+        .where(copy.state.in_(UNMADE), Rendition.kind != RenditionKind.PLAYBACK)
+        .exists()
+    )
     unmade = (
         select(Rendition)
-        .where(Rendition.state.in_([RenditionState.WANTED, RenditionState.MAKING]))
-        .where(Rendition.asked_at < clock.now() - SETTLED)
+        .where(Rendition.state.in_(UNMADE))
+        .where(Rendition.asked_at < clock.now() - SETTLED, ~waits_for_copy)
         .order_by(Rendition.asked_at)
         .limit(AT_ONCE)
         .with_for_update(skip_locked=True)

@@ -14,14 +14,16 @@ from evidence.bootstrap import House
 from evidence.jobs import TaskSpec
 from evidence.jobs.periodic import Periodic
 from evidence.store.errors import ShortRead, StoreAway
-from transcode import ffmpeg, sandbox, sweep
+from transcode import ffmpeg, machine, sandbox, sweep
 from transcode.errors import ChildBroke, ScratchFull
 from transcode.examination import Examiner
 from transcode.nudges import PICTURES, PICTURES_PRIORITY, PROBE, PROBE_PRIORITY, RENDER, RENDER_PRIORITY
 from transcode.pictures import Surveyor
 from transcode.render import Renderer
+from transcode.room import Slots, slots_for
 from transcode.scratch import clear_left_over
 from transcode.settings import TranscodeSettings
+from transcode.trying import bench
 
 AWAY = (StoreAway, ShortRead, OperationalError, StaleDataError, ScratchFull, ChildBroke)
 LONG = 10_000  # a store may be away for days; each wait is at most fifteen minutes
@@ -43,11 +45,19 @@ def periodics(house: House, settings: TranscodeSettings) -> Sequence[Periodic]:
     return (Periodic(name="transcode.sweep", run=partial(sweep.as_round, house, settings), every_seconds=60),)
 
 
+def slots(settings: TranscodeSettings) -> Slots:
+    """How many encodes this process runs at once, and why."""
+    return slots_for(**asdict(machine.look()), asked=settings.slots)
+
+
 def facts(settings: TranscodeSettings) -> dict[str, Any]:
     """What this worker makes renditions with, for the status page: the tool, and each layer of its sandbox."""
-    using = ffmpeg.tool(settings)
+    using, room = ffmpeg.tool(settings), slots(settings)
     return {
         "ffmpeg": using.version,
+        "slots": room.count,
+        "slots_because": room.because,
+        **bench(settings).choice.as_facts(),
         "sandbox": [asdict(layer) for layer in sandbox.layers()],
         "sandbox_missing": list(sandbox.missing(sandbox.layers())),
     }

@@ -11,7 +11,6 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.wording import count, how_long
-from evidence import clock
 from evidence.bootstrap import House
 from evidence.database import ReadSession
 from evidence.errors import EvidenceError
@@ -29,12 +28,10 @@ from evidence.jobs import (
 )
 from evidence.jobs.hosts import SILENT
 from evidence.jobs.rows import JobFailure
-from evidence.models import Arrival, Rendition
+from evidence.models import Arrival
 from evidence.store.errors import ObjectMissing, StoreError
 from evidence.store.keys import master_key
-from evidence.vocabulary import ArrivalState, RenditionState
-
-RECENT = timedelta(minutes=15)
+from evidence.vocabulary import ArrivalState
 
 NAMES: Mapping[str, str] = {
     "verify": "Reading back and examining",
@@ -107,11 +104,10 @@ def standing(session: ReadSession) -> Standing:
     """Look everything up at one moment."""
     work = waiting(session)
     live = [each for each in work.workers if each.age < SILENT]
-    pace = _pace(session)
     places = hosts(session)
     drained = {each.host for each in places if each.order is not None}
     return Standing(
-        queues=tuple(_queue(line, live, drained, pace.get(line.queue, 0)) for line in work.queues),
+        queues=tuple(_queue(line, live, drained) for line in work.queues),
         hosts=places,
         running=running(session),
         cancelled=tuple(cancelled(session)),
@@ -123,12 +119,10 @@ def standing(session: ReadSession) -> Standing:
     )
 
 
-def _queue(line: QueueLine, live: Sequence[WorkerLine], drained: Set[str], done_recently: int) -> QueueStanding:
+def _queue(line: QueueLine, live: Sequence[WorkerLine], drained: Set[str]) -> QueueStanding:
     could = [each for each in live if not each.draining and _takes(each, line.queue)]
     takers = [each for each in could if each.host not in drained]
-    ready_in = None
-    if line.waiting and takers and done_recently:
-        ready_in = RECENT * (line.waiting / done_recently)
+    ready_in = timedelta(seconds=line.eta) if line.waiting and takers and line.eta is not None else None
     return QueueStanding(
         queue=line.queue,
         name=NAMES.get(line.queue, line.queue),
@@ -162,22 +156,6 @@ def why_waiting(line: QueueLine, *, takers: int, held_back: Sequence[str] = ()) 
 
 def _takes(worker: WorkerLine, queue: str) -> bool:
     return any(queue in lane.get("queues", ()) for lane in worker.lanes)
-
-
-def _pace(session: ReadSession) -> dict[str, int]:
-    """How many pieces of work each queue finished lately, told by the rows that the work is for."""
-    since = clock.now() - RECENT
-    verified = session.scalar(select(func.count()).where(Arrival.finished_at > since)) or 0
-    made = session.scalar(
-        select(func.count()).where(Rendition.made_at > since, Rendition.state == RenditionState.READY)
-    )
-    return {
-        "verify": verified,
-        "transcode": made or 0,
-        "pictures": made or 0,
-        "transcode_urgent": made or 0,
-        "remux": made or 0,
-    }
 
 
 def _failed(session: ReadSession) -> tuple[FailedJob, ...]:

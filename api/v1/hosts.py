@@ -61,6 +61,8 @@ def _host(line: HostLine) -> HostFacts:
         software=list(line.software),
         missing_layers=list(line.missing_layers),
         hardware_encoders=None if line.encoders is None else list(line.encoders),
+        room_because=list(line.room_because),
+        encodes_with=list(line.encodes_with),
     )
 
 

@@ -30,7 +30,10 @@ class DrainFacts(Shape):
 
 
 class HostFacts(Shape):
-    """One worker host. `state`: working, draining, drained, stopping or silent. `slots`: room by queues."""
+    """One worker host. `state`: working, draining, drained, stopping or silent. `slots`: room by queues.
+
+    `room_because` and `encodes_with` are its workers' own words: why so many encodes at once, and by what.
+    """
 
     host: str
     state: str
@@ -44,6 +47,8 @@ class HostFacts(Shape):
     software: list[str]
     missing_layers: list[str]
     hardware_encoders: list[str] | None
+    room_because: list[str]
+    encodes_with: list[str]
 
 
 class DrainAsked(Asked):

@@ -172,6 +172,27 @@ class HostLine:
         return tuple(sorted({str(name) for names in said for name in names})) if said else None
 
     @property
+    def room_because(self) -> tuple[str, ...]:
+        """Why it runs as many encodes at once as it does, in its workers' words."""
+        return self._said("slots_because")
+
+    @property
+    def encodes_with(self) -> tuple[str, ...]:
+        """The encoder of each of its workers, and why that one."""
+        return tuple(
+            sorted(
+                {
+                    f"{each.facts['encoder']}: {each.facts.get('encoder_because', '')}"
+                    for each in self.processes
+                    if "encoder" in each.facts
+                }
+            )
+        )
+
+    def _said(self, name: str) -> tuple[str, ...]:
+        return tuple(sorted({str(each.facts[name]) for each in self.processes if each.facts.get(name)}))
+
+    @property
     def speed(self) -> float | None:
         """Seconds of recording that it gets through in one second, over all jobs that say so."""
         said = [each.speed for each in self.jobs if each.speed is not None]

@@ -12,7 +12,14 @@ from evidence.identifiers import new_id
 from evidence.jobs import JobRequest
 from tests.support.house import World
 
-FACTS = {"sandbox": [{}], "sandbox_missing": ["seccomp"], "hardware_encoders": ["h264_nvenc"]}
+FACTS = {
+    "sandbox": [{}],
+    "sandbox_missing": ["seccomp"],
+    "hardware_encoders": ["h264_nvenc"],
+    "encoder": "h264_nvenc",
+    "encoder_because": "h264_nvenc encoded 30 pictures in 0.3 s",
+    "slots_because": "one for each of 2 cores (its affinity); memory (23.5 GiB by the machine) carries 35",
+}
 
 
 class Stage:

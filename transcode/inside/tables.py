@@ -8,6 +8,7 @@ from typing import Any
 import av
 from av.container import InputContainer
 
+from transcode.inside import probe
 from transcode.inside.opening import Master, Task
 from transcode.inside.packets import Counter
 
@@ -16,7 +17,10 @@ TELL_EVERY = 2000
 
 
 def run(task: Task) -> dict[str, Any]:
-    """Read the streams that `options` names, or all of them. `refused` where it cannot be opened."""
+    """Read the streams that `options` names, or all of them. `refused` where it cannot be opened.
+
+    With `look` in `options` it is looked at as a master is, too: one child of ours for both, where both are wanted.
+    """
     wanted: Any = task.options.get("streams")
     try:
         with Master(task).opened() as container:
@@ -24,7 +28,8 @@ def run(task: Task) -> dict[str, Any]:
             reading.read(container, wanted if wanted is not None else [s.index for s in container.streams], task)
     except av.FFmpegError as error:
         return {"refused": str(error)[:500]}
-    return reading.told()
+    looked = {"looked_at": probe.run(task)} if task.options.get("look") else {}
+    return {**reading.told(), **looked}
 
 
 class Reading:

@@ -108,7 +108,8 @@ def test_an_administrator_drains_and_resumes_on_the_page(world: World, stage: St
     page = administrator.get("/status").text
     assert "bench-1" in page
     assert "2.5 × real time" in page
-    assert "h264_nvenc" in page
+    assert "h264_nvenc encoded 30 pictures in 0.3 s" in page
+    assert "Encodes at once: one for each of 2 cores" in page
     assert "bench-1 takes no new jobs" in administrator.post("/hosts/drain", data={"host": "bench-1"}).text
     assert last_sentence(world, SYSTEM) == (
         "Shabnam Iqbal let the worker host bench-1 take no new work (finishes what it has)"
@@ -148,6 +149,8 @@ def test_the_json_api_says_and_does_the_same(stage: Stage, client: TestClient, c
     assert (host["host"], host["state"], host["slots"]) == ("bench-1", "working", {"transcode": 2})
     [job] = host["jobs"]
     assert (job["id"], job["fraction"], job["speed"]) == (stage.running, 0.25, 2.5)
+    assert host["room_because"][0].startswith("one for each of 2 cores")
+    assert host["encodes_with"] == ["h264_nvenc: h264_nvenc encoded 30 pictures in 0.3 s"]
     assert client.post("/api/v1/hosts/bench-1/drain", json={"now": False}, headers=other).status_code == 403
     assert client.post("/api/v1/hosts/bench-1/drain", json={"now": True}, headers=chief).status_code == 200
     [host] = client.get("/api/v1/hosts", headers=other).json()

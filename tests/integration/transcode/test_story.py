@@ -282,7 +282,7 @@ def test_the_sweep_nudges_rows_whose_job_is_gone(workroom: Workroom, footage: Fo
             kept.state, kept.asked_at = RenditionState.WANTED, long_ago
         session.connection().exec_driver_sql("DELETE FROM procrastinate_jobs")
     with workroom.house.writing() as session:
-        assert sweep.nudge_renditions(session) >= 2
+        assert sweep.nudge_renditions(session) == 1, "what is shown beside it comes with the copy, or after it"
     with workroom.working():
         assert all(row.state is RenditionState.READY for row in workroom.finished(recording).values())
 

@@ -1,0 +1,187 @@
+"""The pool at the limit of the machine: everything side by side in one run, on films made for it.
+
+The shift: 90 % of the footage H.264/AAC in MP4, one film each of HEVC, MPEG-4 ASP in AVI, MPEG-2 TS and MJPEG, one of
+PCM and one of AMR. Ours runs from masters in the store to everything playable, by a worker process that is up already.
+Against it: plain FFmpeg with the same recipe on every file, as a pool that encodes everything does; our planner's
+commands alone (`commands_only.py`); and Unmanic where BENCH_UNMANIC names its program (`unmanic_folder.py`).
+Then films that must all be encoded, against GNU parallel with the very same argument lists; and pages meanwhile.
+BENCH_POOL_SECONDS, BENCH_POOL_OTHERS, BENCH_POOL_OLD, BENCH_POOL_OLD_SECONDS, BENCH_POOL_REQUESTS, BENCH_UNMANIC.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from evidence.jobs import enqueue_all
+from evidence.models import Master, Recording
+from evidence.store import StoreSettings
+from tests.benchmarks.pool_answers import desk, times_of
+from tests.benchmarks.pool_films import old_cameras, shift
+from tests.benchmarks.pool_sides import (
+    CORES,
+    argv_of,
+    as_a_line,
+    commands_only,
+    own_environment,
+    plain_encode,
+    pool,
+    runner,
+    side_by_side,
+)
+from tests.benchmarks.reference import Spent
+from tests.benchmarks.sheet import Sheet
+from tests.faults.system import REPOSITORY
+from tests.support.cast import Cast
+from tests.support.house import World
+from tests.support.workroom import Workroom
+from transcode.examination import write_examination
+from transcode.nudges import probe_request
+from transcode.plan import Plan, decide
+from transcode.probe import examine
+from transcode.ranges import ReadAhead
+from transcode.settings import TranscodeSettings
+
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600)]
+
+FILMS = 6
+SECONDS = int(os.environ.get("BENCH_POOL_SECONDS", "130"))
+OTHERS = int(os.environ.get("BENCH_POOL_OTHERS", "20"))  # seconds of each other kind
+OLD = int(os.environ.get("BENCH_POOL_OLD", "20"))
+OLD_SECONDS = int(os.environ.get("BENCH_POOL_OLD_SECONDS", "40"))
+REQUESTS = int(os.environ.get("BENCH_POOL_REQUESTS", "600"))
+SOFTWARE = {"CONTINUITY_TRANSCODE_ENCODER": "software"}  # the same binary does the same work on both sides
+
+
+@pytest.fixture
+def workroom(database_url: str, store_settings: StoreSettings, place: Path) -> Iterator[Workroom]:
+    """A house on real servers."""
+    world = World(database_url, store_settings, place)
+    yield Workroom(world, TranscodeSettings(scratch=place / "examining", encoder="software"))
+    world.close()
+
+
+def test_a_shift(workroom: Workroom, room: Callable[[float], Path], sheet: Sheet) -> None:
+    place = room(4)
+    films = shift(place / "shift", films=FILMS, seconds=SECONDS, others=OTHERS)
+    recordings = [workroom.keeps(path) for path in films]
+    with pool(workroom.world, place, **SOFTWARE) as ours:
+        before, began = ours.spent(), time.perf_counter()
+        with workroom.house.writing() as session:
+            numbers = enqueue_all(session, [probe_request(each) for each in recordings])
+            for each, number in zip(recordings, numbers, strict=True):
+                session.get_one(Recording, each).probe_job_id = number
+        ours.await_playable()
+        playable = Spent(time.perf_counter() - began, ours.spent() - before)
+        ours.await_finished()
+        finished = Spent(time.perf_counter() - began, ours.spent() - before)
+    order = sorted(recordings, key=lambda each: workroom.recording(each).duration_ms or 0)
+    alone = commands_only(workroom.world, order, place / "alone", **SOFTWARE)
+    output = place / "plain"
+    output.mkdir()
+    plain = side_by_side([plain_encode(path, output / f"{path.stem}.mp4") for path in films], place / "lines")
+    told = {"with": runner(), "films": len(films), "megabytes": sum(each.stat().st_size for each in films) // 10**6}
+    every = partial(sheet.add, limit=0.15, **told)
+    every("a shift, stored to all playable / FFmpeg on every file", ours=playable.wall, reference=plain.wall, unit="s")
+    every("the same, CPU", ours=playable.cpu, reference=plain.cpu, unit="CPU-s")
+    sheet.add("pictures and waveforms too / FFmpeg on every file", ours=finished.wall, reference=plain.wall, unit="s")
+    sheet.add("the same, CPU", ours=finished.cpu, reference=plain.cpu, unit="CPU-s")
+    sheet.add("all of it / our planner's commands", ours=finished.wall, reference=alone.wall, unit="s", limit=1.05)
+    sheet.add("the same, CPU", ours=finished.cpu, reference=alone.cpu, unit="CPU-s", limit=1.05)
+    _unmanic(sheet, films, place, finished)
+
+
+def _unmanic(sheet: Sheet, films: list[Path], place: Path, ours: Spent) -> None:
+    """The same folder; it encodes every file and puts the copy in its place, so it is given copies."""
+    program = os.environ.get("BENCH_UNMANIC", "")
+    if not program:
+        sys.stderr.write("Unmanic was not run: BENCH_UNMANIC names no program (docs/decisions/0015 says how)\n")
+        return
+    folder = place / "unmanic"
+    folder.mkdir()
+    for path in films:
+        shutil.copyfile(path, folder / path.name)
+    words = [sys.executable, "-m", "tests.benchmarks.unmanic_folder", program, str(folder)]
+    done = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=2400)
+    assert done.returncode == 0, done.stderr[-3000:]
+    wall = json.loads(done.stdout.splitlines()[-1])["wall"]
+    settings = "one worker a core, no watcher, one plugin: every file by the recipe's options, the same FFmpeg"
+    sheet.add("all of it / Unmanic on the same folder", ours=ours.wall, reference=wall, unit="s", settings=settings)
+
+
+def test_films_that_must_be_encoded(workroom: Workroom, room: Callable[[float], Path], sheet: Sheet) -> None:
+    place = room(4)
+    films = old_cameras(place / "old", count=OLD, seconds=OLD_SECONDS)
+    recordings = [workroom.keeps(path) for path in films]
+    with pool(workroom.world, place, **SOFTWARE) as ours:
+        before, began = _examined(workroom, recordings, ours.spent), time.perf_counter()
+        ours.await_finished()
+        mine = Spent(time.perf_counter() - began, ours.spent() - before)
+    lines = [
+        as_a_line(argv_of(workroom.world, each), path, place / "theirs" / path.stem)
+        for each, path in zip(recordings, films, strict=True)
+    ]
+    theirs = side_by_side(lines, place / "lines")
+    case = f"{OLD} films of {OLD_SECONDS} s, all encoded / {runner()} -j {CORES}, the same arguments"
+    sheet.add(case, ours=mine.wall, reference=theirs.wall, unit="s", limit=1.05)
+    sheet.add("the same, CPU", ours=mine.cpu, reference=theirs.cpu, unit="CPU-s")
+    few = lines[: 2 * CORES]
+    many = [["0" if before == "-threads:v" else word for before, word in pairwise(["", *line])] for line in few]
+    packed = side_by_side(few, place / "few")
+    threaded = side_by_side(many, place / "many", at_once=1)
+    sheet.add(
+        "one thread, an encode a core / all threads, one at a time", ours=packed.wall, reference=threaded.wall, unit="s"
+    )
+    sheet.add("the same, CPU", ours=packed.cpu, reference=threaded.cpu, unit="CPU-s")
+
+
+def _examined(workroom: Workroom, recordings: list[UUID], spent: Callable[[], float]) -> float:
+    """Examine all here, so that the worker has nothing but encodes; they begin together. What was spent until then."""
+    settings, house = workroom.settings, workroom.house
+    found = []
+    for each in recordings:
+        with house.reading() as session:
+            master = session.get_one(Master, each)
+        ranges = ReadAhead(house.masters.ranges(master.key, version_id=master.version_id))
+        found.append((master, examine(ranges, settings)))
+    before = spent()
+    with house.writing() as session:
+        for master, one in found:
+            plan = decide(one.facts, one.verdict.condition)
+            assert isinstance(plan, Plan)
+            assert plan.filters
+            write_examination(session, master, one, plan)
+    return before
+
+
+def test_pages_while_the_pool_is_saturated(workroom: Workroom, room: Callable[[float], Path], sheet: Sheet) -> None:
+    place = room(4)
+    films = old_cameras(place / "old", count=2 * CORES + 2, seconds=3 * OLD_SECONDS)
+    recordings = [workroom.keeps(path) for path in films]
+    world = workroom.world
+    people = Cast(world)
+    with desk(world, people, own_environment(world, place), place) as asked, pool(world, place, **SOFTWARE) as ours:
+        times_of(asked, REQUESTS // 10)  # the first of each kind loads templates and plans
+        idle = times_of(asked, REQUESTS)
+        before, began = _examined(workroom, recordings, ours.spent), time.perf_counter()
+        busy = times_of(asked, REQUESTS)
+        cores = (ours.spent() - before) / (time.perf_counter() - began)
+        with workroom.house.reading() as session:
+            left = sum(session.get_one(Recording, each).playable_at is None for each in recordings)
+    assert left, "the pool was done before the pages were: nothing was measured"
+    told = {"requests": REQUESTS, "cores_encoding": round(cores, 2), "median_idle_ms": idle.median}
+    told["median_busy_ms"] = busy.median
+    sheet.add(
+        "pages and JSON, p99 while encoding / idle", ours=busy.p99, reference=idle.p99, unit="ms", limit=3, **told
+    )
