@@ -59,7 +59,7 @@ def _taken(tracks: list[Track], kind: str) -> Track | None:
     return found
 
 
-def _pictures(  # noqa: PLR0913, PLR0917 - one comparison, with all that it compares
+def _pictures(
     plan: Pictures,
     clip: ClipSaid,
     track: Track | None,
@@ -69,14 +69,18 @@ def _pictures(  # noqa: PLR0913, PLR0917 - one comparison, with all that it comp
 ) -> dict[str, Any]:
     asked = len(plan.ticks)
     counts = {"in the clip": len(clip.ticks), "decoded of it": clip.decoded, "packets": track.packets if track else 0}
-    findings += [f"{asked} pictures were asked for, {found} are {what}" for what, found in counts.items() if found != asked]
+    findings += [
+        f"{asked} pictures were asked for, {found} are {what}" for what, found in counts.items() if found != asked
+    ]
     if clip.faults:
         findings.append(f"the clip's own decoder failed {clip.faults} times")
     due = [(tick - plan.ticks[0]) * plan.base for tick in plan.ticks]
     shown = [Fraction(tick, clip.timescale) for tick in sorted(clip.ticks)] if clip.timescale else []
     wrong = next((n for n, (mine, theirs) in enumerate(zip(due, shown, strict=False)) if mine != theirs), None)
     if wrong is not None:
-        findings.append(f"picture {plan.number + wrong} is shown {float(shown[wrong] - due[wrong]):+.6f} s off its time")
+        findings.append(
+            f"picture {plan.number + wrong} is shown {float(shown[wrong] - due[wrong]):+.6f} s off its time"
+        )
     run = Run(plan.index, plan.first_packet, plan.copied, plan.head)
     return {
         "asked": asked,

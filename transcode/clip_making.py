@@ -134,8 +134,7 @@ class _Maker:
     def _pictures(self, *, whole: str) -> Pictures:
         if self.picture is None:
             raise NoClip("the recording has no pictures: its sound can be taken out alone")
-        found = clip_plan.pictures(self.picture, self.recipe.start, self.recipe.end, self.facts, whole=whole)
-        return found
+        return clip_plan.pictures(self.picture, self.recipe.start, self.recipe.end, self.facts, whole=whole)
 
     def _stretch(self) -> tuple[Fraction, Fraction]:
         if self.recipe.unit == "frame":
@@ -268,7 +267,12 @@ class _Maker:
             may_read=(str(read), str(said), str(face())),
             may_write=(str(work.folder),) if other else (),
         )
-        task: dict[str, object] = {"path": str(read), "other": str(other or ""), "options": {"told": str(said)}, "size": 0}
+        task: dict[str, object] = {
+            "path": str(read),
+            "other": str(other or ""),
+            "options": {"told": str(said)},
+            "size": 0,
+        }
         command = Command(inside="clips", task=task, wall=wall, seconds=limits.seconds, output_limit=512 << 20)
         ending = child.run(command, Listener(stopping=work.stopping, progress=self._progress(phase)))
         if ending.how is How.STOPPED:

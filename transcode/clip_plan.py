@@ -8,6 +8,7 @@ and after is encoded.
 
 from __future__ import annotations
 
+import itertools
 from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -121,7 +122,7 @@ def shown_ticks(line: Line) -> tuple[list[int], bool]:
         said = [at for at, flags in zip(line.dts, line.flags, strict=True) if not flags & HIDDEN]
         return sorted(at for at in said if at != UNSAID), False
     found = sorted(said)
-    return found, all(here < there for here, there in zip(found, found[1:], strict=False))
+    return found, all(here < there for here, there in itertools.pairwise(found))
 
 
 def pictures(line: Line, first: int, end: int, facts: MediaFacts, *, whole: str = "") -> Pictures:
@@ -154,7 +155,9 @@ def pictures(line: Line, first: int, end: int, facts: MediaFacts, *, whole: str 
         tail_start=_start(line, ticks[min(after, len(ticks) - 1)]) if apart else None,
         counted=not apart,
         set_number=number or 0,
-        why=_says(before - first, k - a, end - after, end - first) if place else f"every picture is encoded: {hindrance}",
+        why=_says(before - first, k - a, end - after, end - first)
+        if place
+        else f"every picture is encoded: {hindrance}",
     )
 
 

@@ -110,7 +110,9 @@ def write_made(session: WriteSession, row: Clip, made: StoredClip) -> None:
     if made.packets_master is not None and master.packets_sha256 is None:
         master.packets_sha256, master.packets_size = made.packets_master.sha256, made.packets_master.size
     lying = {"clip": made.stored, "packets.clip": made.packets, "packets.master": made.packets_master}
-    objects = [Object(role=role, sha256=each.sha256, size=each.size) for role, each in lying.items() if each is not None]
+    objects = [
+        Object(role=role, sha256=each.sha256, size=each.size) for role, each in lying.items() if each is not None
+    ]
     facts = {
         "recipe": row.recipe_sha256,
         "tool": f"{made.tool['name']} {made.tool['version']}",
@@ -148,7 +150,5 @@ def _record(  # noqa: PLR0913 - one event, said in full
     said = {"clip": str(row.id), "kind": row.kind.value, **facts}
     # What a decoder says of a file may hold words out of it, and those may name somebody: they are sealed.
     personal = {"because": because} if because else {}
-    event = Event(
-        type=what, subject=row.recording_id, actor=by, facts=said, personal=personal, objects=objects or []
-    )
+    event = Event(type=what, subject=row.recording_id, actor=by, facts=said, personal=personal, objects=objects or [])
     ledger.record(session, event)

@@ -89,7 +89,9 @@ class Cutter:
     def _make_and_record(self, wanted: Wanted, job: RunningJob) -> None:
         facts = MediaFacts.model_validate(wanted.recording.media_facts)
         limits = limits_for(facts, longest_hours=self.settings.longest_hours)
-        with scratch(self.settings, needed=wanted.master.size + min(limits.file_size, 2 * wanted.master.size)) as folder:
+        with scratch(
+            self.settings, needed=wanted.master.size + min(limits.file_size, 2 * wanted.master.size)
+        ) as folder:
             plan = Plan(method=RenditionMethod.TRANSCODE, reason="a clip", content_type="", limits=limits)
             made = make(self._work(wanted, plan, facts, folder, job), wanted.recipe)
             job.report("storing", None)

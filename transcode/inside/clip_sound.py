@@ -78,7 +78,7 @@ def frames(pieces: Iterator[bytes], rate: int, form: str, layout: str) -> Iterat
         yield frame
 
 
-def samples(  # noqa: PLR0913 - one stretch of one track, said in full
+def samples(
     task: Task, told: dict[str, Any], begins: Fraction, stops: Fraction, *, form: str, layout: str
 ) -> Iterator[bytes]:
     """Packed samples from one moment to another on the master's clock. Where the master has a gap, there is silence."""

@@ -98,4 +98,11 @@ def _read(task: Task) -> dict[str, Any]:
     return {**reading.told(), "decoded": decoded, "faults": faults}
 
 
-DOES = {"index": clip_index.run, "hashes": clip_index.hashes, "clip": clip_writing.write, "still": _still, "sound": _sound, "read": _read}
+DOES = {
+    "index": clip_index.run,
+    "hashes": clip_index.hashes,
+    "clip": clip_writing.write,
+    "still": _still,
+    "sound": _sound,
+    "read": _read,
+}

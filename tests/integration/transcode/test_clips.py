@@ -47,7 +47,7 @@ CUTS = [
 
 
 @pytest.mark.parametrize(("name", "first", "end", "copied", "sound"), CUTS)
-def test_a_clip_has_exactly_the_pictures_that_were_asked_for(  # noqa: PLR0917
+def test_a_clip_has_exactly_the_pictures_that_were_asked_for(
     workroom: Workroom, footage: Footage, name: str, first: int, end: int, *, copied: int | None, sound: bool | None
 ) -> None:
     recording = workroom.keeps(footage.of(name))
@@ -101,10 +101,9 @@ def test_the_same_recipe_gives_the_same_bytes(workroom: Workroom, footage: Foota
         with workroom.working():
             workroom.finished(recording)
             burn = {"time": True, "reference": "AB/1"}
-            rows = [
-                made(workroom, asked(workroom, recipe_for(workroom, recording, start=11, end=45, **more)))
-                for more in ({}, {"burn": burn}, {"kind": "sound"}, {"kind": "still", "end": 12, "sounds": ()})
-            ]
+            wishes = ({}, {"burn": burn}, {"kind": "sound"}, {"kind": "still", "end": 12, "sounds": ()})
+            recipes = [recipe_for(workroom, recording, **{"start": 11, "end": 45, **more}) for more in wishes]
+            rows = [made(workroom, asked(workroom, recipe)) for recipe in recipes]
         assert all(row.state is RenditionState.READY for row in rows), [row.reason for row in rows]
         digests.append([row.sha256 for row in rows])
     assert digests[0] == digests[1]
