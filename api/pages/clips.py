@@ -124,7 +124,9 @@ def _recording(session: ReadSession, caller: Caller, name: str) -> Recording:
 
 
 def _wish(asked: Asked, recording: Recording) -> Wish:
-    words = {name: bool(getattr(asked, name)) for name in ("write_time", "write_reference", "write_collar")}
+    words: dict[str, Any] = {
+        name: bool(getattr(asked, name)) for name in ("write_time", "write_reference", "write_collar")
+    }
     if asked.kind is ClipKind.STILL:
         shown = _frame(asked.shown or asked.first, "Show the frame that is to be saved.")
         return Wish(kind=asked.kind, unit="frame", start=shown - 1, end=shown, reference=asked.reference, **words)

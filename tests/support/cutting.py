@@ -64,9 +64,10 @@ def body_of(workroom: Workroom, row: Clip) -> bytes:
 
 def pictures(body: bytes) -> list[tuple[Fraction, Any]]:
     """Each decoded picture with its time in seconds, in showing order."""
-    with av.open(io.BytesIO(body)) as container:
+    with av.open(io.BytesIO(body), mode="r") as container:
         stream = container.streams.video[0]
-        return [(frame.pts * frame.time_base, frame.to_ndarray(format="yuv420p")) for frame in container.decode(stream)]
+        decoded: Any = container.decode(stream)
+        return [(frame.pts * frame.time_base, frame.to_ndarray(format="yuv420p")) for frame in decoded]
 
 
 def likeness(mine: Any, theirs: Any) -> float:
@@ -77,6 +78,7 @@ def likeness(mine: Any, theirs: Any) -> float:
 
 def samples(body: bytes, track: int = 0) -> Any:
     """The sound of one track as players hear it, from zero on: samples left out at the edges are left out."""
-    with av.open(io.BytesIO(body)) as container:
-        parts = [frame.to_ndarray() for frame in container.decode(container.streams.audio[track])]
+    with av.open(io.BytesIO(body), mode="r") as container:
+        decoded: Any = container.decode(container.streams.audio[track])
+        parts = [frame.to_ndarray() for frame in decoded]
     return np.concatenate(parts, axis=1)

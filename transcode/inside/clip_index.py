@@ -116,7 +116,7 @@ class _Line:
                 self.resets = True
 
     def told(self) -> dict[str, Any]:
-        columns = {"pts": self.pts, "dts": self.dts, "lasting": self.lasting, "flags": self.flags}
+        columns: dict[str, Any] = {"pts": self.pts, "dts": self.dts, "lasting": self.lasting, "flags": self.flags}
         return {
             "index": self.index,
             "codec": self.codec,

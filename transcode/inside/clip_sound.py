@@ -111,7 +111,8 @@ def _placed_samples(
         source.codec_context.thread_count = 1
         _near(master, begins, told)
         turner = av.AudioResampler(format=form, layout=layout, rate=rate)
-        for frame in master.decode(source):
+        decoded: Any = master.decode(source)
+        for frame in decoded:
             place = round(begins * rate) * -1 + running if told.get("timeless") else _place(frame, begins, rate)
             for part in turner.resample(frame):
                 running += part.samples
@@ -122,7 +123,7 @@ def _placed_samples(
 def _place(frame: Any, begins: Fraction, rate: int) -> int:
     if frame.pts is None:
         raise ValueError("a piece of sound has no time")
-    return round((frame.pts * frame.time_base - begins) * rate)
+    return int(round((frame.pts * frame.time_base - begins) * rate))
 
 
 def _near(master: Any, begins: Fraction, told: dict[str, Any]) -> None:

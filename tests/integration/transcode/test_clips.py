@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from evidence.models import Master
 from evidence.store import StoreSettings
 from evidence.store.keys import packets_key
 from evidence.vocabulary import RenditionState
@@ -84,8 +86,6 @@ def test_copied_packets_are_proved_without_the_rest_of_the_master(workroom: Work
     hashes = [bytes.fromhex(each) for each in with_master[0][told["copied_at"] : told["copied_at"] + told["copied"]]]
     master = workroom.house
     with master.reading() as session:
-        from evidence.models import Master
-
         digest = session.get_one(Master, recording).packets_sha256 or ""
     theirs = read_manifest(b"".join(master.renditions.read(packets_key(recording, digest))))
     proof = [bytes.fromhex(each) for each in told["range_proof"]]
@@ -101,7 +101,12 @@ def test_the_same_recipe_gives_the_same_bytes(workroom: Workroom, footage: Foota
         with workroom.working():
             workroom.finished(recording)
             burn = {"time": True, "reference": "AB/1"}
-            wishes = ({}, {"burn": burn}, {"kind": "sound"}, {"kind": "still", "end": 12, "sounds": ()})
+            wishes: tuple[dict[str, Any], ...] = (
+                {},
+                {"burn": burn},
+                {"kind": "sound"},
+                {"kind": "still", "end": 12, "sounds": ()},
+            )
             recipes = [recipe_for(workroom, recording, **{"start": 11, "end": 45, **more}) for more in wishes]
             rows = [made(workroom, asked(workroom, recipe)) for recipe in recipes]
         assert all(row.state is RenditionState.READY for row in rows), [row.reason for row in rows]
