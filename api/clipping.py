@@ -55,9 +55,15 @@ class Wish:
 def ask(session: WriteSession, house: House, caller: Caller, recording: Recording, wish: Wish) -> tuple[Clip, bool]:
     """Have it made; the clip, and whether it is new. Raises BadRequest, and what `watchable` raises."""
     watchable(caller, recording)
+    recipe = recipe_of(session, house, recording, wish)
+    return clip_records.ask(session, recipe, by=caller.actor, person=caller.person)
+
+
+def recipe_of(session: ReadSession, house: House, recording: Recording, wish: Wish) -> Recipe:
+    """The recipe of a wish that can be, as far as that is known before the master is read. Raises BadRequest."""
     recipe = _recipe(session, recording, wish)
     _within(session, house, recording, recipe)
-    return clip_records.ask(session, recipe, by=caller.actor, person=caller.person)
+    return recipe
 
 
 def ask_again(session: WriteSession, caller: Caller, clip: UUID) -> Clip:
@@ -176,7 +182,7 @@ def _within(session: ReadSession, house: House, recording: Recording, recipe: Re
 
     The workroom counts the pictures themselves, and has the last word.
     """
-    table = _frame_table(session, house, recording.id) if recipe.unit == "frame" else None
+    table = frame_table(session, house, recording.id) if recipe.unit == "frame" else None
     length = (recording.duration_ms or 0) * 1000
     if table is not None and recipe.end > table["frames"]:
         raise BadRequest(f"The recording has {table['frames']} frames.", pointer="/end")
@@ -189,7 +195,7 @@ def _within(session: ReadSession, house: House, recording: Recording, recipe: Re
         raise BadRequest(f"A clip may be {longest} minutes long at most. Make several.", pointer="/end")
 
 
-def _frame_table(session: ReadSession, house: House, recording: UUID) -> dict[str, Any] | None:
+def frame_table(session: ReadSession, house: House, recording: UUID) -> dict[str, Any] | None:
     """When each frame is shown, where that is known already."""
     row = session.scalars(
         select(Rendition)

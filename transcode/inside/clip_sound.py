@@ -123,7 +123,8 @@ def _placed_samples(
 def _place(frame: Any, begins: Fraction, rate: int) -> int:
     if frame.pts is None:
         raise ValueError("a piece of sound has no time")
-    return int(round((frame.pts * frame.time_base - begins) * rate))
+    place: int = round((frame.pts * frame.time_base - begins) * rate)
+    return place
 
 
 def _near(master: Any, begins: Fraction, told: dict[str, Any]) -> None:
