@@ -94,7 +94,7 @@ def test_a_clip_is_asked_for_made_and_taken_out(
     events = [name for name, _ in told(world, reference)]
     # Two whole files, and two pieces within one hour that are one taking.
     assert events == ["clip.requested", "clip.made", *["clip.downloaded"] * 3]
-    assert told(world, reference)[2][1] == f"Rhys Bevan took out the clip {found['id']}"
+    assert told(world, reference)[2][1] == f"Rhys Bevan (1907) took out the clip {found['id']}"
 
 
 def test_the_same_again_is_the_clip_that_there_is(world: World, supervisor: TestClient, reference: str) -> None:
