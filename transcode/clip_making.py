@@ -71,6 +71,9 @@ class _Maker:
     def __init__(self, work: Work, recipe: Recipe, path: Path) -> None:
         self.work, self.recipe, self.path = work, recipe, path
         self.facts = work.facts
+        # What a child may write in: not where the master and its own instructions lie.
+        self.output = work.folder / "output"
+        self.output.mkdir(exist_ok=True)
         self.seeks = self.facts.is_mp4 or "matroska" in self.facts.container
         self.picture: Line | None = None
         self.lines: dict[int, Line] = {}
@@ -91,7 +94,7 @@ class _Maker:
         pictures = self._pictures(whole="words are written into them" if self.recipe.burn.lines else "")
         cut = self._cut(pictures.begins, pictures.stops, pictures)
         told = {**self._places(cut), "pictures": self._film(pictures), "sounds": self._sounds(cut)}
-        output = self.work.folder / "clip.mp4"
+        output = self.output / "clip.mp4"
         self._write(output, do="clip", **told)
         return self._checked(cut, output, "video/mp4", told)
 
@@ -99,7 +102,7 @@ class _Maker:
         """One picture."""
         pictures = self._pictures(whole="a still picture is decoded")
         told = {"pictures": self._film(pictures)}
-        output = self.work.folder / "still.png"
+        output = self.output / "still.png"
         said = self._write(output, do="still", **told)
         found = self.facts.picture
         shown = found.shown_size if found is not None else (0, 0)
@@ -125,7 +128,7 @@ class _Maker:
         copied = all(each.copied for each in cut.sounds)
         container, name, kind = _container(copied=copied, tracks=len(cut.sounds))
         told = {**self._places(cut), "container": container, "copied": copied, "sounds": self._sounds(cut)}
-        output = self.work.folder / name
+        output = self.output / name
         self._write(output, do="sound", **told)
         if not copied:
             cut = Cut(begins=begins, stops=stops, sounds=tuple(map(_as_samples, cut.sounds)), remarks=cut.remarks)
@@ -265,7 +268,7 @@ class _Maker:
             address_space=work.settings.encoder_memory,
             file_size=limits.file_size if other else 0,
             may_read=(str(read), str(said), str(face())),
-            may_write=(str(work.folder),) if other else (),
+            may_write=(str(self.output),) if other else (),
         )
         task: dict[str, object] = {
             "path": str(read),

@@ -16,7 +16,7 @@ from evidence.database import WriteSession
 from evidence.errors import NotFound
 from evidence.identifiers import new_id
 from evidence.jobs import JobRequest, enqueue
-from evidence.models import Clip, Master, Recording
+from evidence.models import Clip, Recording
 from evidence.notices import tell_recordings
 from evidence.store import StoredRendition
 from evidence.vocabulary import RenditionState
@@ -106,9 +106,6 @@ def write_made(session: WriteSession, row: Clip, made: StoredClip) -> None:
     row.facts, row.argv, row.tool = dict(made.facts), list(made.argv), dict(made.tool)
     if made.packets is not None:
         row.packets_sha256, row.packets_size = made.packets.sha256, made.packets.size
-    master = session.get_one(Master, row.recording_id)
-    if made.packets_master is not None and master.packets_sha256 is None:
-        master.packets_sha256, master.packets_size = made.packets_master.sha256, made.packets_master.size
     lying = {"clip": made.stored, "packets.clip": made.packets, "packets.master": made.packets_master}
     objects = [
         Object(role=role, sha256=each.sha256, size=each.size) for role, each in lying.items() if each is not None
