@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import av
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFile, ImageFont
 
+LOADED = (ImageFile,)
+"""What Pillow would load when it first turns a picture into bytes: behind the wall it could not."""
 DARK, LIGHT, GREY = 24, 230, 128
 SMALLEST = 10
 SHARE = 28
