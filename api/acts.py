@@ -15,7 +15,7 @@ from evidence.custody.events import SYSTEM, Actor, Event, EventType
 from evidence.database import ReadSession, WriteSession
 from evidence.errors import AlreadySettled, NotFound, NotPermitted
 from evidence.jobs import JobState
-from evidence.models import Quarantine, Recording, Rendition
+from evidence.models import Clip, Quarantine, Recording, Rendition
 from evidence.notices import tell_recordings
 from evidence.vocabulary import Playability, QuarantineDecision, RenditionKind, RenditionState
 from transcode.nudges import PROBE, probe_request
@@ -178,6 +178,7 @@ def _about(session: ReadSession, job_id: int) -> UUID:
     """The recording that a job serves, or an id that is the job's own where it serves none."""
     found = session.scalars(select(Rendition.recording_id).where(Rendition.job_id == job_id)).first()
     found = found or session.scalars(select(Recording.id).where(Recording.probe_job_id == job_id)).first()
+    found = found or session.scalars(select(Clip.recording_id).where(Clip.job_id == job_id)).first()
     return found or UUID(int=job_id)
 
 

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from api import package_commands
+from api import clip_commands, package_commands
 from api.custody_commands import custody_app, sequencer
 from api.host_commands import host_app, job_app
 from api.trouble import KnownTrouble
@@ -44,6 +44,7 @@ app.add_typer(host_app, name="host")
 app.add_typer(job_app, name="job")
 app.command()(sequencer)
 package_commands.install(app)
+clip_commands.install(app)
 
 err = Console(stderr=True, highlight=False)
 out = Console(highlight=False)

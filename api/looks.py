@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from evidence.vocabulary import Condition, Playability, RecordingKind, RenditionKind, RenditionMethod, RenditionState
+from evidence.vocabulary import (
+    ClipKind,
+    Condition,
+    Playability,
+    RecordingKind,
+    RenditionKind,
+    RenditionMethod,
+    RenditionState,
+)
 
 KINDS: Final[Mapping[RecordingKind, str]] = {
     RecordingKind.BODY_WORN: "Body-worn video",
@@ -29,6 +37,12 @@ PLAYABILITIES: Final[Mapping[Playability, tuple[str, str]]] = {
     Playability.PLAYABLE: ("good", "Plays"),
     Playability.UNPLAYABLE: ("warn", "Cannot be played"),
     Playability.FAILED: ("bad", "Preparation failed"),
+}
+
+CLIP_KINDS: Final[Mapping[ClipKind, str]] = {
+    ClipKind.CLIP: "Clip",
+    ClipKind.STILL: "Still picture",
+    ClipKind.SOUND: "Sound",
 }
 
 RENDITION_KINDS: Final[Mapping[RenditionKind, str]] = {

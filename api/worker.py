@@ -27,6 +27,7 @@ def lanes(settings: TranscodeSettings) -> list[Lane]:
         Lane(("transcode_urgent",), 1),
         Lane(("remux",), 1),
         Lane(("transcode",), transcode_tasks.slots(settings).count),
+        Lane(("clips",), 1),
         Lane(("pictures",), 1),
         # Some rounds take minutes: the count of the store, and the log's verification. Others must not wait for them.
         Lane((SWEEPS,), 4),

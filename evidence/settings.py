@@ -106,6 +106,9 @@ class EvidenceSettings(BaseSettings):
     outside_silence_hours: float = Field(
         default=3, gt=0, le=168, description="Hours without a witness's signature or a time-stamp before an incident"
     )
+    clip_minutes: int = Field(
+        default=120, ge=1, le=1440, description="Longest clip, or sound alone, that may be cut out of a recording"
+    )
     census_locks: int = Field(
         default=200, ge=0, le=1_000_000, description="Masters, drawn by lot, whose lock each census asks for"
     )

@@ -111,6 +111,14 @@ class RenditionState(StrEnum):
     FAILED = "failed"
 
 
+class ClipKind(StrEnum):
+    """What a person has cut out of a recording."""
+
+    CLIP = "clip"
+    STILL = "still"
+    SOUND = "sound"
+
+
 class IncidentKind(StrEnum):
     """What needs a person's attention."""
 

@@ -15,6 +15,10 @@ from evidence.jobs import TaskSpec
 from evidence.jobs.periodic import Periodic
 from evidence.store.errors import ShortRead, StoreAway
 from transcode import ffmpeg, machine, sandbox, sweep
+from transcode.clip_records import CLIP
+from transcode.clip_records import PRIORITY as CLIP_PRIORITY
+from transcode.clip_records import QUEUE as CLIPS
+from transcode.clips import Cutter
 from transcode.errors import ChildBroke, ScratchFull
 from transcode.examination import Examiner
 from transcode.nudges import PICTURES, PICTURES_PRIORITY, PROBE, PROBE_PRIORITY, RENDER, RENDER_PRIORITY
@@ -36,6 +40,7 @@ def tasks(house: House, settings: TranscodeSettings) -> Sequence[TaskSpec]:
     return (
         patient(name=PROBE, queue="verify", priority=PROBE_PRIORITY, run=Examiner(house, settings).run),
         patient(name=RENDER, queue="transcode", priority=RENDER_PRIORITY, run=Renderer(house, settings).run),
+        patient(name=CLIP, queue=CLIPS, priority=CLIP_PRIORITY, run=Cutter(house, settings).run),
         patient(name=PICTURES, queue="pictures", priority=PICTURES_PRIORITY, run=Surveyor(house, settings).run),
     )
 

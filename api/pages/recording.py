@@ -18,6 +18,7 @@ from api.dependencies import AtDesk, Desk, may
 from api.enquiries import recordings
 from api.enquiries.dossier import Dossier, dossier, media_lines, shows_pictures
 from api.looks import CONDITIONS, KINDS, PLAYABILITIES, RENDITION_KINDS, RENDITION_METHODS, RENDITION_STATES
+from api.pages.clips import list_values
 from api.pages.rendering import go_to, page
 from api.playback import Source, Views
 from api.records_of_reading import note_details, note_history
@@ -45,7 +46,8 @@ def recording(request: Request, desk: AtDesk, caller: Seeing, name: str) -> Resp
         if name != found.line.reference:
             return RedirectResponse(f"/recordings/{found.line.reference}", 303)
         note_details(session, caller, found.line.id)
-    return page(request, "recording.html", _values(found, caller), caller=caller)
+        beside = list_values(session, found.recording)
+    return page(request, "recording.html", {**beside, **_values(found, caller)}, caller=caller)
 
 
 @router.get("/recordings/{name}/history")
@@ -170,6 +172,7 @@ def _values(found: Dossier, caller: Caller) -> dict[str, object]:
         "has_waveform": found.ready(RenditionKind.WAVEFORM) is not None,
         "has_frames": found.ready(RenditionKind.FRAMES) is not None,
         "media_lines": media_lines(found.recording.media_facts),
+        "has_sound": any(each.get("kind") == "audio" for each in found.recording.media_facts.get("streams", ())),
         "is_sound": not shows_pictures(found.recording.media_facts),
         "offset": clock_offset(found.recording.clock_offset_ms),
         "view": secrets.token_urlsafe(18),

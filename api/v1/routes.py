@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI
 
 from api.dependencies import Asking
 from api.settings import software_version
-from api.v1 import continuity, docks, hosts, quarantine, receipts, recordings, tokens, work
+from api.v1 import clips, continuity, docks, hosts, quarantine, receipts, recordings, tokens, work
 from api.v1.shapes import Problem
 
 PREFIX = "/api/v1"
@@ -43,6 +43,6 @@ def described() -> dict[str, Any]:
 
 def _operations() -> APIRouter:
     api = APIRouter(prefix=PREFIX)
-    for noun in (recordings, continuity, receipts, docks, quarantine, work, hosts, tokens):
+    for noun in (recordings, clips, continuity, receipts, docks, quarantine, work, hosts, tokens):
         api.include_router(noun.router)
     return api

@@ -54,6 +54,10 @@ class EventType(StrEnum):
     PACKETS_COUNTED = "packets.counted"
     RENDITION_VIEWED = "rendition.viewed"
     MASTER_VIEWED = "master.viewed"
+    CLIP_REQUESTED = "clip.requested"
+    CLIP_MADE = "clip.made"
+    CLIP_FAILED = "clip.failed"
+    CLIP_DOWNLOADED = "clip.downloaded"
     HISTORY_READ = "history.read"
     DETAILS_READ = "recording.details_read"
     SEARCH_RUN = "search.run"
@@ -117,6 +121,13 @@ SAYS: Mapping[EventType, tuple[str, Operation]] = {
     ),
     EventType.RENDITION_VIEWED: ("{actor} opened the {kind} copy", Operation.CONSULTATION),
     EventType.MASTER_VIEWED: ("{actor} opened the master itself", Operation.CONSULTATION),
+    EventType.CLIP_REQUESTED: ("{actor} asked for a {kind} of it, {clip}", Operation.CONSULTATION),
+    EventType.CLIP_MADE: (
+        "a {kind} was made of it, {clip}: {copied} packets are the master's own, {encoded} are encoded",
+        Operation.ALTERATION,
+    ),
+    EventType.CLIP_FAILED: ("the {kind} {clip} could not be made: {because}", Operation.NONE),
+    EventType.CLIP_DOWNLOADED: ("{actor} took out the {kind} {clip}", Operation.DISCLOSURE),
     EventType.HISTORY_READ: ("{actor} read this history", Operation.CONSULTATION),
     EventType.DETAILS_READ: ("{actor} read the details", Operation.CONSULTATION),
     EventType.SEARCH_RUN: ("{actor} searched recordings, {found} on the page", Operation.CONSULTATION),

@@ -30,6 +30,7 @@ from evidence.custody.facts_of_log import (
 from evidence.custody.shapes import (
     FIELD,
     AgentWord,
+    ClipWord,
     CopyWord,
     Count,
     Digest,
@@ -176,6 +177,34 @@ class Viewed(Facts):
     view: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 
 
+class OneClip(Facts):
+    """Which clip, still or sound of the recording."""
+
+    clip: Id
+    kind: ClipWord
+
+
+class ClipRequested(OneClip):
+    """Which clip, and the SHA-256 of the recipe by which it is to be made."""
+
+    recipe: Digest
+
+
+class ClipMade(ClipRequested):
+    """Which clip was made of which bytes by what, and how many of its packets are the master's own."""
+
+    tool: Label
+    master_sha256: Digest
+    copied: Count
+    encoded: Count
+
+
+class ClipDownloaded(OneClip):
+    """Which clip was taken out; `view` tells one occasion from another and names nobody."""
+
+    view: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+
+
 class SearchRun(Facts):
     """How many recordings were shown."""
 
@@ -277,6 +306,10 @@ FACTS: Final[Mapping[EventType, type[Facts]]] = {
     EventType.RENDITION_RETRIED: OneCopy,
     EventType.RENDITION_VIEWED: Viewed,
     EventType.MASTER_VIEWED: Viewed,
+    EventType.CLIP_REQUESTED: ClipRequested,
+    EventType.CLIP_MADE: ClipMade,
+    EventType.CLIP_FAILED: OneClip,
+    EventType.CLIP_DOWNLOADED: ClipDownloaded,
     EventType.HISTORY_READ: Facts,
     EventType.DETAILS_READ: Facts,
     EventType.SEARCH_RUN: SearchRun,

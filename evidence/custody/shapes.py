@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from evidence.custody.canonical import LARGEST
-from evidence.vocabulary import AgentKind, IncidentKind, RenditionKind, RenditionMethod, Role
+from evidence.vocabulary import AgentKind, ClipKind, IncidentKind, RenditionKind, RenditionMethod, Role
 
 # A field's name, of a fact as of a personal value.
 FIELD: Final = r"^[a-z][a-z0-9_]{0,39}$"
@@ -30,6 +30,7 @@ Label = Annotated[str, StringConstraints(pattern=r"^[!-~][ -~]{0,199}$")]
 RoleWord = Annotated[Role, Field(strict=False)]
 CopyWord = Annotated[RenditionKind, Field(strict=False)]
 MethodWord = Annotated[RenditionMethod, Field(strict=False)]
+ClipWord = Annotated[ClipKind, Field(strict=False)]
 TroubleWord = Annotated[IncidentKind, Field(strict=False)]
 AgentWord = Annotated[AgentKind, Field(strict=False)]
 

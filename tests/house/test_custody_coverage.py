@@ -67,6 +67,7 @@ SHOWS_NO_RECORDING = {
     "/agents": "agents",
     "/tokens": "tokens, without their text",
     "/recordings/{name}/standing": "a part of the page that was recorded when it was opened: how far its copies are",
+    "/recordings/{name}/clips": "a part of the page that was recorded when it was opened: how far clips are",
     "/recordings/{name}/poster": "the still picture of a page or list that was recorded when it was shown",
     "/recordings/{name}/waveform": "how loud it is when, of a page that was recorded when it was opened",
     "/recordings/{name}/frames": "when each frame is shown, of a page that was recorded when it was opened",

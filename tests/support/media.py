@@ -26,6 +26,9 @@ HEVC: Final = ("-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p",
 AAC: Final = ("-c:a", "aac", "-b:a", "64k")
 FRAGMENTS: Final = ("-movflags", "+frag_keyframe+empty_moov")
 
+NTSC: Final = ("-f", "lavfi", "-i", "testsrc2=s=320x240:r=30000/1001:d=3")
+QUICK: Final = ("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-g", "20", "-bf", "2")
+
 RECIPES: Final[Mapping[str, tuple[str, ...]]] = {
     "plain.mp4": (*PICTURE, *SOUND, *PLAIN, *AAC),
     "index-first.mp4": (*PICTURE, *SOUND, *PLAIN, *AAC, "-movflags", "+faststart"),
@@ -42,6 +45,13 @@ RECIPES: Final[Mapping[str, tuple[str, ...]]] = {
     "asp.avi": (*PICTURE, *SOUND, "-c:v", "mpeg4", "-vtag", "XVID", "-bf", "2", "-c:a", "libmp3lame"),
     "mjpeg.avi": (*PICTURE, *TELEPHONE, "-c:v", "mjpeg", "-c:a", "pcm_u8"),
     "odd.avi": (*ODD, "-c:v", "mjpeg", "-pix_fmt", "yuvj444p"),
+    "ntsc.mp4": (*NTSC, *SOUND, *QUICK, *AAC),
+    "ntsc.ts": (*NTSC, *SOUND, *QUICK, *AAC),
+    "ntsc.mkv": (*NTSC, *SOUND, *QUICK, *AAC),
+    "ntsc-uneven.mp4": (*NTSC, "-vf", "select='not(between(mod(n,20),5,11))'", "-fps_mode", "passthrough", *QUICK),
+    "ntsc-alaw.mov": (*NTSC, *TELEPHONE, *QUICK, "-c:a", "pcm_alaw"),
+    "open-gop.mp4": (*NTSC, *SOUND, *QUICK, "-x264-params", "open-gop=1", *AAC),
+    "interlaced-h264.mp4": (*PICTURE, *QUICK, "-vf", "tinterlace=interleave_top", "-flags", "+ildct+ilme"),
     "mpeg2.ts": (*PICTURE, *SOUND, "-c:v", "mpeg2video", "-c:a", "mp2"),
     "interlaced.ts": (*PICTURE, "-vf", "tinterlace=interleave_top", "-c:v", "mpeg2video", "-flags", "+ildct+ilme"),
     "h264.ts": (*PICTURE, *SOUND, *REORDERED, *AAC),

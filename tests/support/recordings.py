@@ -123,7 +123,7 @@ class Shelf:
         with self.world.house.writing() as session:
             row = self._row(session, reference)
             row.media_facts, row.duration_ms = (
-                {"container": "mov,mp4", "streams": [dict(each) for each in streams]},
+                {"container": "mov,mp4", "size": len(body), "streams": [dict(each) for each in streams]},
                 2000,
             )
         return reference

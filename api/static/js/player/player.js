@@ -2,6 +2,7 @@
 //
 // What is shown as time and frame is what the browser says it has painted, never what was asked for.
 
+import { Cutting } from "./cutting.js";
 import { FrameTable } from "./frames.js";
 import { Storyboard } from "./storyboard.js";
 import { drawWave } from "./wave.js";
@@ -16,6 +17,7 @@ const peek = part("peek");
 const peekCanvas = peek.querySelector("canvas");
 const peekTime = peek.querySelector("span");
 const rate = part("rate");
+const cutting = document.querySelector("[data-cutting]");
 const toggle = player.querySelector('[data-do="toggle"]');
 const sound = player.querySelector('[data-do="mute"]');
 const volume = part("volume");
@@ -27,11 +29,13 @@ let storyboard = null;
 let seeking = false;
 let wanted = null; // where to go next, when a seek is still under way
 let stepped = null; // the frame that a step is on its way to
+let cuts = null; // the form that asks for clips, where there is one
 
 function start() {
   video.removeAttribute("controls");
   for (const name of ["scrub", "controls"]) part(name).hidden = false;
   listen();
+  if (cutting) cuts = new Cutting(cutting, () => ({ frame: table ? table.at(painted) + 1 : null, seconds: painted }));
   fetchTables();
   show();
   if (new URLSearchParams(location.search).has("play")) video.play().catch(() => {});
@@ -98,7 +102,7 @@ const ACTS = {
 const KEYS = {
   " ": ACTS.toggle, ",": ACTS["step-back"], ".": ACTS["step-on"], ArrowLeft: ACTS.back, ArrowRight: ACTS.on,
   "[": () => changeRate(-1), "]": () => changeRate(1), Home: () => seek(0), End: () => seek(duration()),
-  s: ACTS.mute, f: ACTS.full,
+  s: ACTS.mute, f: ACTS.full, i: () => cuts?.set("in"), o: () => cuts?.set("out"),
 };
 
 function onKey(event) {

@@ -1,0 +1,149 @@
+"""Gives exactly the wanted pictures of a master, each with its time, and makes them ready to be encoded."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from typing import Any
+
+import av
+import av.filter
+
+from transcode.inside.guards import MAX_PIXELS
+from transcode.inside.lettering import Lettering
+
+TURNS = {90: ("cclock",), 180: ("clock", "clock"), 270: ("clock",)}
+"""Filters that set a picture upright, by its rotation in degrees counter-clockwise."""
+
+
+class NotFound(ValueError):
+    """A wanted picture did not come out of the decoder."""
+
+
+def reading_from(container: Any, stream: Any, start: int | None) -> None:
+    """Let reading begin at the key picture of this tick, or at the beginning."""
+    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+    stream.codec_context.thread_count = 1
+    if start is not None:
+        container.seek(start, stream=stream, backward=True)
+
+
+def by_ticks(container: Any, stream: Any, ticks: Sequence[int], start: int | None) -> Iterator[Any]:
+    """The pictures that are shown at these ticks, in order. Raises NotFound."""
+    reading_from(container, stream, start)
+    wanted = iter(ticks)
+    due = next(wanted, None)
+    for packet in container.demux(stream):
+        for frame in packet.decode():
+            if due is None:
+                return
+            if frame.pts is None or frame.pts < due:
+                continue
+            if frame.pts > due:
+                raise NotFound(f"the picture at tick {due} of its stream did not come out of the decoder")
+            yield frame
+            due = next(wanted, None)
+        if due is None:
+            return
+    raise NotFound(f"the picture at tick {due} of its stream did not come out of the decoder")
+
+
+def by_count(container: Any, stream: Any, ticks: Sequence[int], number: int) -> Iterator[Any]:
+    """As many pictures as there are ticks, from picture `number` of the whole recording on. Raises NotFound."""
+    reading_from(container, stream, None)
+    given, counted = 0, 0
+    for packet in container.demux(stream):
+        for frame in packet.decode():
+            if number <= counted < number + len(ticks):
+                frame.pts, frame.time_base = ticks[given], stream.time_base
+                given += 1
+                yield frame
+            counted += 1
+            if given == len(ticks):
+                return
+    raise NotFound(f"only {counted} pictures came out of the decoder")
+
+
+class Dressing:
+    """Pictures as they are encoded: deinterlaced, upright, of even sides, in one format, with words where wanted.
+
+    `base`: seconds of a tick; `origin`: when the recording begins on the master's clock, in seconds.
+    """
+
+    def __init__(self, told: dict[str, Any], base: Fraction) -> None:
+        self.told, self.base = told, base
+        self.origin = Fraction(*told.get("origin") or (0, 1))
+        self.burn: dict[str, Any] = told.get("burn") or {}
+        self._graph: Any = None
+        self._lettering: Lettering | None = None
+
+    def of(self, frames: Iterator[Any]) -> Iterator[tuple[int, Any]]:
+        """Each picture with its tick. A filter may hold one back, and gives one for each that it gets."""
+        waiting: deque[int] = deque()
+        for frame in frames:
+            waiting.append(frame.pts)
+            for ready in self._through(frame):
+                yield self._finished(waiting.popleft(), ready)
+        if self._graph is not None:
+            self._graph.push(None)
+            for ready in self._pulled():
+                yield self._finished(waiting.popleft(), ready)
+
+    def _through(self, frame: Any) -> list[Any]:
+        if self._graph is None:
+            self._graph = self._made(frame)
+        self._graph.push(frame)
+        return self._pulled()
+
+    def _pulled(self) -> list[Any]:
+        found = []
+        while True:
+            try:
+                found.append(self._graph.pull())
+            except (av.BlockingIOError, av.EOFError):
+                return found
+
+    def _made(self, frame: Any) -> Any:
+        graph = av.filter.Graph()
+        last = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=self.base)
+        for name, told in (*self._filters(), ("buffersink", "")):
+            following = graph.add(name, told)
+            last.link_to(following)
+            last = following
+        graph.configure()
+        return graph
+
+    def _filters(self) -> list[tuple[str, str]]:
+        found = [("yadif", "mode=send_frame:deint=interlaced")] if self.told.get("interlaced") else []
+        found += [("transpose", turn) for turn in TURNS.get(int(self.told.get("rotation") or 0) % 360, ())]
+        if self.told.get("odd"):
+            found.append(("scale", "max(2\\,trunc(iw/2)*2):max(2\\,trunc(ih/2)*2)"))
+        return [*found, ("format", str(self.told.get("format") or "yuv420p"))]
+
+    def _finished(self, tick: int, frame: Any) -> tuple[int, Any]:
+        lines = self._lines(tick)
+        if lines:
+            if self._lettering is None:
+                self._lettering = Lettering(str(self.told["face"]), frame.height)
+            frame = self._lettering.drawn(frame, lines)
+        return tick, frame
+
+    def _lines(self, tick: int) -> list[str]:
+        lines = [str(self.burn[name]) for name in ("reference", "collar") if self.burn.get(name)]
+        if self.burn.get("time"):
+            lines.append(moment(tick * self.base - self.origin, str(self.burn.get("begins") or "")))
+        return lines
+
+
+def moment(seconds: Fraction, begins: str) -> str:
+    """A picture's time to the millisecond, cut off: in UTC where it is known when the recording began, else elapsed."""
+    whole = int(seconds * 1_000_000)
+    if begins:
+        at = datetime.fromisoformat(begins).astimezone(UTC) + timedelta(microseconds=whole)
+        return f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d} UTC"
+    thousandths = whole // 1000
+    minutes, rest = divmod(thousandths, 60_000)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest // 1000:02d}.{rest % 1000:03d} from the beginning"

@@ -1,0 +1,138 @@
+"""Lists what a clip can be cut at: each picture's times and whether decoding can begin there, each sound's packets."""
+
+from __future__ import annotations
+
+import base64
+from array import array
+from hashlib import sha256
+from typing import Any
+
+import av
+
+from transcode.inside.opening import Master, Task
+from transcode.inside.packets import Counter, length_size, neutral, parameter_sets, set_name
+
+UNSAID = -(1 << 63)
+KEY, IDR, HIDDEN = 1, 2, 4
+IDR_SLICE = 5
+"""ITU-T H.264, table 7-1: nothing that follows in decoding order refers to anything before it."""
+TELL_EVERY = 2000
+MOST_SETS = 64
+
+
+def run(task: Task) -> dict[str, Any]:
+    """Index the picture stream `picture` (nothing where there is none) and every sound. `refused` where it broke."""
+    try:
+        with Master(task).opened() as container:
+            index = Index(container, task.options.get("picture"))
+            index.read(container, task)
+    except (av.FFmpegError, ValueError) as error:
+        return {"refused": str(error)[:500]}
+    return index.told()
+
+
+class Index:
+    """One pass over a master."""
+
+    def __init__(self, container: Any, picture: Any) -> None:
+        self.counter = Counter(container)
+        self.lines = {stream.index: _Line(stream) for stream in self.counter.streams}
+        self.picture: int | None = picture if isinstance(picture, int) else None
+
+    def read(self, container: Any, task: Task) -> None:
+        """Every packet, in order."""
+        for number, packet in enumerate(container.demux(self.counter.streams)):
+            self.counter.take(packet)
+            if not packet.size:
+                continue
+            self.lines[packet.stream_index].take(packet)
+            if number % TELL_EVERY == 0 and packet.dts is not None:
+                task.tell(int(packet.dts * packet.time_base * 1_000_000))
+
+    def told(self) -> dict[str, Any]:
+        """For the parent: the picture's line, the sounds' lines, and the packets counted."""
+        sounds = [each.told() for each in self.lines.values() if each.kind == "audio"]
+        picture = self.lines[self.picture].told() if self.picture in self.lines else None
+        return {"picture": picture, "sounds": sounds, "counted": self.counter.told()}
+
+
+def hashes(task: Task) -> dict[str, Any]:
+    """SHA-256 of packets `first` up to `end` of each wanted stream, each without what containers add."""
+    wanted: Any = task.options["wanted"]
+    found = {int(index): bytearray() for index in wanted}
+    seen = dict.fromkeys(found, 0)
+    with Master(task).opened() as container:
+        streams = [container.streams[index] for index in found]
+        forms = {each.index: _form(each) for each in streams}
+        for packet in container.demux(streams):
+            if not packet.size:
+                continue
+            index = packet.stream_index
+            first, end = wanted[str(index)]
+            if first <= seen[index] < end:
+                found[index] += sha256(neutral(forms[index][0], bytes(packet), forms[index][1])[0]).digest()
+            seen[index] += 1
+    return {"hashes": {index: base64.b64encode(each).decode() for index, each in found.items()}}
+
+
+def _form(stream: Any) -> tuple[str, int]:
+    context: Any = stream.codec_context
+    codec = context.codec.canonical_name if context is not None else "unknown"
+    return codec, length_size(codec, bytes(context.extradata or b"") if context is not None else b"")
+
+
+class _Line:
+    """One stream's packets in decoding order."""
+
+    def __init__(self, stream: Any) -> None:
+        context: Any = stream.codec_context
+        self.index, self.kind = stream.index, stream.type
+        self.codec = context.codec.canonical_name if context is not None else "unknown"
+        self.base = [stream.time_base.numerator, stream.time_base.denominator] if stream.time_base else [1, 1]
+        extradata = bytes(context.extradata or b"") if context is not None else b""
+        self.lengths = length_size(self.codec, extradata)
+        self.rate = int(context.sample_rate or 0) if context is not None and stream.type == "audio" else 0
+        self.pts, self.dts, self.lasting, self.flags = array("q"), array("q"), array("q"), bytearray()
+        self.sets: dict[bytes, bytes] = {}
+        self.resets = False
+        if self.codec == "h264":
+            self._learn(parameter_sets("h264", extradata))
+
+    def take(self, packet: Any) -> None:
+        self.pts.append(UNSAID if packet.pts is None else packet.pts)
+        self.dts.append(UNSAID if packet.dts is None else packet.dts)
+        self.lasting.append(packet.duration or 0)
+        flags = (KEY if packet.is_keyframe else 0) | (HIDDEN if packet.is_discard else 0)
+        if self.codec == "h264":
+            left, sets = neutral("h264", bytes(packet), self.lengths)
+            self._learn(sets)
+            flags |= IDR if packet.is_keyframe and IDR_SLICE in kinds(left, self.lengths) else 0
+        self.flags.append(flags)
+
+    def _learn(self, sets: list[bytes]) -> None:
+        for unit in sets:
+            name = set_name("h264", unit)
+            if self.sets.setdefault(name, unit) != unit or len(self.sets) > MOST_SETS:
+                self.resets = True
+
+    def told(self) -> dict[str, Any]:
+        columns: dict[str, Any] = {"pts": self.pts, "dts": self.dts, "lasting": self.lasting, "flags": self.flags}
+        return {
+            "index": self.index,
+            "codec": self.codec,
+            "base": self.base,
+            "rate": self.rate,
+            "lengths": self.lengths,
+            "sets": [each.hex() for each in self.sets.values()],
+            "resets": self.resets,
+            **{name: base64.b64encode(column).decode() for name, column in columns.items()},
+        }
+
+
+def kinds(data: bytes, lengths: int) -> set[int]:
+    """What units are in a packet whose units stand behind their lengths (of four bytes in the neutral form)."""
+    found, place, width = set(), 0, lengths or 4
+    while place + width < len(data):
+        found.add(data[place + width] & 31)
+        place += width + int.from_bytes(data[place : place + width], "big")
+    return found
