@@ -8,12 +8,14 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from evidence import clock
 from evidence.bootstrap import House
 from evidence.database import ReadSession, WriteSession
 from evidence.jobs import RunningJob, enqueue, held
 from evidence.models import Arrival, Master, Recording, Rendition, Sidecar
+from evidence.models import Urgency as StatedUrgency
 from evidence.vocabulary import Condition, Playability, RenditionKind, RenditionMethod, RenditionState
-from transcode import repair, results
+from transcode import repair, results, urgency
 from transcode.child import Ranges
 from transcode.media import MediaFacts
 from transcode.mending import Hope, Mender
@@ -23,6 +25,7 @@ from transcode.probe import Examination, examine
 from transcode.ranges import ReadAhead
 from transcode.results import Result, Wish
 from transcode.settings import TranscodeSettings
+from transcode.urgency import Facts, Urgency
 
 PICTURES_RECIPE = "pictures-1"
 
@@ -131,6 +134,22 @@ def _want_pictures(session: WriteSession, master: Master, recording: Recording, 
 
 
 def enqueue_render(session: WriteSession, row: Rendition) -> None:
-    """Nudge a worker to make this row's copy, sooner where someone is in custody."""
-    urgent = session.scalars(select(Arrival.priority).where(Arrival.master_id == row.recording_id)).all()
-    row.job_id = enqueue(session, render_request(row.id, method=row.method, urgent=max(urgent, default=0)))
+    """Nudge a worker to make this row's copy, sooner where the law's clock runs."""
+    urgent = urgency_of(session, row.recording_id).priority
+    row.job_id = enqueue(session, render_request(row.id, method=row.method, urgent=urgent))
+
+
+def urgency_of(session: ReadSession, recording_id: UUID) -> Urgency:
+    """How soon a recording's work is due, from all that is known of it now."""
+    said = select(StatedUrgency).where(
+        StatedUrgency.recording_id == recording_id, StatedUrgency.cleared_at.is_(None)
+    )
+    stated = session.scalars(said).one_or_none()
+    classes = session.scalars(select(Arrival.priority).where(Arrival.master_id == recording_id)).all()
+    facts = Facts(
+        stated=stated.reason if stated else None,
+        until=stated.until if stated else None,
+        dock_class=max(classes, default=0),
+        kind=session.scalars(select(Recording.kind).where(Recording.id == recording_id)).one(),
+    )
+    return urgency.decide(facts, clock.now())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -11,11 +12,45 @@ from evidence.vocabulary import RenditionMethod
 PROBE: Final = "transcode.probe"
 RENDER: Final = "transcode.render"
 PICTURES: Final = "transcode.pictures"
+SEGMENT: Final = "transcode.segment"
+JOIN: Final = "transcode.join"
+BEGINNING: Final = "transcode.beginning"
 PROBE_PRIORITY: Final = 70
 PICTURES_PRIORITY: Final = 40
 RENDER_PRIORITY: Final = 20
 REMUX_PRIORITY: Final = 60
-URGENT: Final = 100
+URGENT_QUEUE: Final = "transcode_urgent"
+ENCODES: Final = (URGENT_QUEUE, "transcode")
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The queue and the priority of one kind of work."""
+
+    queue: str
+    priority: int
+
+
+def render_turn(method: RenditionMethod, *, urgent: int) -> Turn:
+    """When a playback copy is made. `urgent` above zero is its priority in the lane that is kept free.
+
+    Copying packets takes a thousandth of encoding: it has a lane of its own, and never waits behind an encode.
+    """
+    if urgent > 0:
+        return Turn(URGENT_QUEUE, urgent)
+    if method is RenditionMethod.REMUX:
+        return Turn("remux", REMUX_PRIORITY)
+    return Turn("transcode", RENDER_PRIORITY)
+
+
+def segment_turn(*, urgent: int) -> Turn:
+    """When a part of a copy is encoded."""
+    return render_turn(RenditionMethod.TRANSCODE, urgent=urgent)
+
+
+def joining_turn(*, urgent: int) -> Turn:
+    """When parts are put together: packets are copied, in the lane for that."""
+    return Turn("remux", max(urgent, REMUX_PRIORITY))
 
 
 def probe_request(recording: UUID) -> JobRequest:
@@ -24,16 +59,27 @@ def probe_request(recording: UUID) -> JobRequest:
 
 
 def render_request(rendition: UUID, *, method: RenditionMethod, urgent: int) -> JobRequest:
-    """Make a playback copy. `urgent` is the arrival's priority: above zero it goes into the lane kept free.
+    """Make a playback copy."""
+    turn = render_turn(method, urgent=urgent)
+    return JobRequest(task=RENDER, args={"rendition": str(rendition)}, queue=turn.queue, priority=turn.priority)
 
-    Copying packets takes a thousandth of encoding: it has a lane of its own, and never waits behind an encode.
-    """
-    args = {"rendition": str(rendition)}
-    if urgent > 0:
-        return JobRequest(task=RENDER, args=args, queue="transcode_urgent", priority=URGENT)
-    if method is RenditionMethod.REMUX:
-        return JobRequest(task=RENDER, args=args, queue="remux", priority=REMUX_PRIORITY)
-    return JobRequest(task=RENDER, args=args, queue="transcode", priority=RENDER_PRIORITY)
+
+def segment_request(segment: UUID, *, urgent: int) -> JobRequest:
+    """Make one part of a copy."""
+    turn = segment_turn(urgent=urgent)
+    return JobRequest(task=SEGMENT, args={"segment": str(segment)}, queue=turn.queue, priority=turn.priority)
+
+
+def join_request(rendition: UUID, *, urgent: int) -> JobRequest:
+    """Put the parts of a copy together, once all are there."""
+    turn = joining_turn(urgent=urgent)
+    return JobRequest(task=JOIN, args={"rendition": str(rendition)}, queue=turn.queue, priority=turn.priority)
+
+
+def beginning_request(rendition: UUID, *, urgent: int) -> JobRequest:
+    """Put the first parts of a copy together, so that they can be watched."""
+    turn = joining_turn(urgent=urgent)
+    return JobRequest(task=BEGINNING, args={"rendition": str(rendition)}, queue=turn.queue, priority=turn.priority)
 
 
 def pictures_request(recording: UUID) -> JobRequest:

@@ -10,6 +10,8 @@ from evidence.models.master import Master, Provenance, Receipt
 from evidence.models.person import ApiToken, Person, SignedIn, SignInAttempt
 from evidence.models.recording import Quarantine, Recording, Sidecar
 from evidence.models.rendition import Rendition
+from evidence.models.segment import PartialCopy, Segment
+from evidence.models.urgency import Urgency
 
 __all__ = [
     "Agent",
@@ -22,13 +24,16 @@ __all__ = [
     "Incident",
     "ListedFile",
     "Master",
+    "PartialCopy",
     "Person",
     "Provenance",
     "Quarantine",
     "Receipt",
     "Recording",
     "Rendition",
+    "Segment",
     "Sidecar",
     "SignInAttempt",
     "SignedIn",
+    "Urgency",
 ]
