@@ -26,7 +26,9 @@ def lanes(settings: TranscodeSettings) -> list[Lane]:
         Lane(("verify",), 2),
         Lane(("transcode_urgent",), 1),
         Lane(("remux",), 1),
-        Lane(("transcode",), settings.slots),
+        # One slot of each worker is bulk's own, so that it never starves; the others take what is urgent first.
+        Lane(("transcode",), 1),
+        *([Lane(("transcode_urgent", "transcode"), settings.slots - 1)] if settings.slots > 1 else []),
         Lane(("pictures",), 1),
         # Some rounds take minutes: the count of the store, and the log's verification. Others must not wait for them.
         Lane((SWEEPS,), 4),

@@ -141,9 +141,7 @@ def enqueue_render(session: WriteSession, row: Rendition) -> None:
 
 def urgency_of(session: ReadSession, recording_id: UUID) -> Urgency:
     """How soon a recording's work is due, from all that is known of it now."""
-    said = select(StatedUrgency).where(
-        StatedUrgency.recording_id == recording_id, StatedUrgency.cleared_at.is_(None)
-    )
+    said = select(StatedUrgency).where(StatedUrgency.recording_id == recording_id, StatedUrgency.cleared_at.is_(None))
     stated = session.scalars(said).one_or_none()
     classes = session.scalars(select(Arrival.priority).where(Arrival.master_id == recording_id)).all()
     facts = Facts(

@@ -41,6 +41,12 @@ class Keeper:
         )
         return self.house.renditions.put_file(key, path, content_type=content_type)
 
+    def part(self, path: Path, name: str) -> StoredRendition:
+        """Store a part of a copy, or its beginning, under this attempt's own key."""
+        held = self.job.held
+        key = rendition_key(self.master_id, kind="parts", job_id=held.id, attempt=held.attempt, file=name)
+        return self.house.renditions.put_file(key, path, content_type="application/octet-stream")
+
     def manifest(self, manifest: Manifest) -> StoredRendition | None:
         """Store a packet manifest under its own digest; nothing where there is none to store."""
         if not (manifest.listed and manifest.packets):

@@ -145,7 +145,9 @@ def _encoded(work: Work) -> Made:
     streams = streams_of(plan)
     master = ask(work, ReadingSaid, task="tables", phase="checking", path=path, options={"streams": streams})
     decoded_ms = waveform.length_ms if waveform else 0
-    checked, copy, packets = hold_against(work, master, playback, complaints=bool(ending.messages), decoded_ms=decoded_ms)
+    checked, copy, packets = hold_against(
+        work, master, playback, complaints=bool(ending.messages), decoded_ms=decoded_ms
+    )
     if waveform:
         (output / WAVEFORM).write_text(waveform.as_json(), encoding="utf-8")
     sheets = tuple(sorted(output.glob(SHEET.replace("%03d", "*"))))

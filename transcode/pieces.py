@@ -89,7 +89,7 @@ def make_sound(work: Work, *, start_us: int) -> Part:
     return Part(path, _plainly(arguments, work), used(ending), waveform=drawn, decoded_ms=decoded_ms)
 
 
-def put_together(  # noqa: PLR0913 - one file, said in full
+def put_together(
     work: Work, parts: Sequence[Path], sound: Path | None, *, base: Fraction, start_us: int, until_us: int | None = None
 ) -> Path:
     """The parts and the sound as one file of the recipe; `until_us`: no sound after this. Raises what `ask` raises."""

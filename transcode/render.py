@@ -8,9 +8,7 @@ beside its successor and never over it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -18,27 +16,24 @@ from evidence.bootstrap import House
 from evidence.custody.events import Actor
 from evidence.database import WriteSession
 from evidence.errors import NotFound
-from evidence.incidents import Trouble, open_incident
 from evidence.jobs import LeaseLost, RunningJob, enqueue, held
 from evidence.models import Master, Recording, Rendition
-from evidence.store import StoredRendition
-from evidence.store.errors import StoreError
-from evidence.store.keys import packets_key, rendition_key
-from evidence.vocabulary import Condition, IncidentKind, RenditionKind, RenditionMethod, RenditionState
+from evidence.vocabulary import RenditionKind, RenditionMethod, RenditionState
 from transcode import repair, results
-from transcode.check import Manifests
+from transcode.cutting import Cutter
 from transcode.errors import MasterChanged, OutputUntrue, RenderFailed
 from transcode.examination import enqueue_render
-from transcode.making import Made, Source, Work, make
+from transcode.keeping import Keeper, forget
+from transcode.making import Made, Work, make
 from transcode.media import MediaFacts
 from transcode.nudges import pictures_request, probe_request
-from transcode.packets import Manifest, digest_of
-from transcode.plan import Plan, decide, fallback
-from transcode.repair import Repair
+from transcode.plan import Plan, fallback
 from transcode.repaired import make_repaired
-from transcode.results import Result, StoredManifests, Wish
+from transcode.results import Result, Wish
 from transcode.scratch import scratch
 from transcode.settings import TranscodeSettings
+from transcode.wanted import Wanted, look_up, plan_of, room_for, work_for, write_changed
+
 
 @dataclass(frozen=True, slots=True)
 class Renderer:
@@ -57,8 +52,9 @@ class Renderer:
             return  # made, or being made in parts
         plan = plan_of(wanted, self.settings)
         try:
-            if not Cutter(self.house, self.settings).cut(wanted, plan, job):
-                self._make_and_record(wanted, plan, job)
+            whole = Cutter(self.house, self.settings).cut(wanted, plan, job)
+            if whole is not None:
+                self._make_and_record(wanted, whole, job)
         except (RenderFailed, OutputUntrue) as error:
             self._record_failure(wanted, str(error), job)
         except MasterChanged as error:
@@ -152,19 +148,9 @@ class Renderer:
             held(session, job.held)
 
     def _record_changed(self, wanted: Wanted, error: MasterChanged, job: RunningJob) -> None:
-        """The store gave other bytes than the master's: an incident, before anything else."""
-        trouble = Trouble(
-            kind=IncidentKind.FIXITY_FAILED,
-            subject=str(wanted.master.id),
-            reason=str(error),
-            advice="Do not delete anything. Check the store, and compare with its other copies.",
-            recording_id=wanted.master.id,
-        )
         with self.house.writing() as session:
             recording = results.locked_recording(session, wanted.master.id)
-            results.write_failed(session, recording, session.get_one(Rendition, wanted.row.id), str(error))
-            open_incident(session, trouble, by=results.WORKROOM)
-            results.tell(session, recording)
+            write_changed(session, recording, wanted, error)
             held(session, job.held)
 
     def _forget(self, made: list[Result]) -> None:

@@ -79,9 +79,7 @@ def survey_of(said: ReadingSaid, picture: int) -> tuple[Survey, Fraction] | None
     track = next((each for each in said.counted if each.index == picture and each.listed), None)
     if track is None:
         return None
-    survey = Survey(
-        ticks=said.ticks, keys=array("I", track.keys), timescale=said.timescale, packets=track.packets
-    )
+    survey = Survey(ticks=said.ticks, keys=array("I", track.keys), timescale=said.timescale, packets=track.packets)
     return survey, Fraction(*track.base)
 
 
@@ -90,20 +88,17 @@ def start_of(said: ReadingSaid) -> int:
     return max(0, said.start_us)
 
 
-def why_in_one_piece(
-    plan: Plan, facts: MediaFacts, condition: Condition, *, urgent: bool, least_minutes: float
-) -> str:
-    """Why this master is not worth cutting, or cannot be; empty where it is to be tried."""
-    if plan.method is not RenditionMethod.TRANSCODE or not plan.filters or plan.recipe != RECIPE:
-        return "only copies whose pictures are encoded are made in parts"
-    if not urgent:
-        return "it is not urgent: one worker makes it in one piece, with less reading in all"
-    if facts.length_ms < least_minutes * 60_000:
-        return f"it is shorter than {least_minutes:g} minutes"
-    return _oddity(facts, condition)
+def is_worth_it(plan: Plan, facts: MediaFacts, *, urgent: bool, least_minutes: float) -> bool:
+    """Whether many workers are put to one copy: urgent, long, and its pictures encoded by the recipe.
+
+    What is not urgent is made in one piece: FFmpeg's own threads use a machine as well, and the master is read once.
+    """
+    encoded = plan.method is RenditionMethod.TRANSCODE and bool(plan.filters) and plan.recipe == RECIPE
+    return encoded and urgent and facts.length_ms >= least_minutes * 60_000
 
 
-def _oddity(facts: MediaFacts, condition: Condition) -> str:
+def oddity(facts: MediaFacts, condition: Condition) -> str:
+    """Why this master stays in one piece, by what is known before its packets are read; empty where it may be cut."""
     picture = facts.pictures[0]
     oddities = (
         (condition is not Condition.SOUND, "the master is not intact"),
@@ -133,7 +128,8 @@ def cuts(survey: Survey, room: Room, *, lead: bool) -> tuple[Cut, ...] | InOnePi
         return InOnePiece("it would be cut into too many parts")
     bounds = [*starts, None]
     return tuple(
-        _cut(number, (first, end), shown, keys if lead else ()) for number, (first, end) in enumerate(pairwise(bounds), 1)
+        _cut(number, (first, end), shown, keys if lead else ())
+        for number, (first, end) in enumerate(pairwise(bounds), 1)
     )
 
 
@@ -201,3 +197,11 @@ def is_due(ready: int, of_parts: int, shown: int) -> bool:
     After 1, 2, 4, 8 … parts: every byte is copied about twice in all. All of them are the whole copy's affair.
     """
     return 0 < ready < of_parts and ready >= max(1, 2 * shown)
+
+
+def ready_from_start(numbers: Sequence[int]) -> int:
+    """How many parts from the first are there without a gap; `numbers` are those that are ready, in any order."""
+    there, count = set(numbers), 0
+    while count + 1 in there:
+        count += 1
+    return count

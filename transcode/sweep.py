@@ -6,17 +6,19 @@ from collections.abc import Iterable
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from evidence import clock
 from evidence.bootstrap import House
 from evidence.database import WriteSession
 from evidence.jobs import JobState, JobStatus, RunningJob, enqueue, status
-from evidence.models import Recording, Rendition, Sidecar
+from evidence.models import Recording, Rendition, Segment, Sidecar
 from evidence.vocabulary import Condition, Playability, RenditionKind, RenditionState
 from transcode import results
 from transcode.examination import enqueue_render
 from transcode.nudges import pictures_request, probe_request
+from transcode.parts import clear_away, nudge_parts
+from transcode.raising import lapse
 from transcode.scratch import clear_left_over
 from transcode.settings import TranscodeSettings
 
@@ -30,6 +32,8 @@ def as_round(house: House, settings: TranscodeSettings, job: RunningJob) -> None
     clear_left_over(settings)
     with house.writing() as session:
         found = nudge_renditions(session) + nudge_recordings(session)
+        found += nudge_parts(session) + lapse(session)
+    clear_away(house)
     job.report(f"nudged {found}", None)
 
 
@@ -38,6 +42,7 @@ def nudge_renditions(session: WriteSession) -> int:
     unmade = (
         select(Rendition)
         .where(Rendition.state.in_([RenditionState.WANTED, RenditionState.MAKING]))
+        .where(~exists().where(Segment.rendition_id == Rendition.id) | (Rendition.state == RenditionState.WANTED))
         .where(Rendition.asked_at < clock.now() - SETTLED)
         .order_by(Rendition.asked_at)
         .limit(AT_ONCE)

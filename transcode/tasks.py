@@ -17,10 +17,23 @@ from evidence.store.errors import ShortRead, StoreAway
 from transcode import ffmpeg, sandbox, sweep
 from transcode.errors import ChildBroke, ScratchFull
 from transcode.examination import Examiner
-from transcode.nudges import PICTURES, PICTURES_PRIORITY, PROBE, PROBE_PRIORITY, RENDER, RENDER_PRIORITY
+from transcode.joining import Beginner, Joiner
+from transcode.nudges import (
+    BEGINNING,
+    JOIN,
+    PICTURES,
+    PICTURES_PRIORITY,
+    PROBE,
+    PROBE_PRIORITY,
+    REMUX_PRIORITY,
+    RENDER,
+    RENDER_PRIORITY,
+    SEGMENT,
+)
 from transcode.pictures import Surveyor
 from transcode.render import Renderer
 from transcode.scratch import clear_left_over
+from transcode.segmenting import SegmentMaker
 from transcode.settings import TranscodeSettings
 
 AWAY = (StoreAway, ShortRead, OperationalError, StaleDataError, ScratchFull, ChildBroke)
@@ -34,6 +47,9 @@ def tasks(house: House, settings: TranscodeSettings) -> Sequence[TaskSpec]:
     return (
         patient(name=PROBE, queue="verify", priority=PROBE_PRIORITY, run=Examiner(house, settings).run),
         patient(name=RENDER, queue="transcode", priority=RENDER_PRIORITY, run=Renderer(house, settings).run),
+        patient(name=SEGMENT, queue="transcode", priority=RENDER_PRIORITY, run=SegmentMaker(house, settings).run),
+        patient(name=JOIN, queue="remux", priority=REMUX_PRIORITY, run=Joiner(house, settings).run),
+        patient(name=BEGINNING, queue="remux", priority=REMUX_PRIORITY, run=Beginner(house, settings).run),
         patient(name=PICTURES, queue="pictures", priority=PICTURES_PRIORITY, run=Surveyor(house, settings).run),
     )
 

@@ -7,10 +7,13 @@ from pathlib import Path
 from uuid import UUID
 
 from evidence.bootstrap import House
+from evidence.database import WriteSession
+from evidence.incidents import Trouble, open_incident
 from evidence.jobs import RunningJob
 from evidence.models import Master, Recording, Rendition
-from evidence.vocabulary import Condition, RenditionState
-from transcode import repair
+from evidence.vocabulary import Condition, IncidentKind, RenditionState
+from transcode import repair, results
+from transcode.errors import MasterChanged
 from transcode.making import Source, Work
 from transcode.media import MediaFacts
 from transcode.plan import Plan, decide, fallback
@@ -57,7 +60,7 @@ def plan_of(wanted: Wanted, settings: TranscodeSettings) -> Plan:
     return replace(plan, reason=wanted.row.why)
 
 
-def work_for(  # noqa: PLR0913 - one piece of work, said in full
+def work_for(
     house: House, settings: TranscodeSettings, wanted: Wanted, plan: Plan, folder: Path, job: RunningJob
 ) -> Work:
     """The work that a plan is, for one attempt in a scratch folder."""
@@ -85,3 +88,17 @@ def room_for(master: Master, plan: Plan) -> int:
     copy = min(plan.limits.file_size, 2 * master.size + (64 << 20))
     beside = 2 if plan.recipe == repair.RECIPE else 1
     return copy + (beside * master.size if plan.with_ffmpeg else 0)
+
+
+def write_changed(session: WriteSession, recording: Recording, wanted: Wanted, error: MasterChanged) -> None:
+    """The store gave other bytes than the master's: an incident, before anything else."""
+    trouble = Trouble(
+        kind=IncidentKind.FIXITY_FAILED,
+        subject=str(wanted.master.id),
+        reason=str(error),
+        advice="Do not delete anything. Check the store, and compare with its other copies.",
+        recording_id=wanted.master.id,
+    )
+    results.write_failed(session, recording, session.get_one(Rendition, wanted.row.id), str(error))
+    open_incident(session, trouble, by=results.WORKROOM)
+    results.tell(session, recording)

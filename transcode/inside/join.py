@@ -91,7 +91,7 @@ def _timed_pictures(task: Task, parts: list[str], stream: Any, base: Fraction) -
         yield _placed(waiting, before, before + duration, start=start, stream=stream, base=base)
 
 
-def _placed(  # noqa: PLR0913 - one packet, said in full
+def _placed(
     packet: Any, tick: int | None, following: int, *, start: int, stream: Any, base: Fraction
 ) -> tuple[Fraction, Any]:
     assert tick is not None  # noqa: S101 - for the type checker; each waiting packet has one

@@ -52,9 +52,7 @@ def upgrade() -> None:
         sa.Column("end_us", sa.BigInteger(), nullable=False),
         sa.Column("frames", sa.BigInteger(), nullable=False),
         sa.Column("cut", postgresql.JSONB(), nullable=False),
-        sa.Column(
-            "state", _word("segmentstate", "waiting", "ready", "failed", "cancelled"), nullable=False
-        ),
+        sa.Column("state", _word("segmentstate", "waiting", "ready", "failed", "cancelled"), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("key", sa.Text(), nullable=True),
         sa.Column("size", sa.BigInteger(), nullable=True),
