@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from evidence.vocabulary import Condition, Playability, RecordingKind, RenditionKind, RenditionMethod, RenditionState
+from evidence.vocabulary import (
+    Condition,
+    Playability,
+    RecordingKind,
+    RenditionKind,
+    RenditionMethod,
+    RenditionState,
+    UrgencyReason,
+)
 
 KINDS: Final[Mapping[RecordingKind, str]] = {
     RecordingKind.BODY_WORN: "Body-worn video",
@@ -51,4 +59,11 @@ RENDITION_STATES: Final[Mapping[RenditionState, tuple[str, str]]] = {
     RenditionState.MAKING: ("busy", "Being made"),
     RenditionState.READY: ("good", "Ready"),
     RenditionState.FAILED: ("bad", "Failed"),
+}
+
+URGENCY_REASONS: Final[Mapping[UrgencyReason, str]] = {
+    UrgencyReason.CUSTODY: "A person is in custody",
+    UrgencyReason.CHARGED: "A person has been charged",
+    UrgencyReason.COMPLAINT: "It is part of a complaint",
+    UrgencyReason.HOLD: "It is under a hold",
 }

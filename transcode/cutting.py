@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from evidence.bootstrap import House
+from evidence.database import ReadSession
 from evidence.jobs import HostState, RunningJob, held, hosts
 from evidence.models import Rendition
 from transcode import parts, results
@@ -35,38 +36,31 @@ class Cutter:
         Raises what reading the master raises.
         """
         with self.house.reading() as session:
-            urgency = urgency_of(session, wanted.master.id)
-            slots = sum(
-                room
-                for host in hosts(session)
-                if host.state is HostState.WORKING
-                for queues, room in host.slots.items()
-                if URGENT_QUEUE in queues.split(", ")
-            )
+            urgent, slots = urgency_of(session, wanted.master.id).is_urgent, _room(session)
         least = self.settings.parts_from_minutes
         if ONE_PIECE in wanted.row.facts:
+            return replace(plan, reason=wanted.row.why)
+        if not is_worth_it(plan, wanted.facts, urgent=urgent, least_minutes=least):
             return plan
-        if not is_worth_it(plan, wanted.facts, urgent=urgency.is_urgent, least_minutes=least):
-            return plan
-        odd = oddity(wanted.facts, wanted.condition)
-        if odd:
-            return _in_one_piece(plan, odd)
-        try:
-            found = self._find(wanted, plan, job, slots)
-        except RenderFailed as error:
-            return _in_one_piece(plan, str(error))
+        found = self._find(wanted, plan, job, slots)
         if isinstance(found, InOnePiece):
-            return _in_one_piece(plan, found.reason)
+            return replace(plan, reason=f"{plan.reason}; urgent, and made in one piece: {found.reason}")
         self._write(wanted, *found, job)
         return None
 
     def _find(
         self, wanted: Wanted, plan: Plan, job: RunningJob, slots: int
     ) -> tuple[tuple[Cut, ...], Layout] | InOnePiece:
-        with scratch(self.settings, needed=0) as folder:
-            work = work_for(self.house, self.settings, wanted, plan, folder, job)
-            options = {"streams": streams_of(plan)}
-            said = ask(work, ReadingSaid, task="tables", phase="looking for key frames", options=options)
+        odd = oddity(wanted.facts, wanted.condition)
+        if odd:
+            return InOnePiece(odd)
+        try:
+            with scratch(self.settings, needed=0) as folder:
+                work = work_for(self.house, self.settings, wanted, plan, folder, job)
+                options = {"streams": streams_of(plan)}
+                said = ask(work, ReadingSaid, task="tables", phase="looking for key frames", options=options)
+        except RenderFailed as error:
+            return InOnePiece(str(error))
         surveyed = survey_of(said, plan.picture if plan.picture is not None else -1)
         if surveyed is None:
             return InOnePiece("its packets are too many to be listed")
@@ -87,5 +81,8 @@ class Cutter:
         forget(self.house, old)
 
 
-def _in_one_piece(plan: Plan, because: str) -> Plan:
-    return replace(plan, reason=f"{plan.reason}; urgent, and made in one piece: {because}")
+def _room(session: ReadSession) -> int:
+    """How many urgent jobs all hosts that work can run at once."""
+    working = [host for host in hosts(session) if host.state is HostState.WORKING]
+    lanes = [(queues.split(", "), room) for host in working for queues, room in host.slots.items()]
+    return sum(room for queues, room in lanes if URGENT_QUEUE in queues)

@@ -125,6 +125,7 @@ class Joiner:
             raise OutputUntrue(("its pictures are not shown when the master's are",))
         job.report("storing", None)
         keeper, told = Keeper(self.house, table.wanted.master.id, job), _told(table.segments)
+        tool = dict(table.segments[-1].facts["tool"])
         playback = Result(
             kind=RenditionKind.PLAYBACK,
             method=plan.method,
@@ -134,12 +135,12 @@ class Joiner:
             packets=keeper.manifests(packets),
             facts={**checked.as_facts(), "used": told["used"], "messages": [], "why": plan.reason, "made_in": told},
             argv=next(part.facts["argv"] for part in table.segments if part.number != SOUND),
-            tool=told["tool"],
+            tool=tool,
         )
         frames = frames_of(work.folder, copy)
         return [
             playback,
-            *([keeper.kept(RenditionKind.FRAMES, frames, sheets=(), tool=told["tool"])] if frames else []),
+            *([keeper.kept(RenditionKind.FRAMES, frames, sheets=(), tool=tool)] if frames else []),
         ]
 
     def _record(self, session: WriteSession, table: Table, made: list[Result]) -> None:
@@ -241,12 +242,10 @@ def _is_ready(row: Rendition) -> bool:
 
 
 def _told(segments: Sequence[Segment]) -> dict[str, object]:
-    """What all parts together used, and by which builds they were made."""
+    """How many parts there were, what they used in all, and by which builds they were made."""
     used = [part.facts.get("used", {}) for part in segments]
-    builds = {str(part.facts["tool"]["version"]): part.facts["tool"] for part in segments}
     return {
         "parts": sum(part.number != SOUND for part in segments),
         "used": {name: sum(int(each.get(name, 0)) for each in used) for name in ("wall_ms", "cpu_ms")},
-        "versions": sorted(builds),
-        "tool": builds[max(builds)],
+        "versions": sorted({str(part.facts["tool"]["version"]) for part in segments}),
     }

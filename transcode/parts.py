@@ -181,12 +181,14 @@ def _nudge_parts(session: WriteSession, row: Rendition) -> int:
 
 
 def _failed(stands: Mapping[int, JobStatus], numbers: Sequence[int | None]) -> str:
-    jobs = [stands[number] for number in numbers if number in stands and stands[number].state is JobState.FAILED]
-    return next((job.failure.detail if job.failure else "its job failed" for job in jobs), "")
+    known = [stands[number] for number in numbers if number is not None and number in stands]
+    failed = [job.failure.detail if job.failure else "its job failed" for job in known if job.state is JobState.FAILED]
+    return failed[0] if failed else ""
 
 
 def _is_alive(stands: Mapping[int, JobStatus], number: int | None) -> bool:
-    return number in stands and stands[number].state in ALIVE
+    job = stands.get(number or 0)
+    return job is not None and job.state in ALIVE
 
 
 def _ask_again(session: WriteSession, row: Rendition, lost: Sequence[Segment]) -> int:

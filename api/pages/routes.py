@@ -17,6 +17,7 @@ from api.pages import (
     sign_in,
     status,
     tokens,
+    urgency,
 )
 
 SCREENS = (
@@ -32,6 +33,7 @@ SCREENS = (
     people,
     agents,
     tokens,
+    urgency,
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
@@ -41,5 +42,6 @@ def packet_times(path: Path, kind: str) -> list[tuple[float, float]]:
     """When each packet of the first stream of this kind is shown, and how long, in seconds, in its order."""
     with av.open(str(path)) as film:
         stream = next(each for each in film.streams if each.type == kind)
-        found = [(packet.pts, packet.duration or 0) for packet in film.demux(stream) if packet.size]
-        return [(float(at * stream.time_base), float(lasts * stream.time_base)) for at, lasts in found]
+        base = Fraction(stream.time_base or 1)
+        found = [(packet.pts or 0, packet.duration or 0) for packet in film.demux(stream) if packet.size]
+        return [(float(at * base), float(lasts * base)) for at, lasts in found]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -23,18 +24,19 @@ from transcode.segments import Cut, Room, Survey, cuts, start_of, survey_of
 from transcode.settings import TranscodeSettings
 
 ROOM = Room(seconds=4, slots=1)
+HEVC = ("-c:v", "libx265", "-tag:v", "hvc1", "-c:a", "aac", "-x265-params")
+MPEG2 = ("-c:v", "mpeg2video", "-g", "15", "-q:v", "2", "-c:a", "mp2")
 FILMS = {
-    "closed.mp4": ("-c:v", "libx265", "-x265-params", "log-level=none:keyint=40:open-gop=0", "-c:a", "aac", "-tag:v", "hvc1"),
-    "open.mp4": ("-c:v", "libx265", "-x265-params", "log-level=none:keyint=40:open-gop=1", "-c:a", "aac", "-tag:v", "hvc1"),
-    "open.ts": ("-c:v", "mpeg2video", "-bf", "2", "-g", "15", "-q:v", "2", "-c:a", "mp2"),
-    "open.mpg": ("-c:v", "mpeg2video", "-bf", "2", "-g", "15", "-q:v", "2", "-c:a", "mp2", "-f", "vob"),
-    "interlaced.ts": ("-c:v", "mpeg2video", "-flags", "+ildct+ilme", "-field_order", "tt", "-g", "15", "-q:v", "2", "-c:a", "mp2"),
+    "closed.mp4": (*HEVC, "log-level=none:keyint=40:open-gop=0"),
+    "open.mp4": (*HEVC, "log-level=none:keyint=40:open-gop=1"),
+    "open.ts": (*MPEG2, "-bf", "2"),
+    "open.mpg": (*MPEG2, "-bf", "2", "-f", "vob"),
+    "interlaced.ts": (*MPEG2, "-flags", "+ildct+ilme", "-field_order", "tt"),
     "reordered.avi": ("-c:v", "mpeg4", "-vtag", "XVID", "-bf", "2", "-g", "50", "-q:v", "2", "-c:a", "libmp3lame"),
     "all-keys.avi": ("-c:v", "mjpeg", "-q:v", "2", "-c:a", "pcm_s16le"),
     "windows.asf": ("-c:v", "wmv2", "-q:v", "2", "-g", "30", "-c:a", "wmav2"),
-    "late-sound.mkv": ("-c:v", "libx265", "-x265-params", "log-level=none:keyint=40", "-af", "adelay=0,asetpts=PTS+0.4/TB", "-c:a", "aac"),
-}  # fmt: skip
-
+    "late-sound.mkv": (*HEVC, "log-level=none:keyint=40", "-af", "asetpts=PTS+0.4/TB"),
+}
 SLOWLY = ("open.mpg", "all-keys.avi", "windows.asf", "late-sound.mkv")
 
 
@@ -100,7 +102,7 @@ def test_parts_make_the_copy_that_one_worker_makes(name: str, tmp_path: Path, se
     with bench(path, settings, tmp_path) as table:
         assert table.work.condition is Condition.SOUND
         whole, configs = table.in_parts("first")
-        assert len(configs) >= 3
+        assert len(configs) >= 2
         assert len(set(configs)) == 1
         checked, copy, _ = hold_against(table.work, table.said, whole, complaints=False)
         assert checked.agreement.exact
@@ -114,7 +116,7 @@ def test_parts_make_the_copy_that_one_worker_makes(name: str, tmp_path: Path, se
         assert [at for at, _ in sound] == pytest.approx([at for at, _ in theirs], abs=2e-3)
         assert [lasts for _, lasts in sound] == pytest.approx([lasts for _, lasts in theirs], abs=2e-3)
         for track in (pictures, sound):
-            gaps = [round(later - at - lasts, 6) for (at, lasts), (later, _) in zip(track, track[1:], strict=False)]
+            gaps = [round(later - at - lasts, 6) for (at, lasts), (later, _) in pairwise(track)]
             assert not any(abs(gap) > 1e-3 for gap in gaps), name
         assert numbers(whole) == numbers(one)
         assert numbers(whole) == numbers(path)

@@ -2,6 +2,7 @@
 //
 // What is shown as time and frame is what the browser says it has painted, never what was asked for.
 
+import { follow } from "./beginning.js";
 import { FrameTable } from "./frames.js";
 import { Storyboard } from "./storyboard.js";
 import { drawWave } from "./wave.js";
@@ -34,6 +35,7 @@ function start() {
   listen();
   fetchTables();
   show();
+  if ("beginning" in player.dataset) follow(player, video, fetchTables);
   if (new URLSearchParams(location.search).has("play")) video.play().catch(() => {});
 }
 
