@@ -52,9 +52,8 @@ def make_part(work: Work, cut: Cut, base: Fraction) -> Part:
     picture = work.plan.picture
     piece, path = work.folder / PIECE, work.folder / PART
     options = {"stream": picture, "begin": cut.begin, "first": cut.first, "end": cut.end}
-    told = ask(
-        work, CutSaid, task="cut", phase="fetching a part", other=piece, options=options, write=2 * work.source.size + (64 << 20)
-    )  # fmt: skip
+    room = 2 * work.source.size + (64 << 20)
+    told = ask(work, CutSaid, task="cut", phase="fetching a part", other=piece, options=options, write=room)
     wanted = sorted(told.ticks)
     if len(wanted) != cut.frames:
         raise OutputUntrue((f"part {cut.number} has {len(wanted)} pictures in the master, {cut.frames} were surveyed",))

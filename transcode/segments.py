@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from itertools import pairwise
+from math import ceil
 from typing import Any, Final
 
 from evidence.vocabulary import Condition, RenditionMethod
@@ -170,15 +171,14 @@ def _clean_keys(survey: Survey) -> list[int]:
 
 
 def _starts(keys: Sequence[int], shown: Sequence[int], timescale: int, room: Room) -> list[int]:
+    """The key frames that lie next to even cuts: as many as length and workers ask for, and none too short."""
+    if not keys or keys[0] != shown[0]:
+        return []
     whole = shown[-1] - shown[0]
-    wanted = min(room.seconds * timescale, whole / (2 * max(room.slots, 1)))
-    wanted = max(wanted, SHORTEST_SECONDS * timescale)
-    starts: list[int] = [shown[0]]
-    for key in keys:
-        # Half a part at the end is left to the one before it.
-        if key - starts[-1] >= wanted and shown[-1] - key >= wanted / 2:
-            starts.append(key)
-    return starts if keys and keys[0] == shown[0] else []
+    wanted = max(ceil(whole / (room.seconds * timescale)), 2 * max(room.slots, 1))
+    count = max(1, min(wanted, int(whole / (SHORTEST_SECONDS * timescale))))
+    places = (bisect_left(keys, shown[0] + whole * number // count) for number in range(count))
+    return sorted({keys[place] for place in places if place < len(keys)})
 
 
 def _cut(number: int, bounds: tuple[int | None, int | None], shown: Sequence[int], leads: Sequence[int]) -> Cut:
