@@ -23,6 +23,8 @@ from transcode.said import ReadingSaid
 
 SHORTEST_SECONDS: Final = 4.0
 """Below this, starting a part costs more than the part."""
+PARTS_EACH: Final = 3
+"""Parts for each worker at least: one that falls behind, or makes the sound, does not hold up the rest for long."""
 MOST_PARTS: Final = 2000
 WIDEST_GAP_MS: Final = 10_000
 """FFmpeg itself bridges wider gaps in some containers, and parts would not know of each other's."""
@@ -113,7 +115,7 @@ def oddity(facts: MediaFacts, condition: Condition) -> str:
 
 
 def cuts(survey: Survey, room: Room, *, lead: bool) -> tuple[Cut, ...] | InOnePiece:
-    """Where to cut, by length and by the number of workers: at least two parts for each.
+    """Where to cut, by length and by the number of workers: several parts for each.
 
     `lead`: pictures are worked on together with their neighbours, so each part decodes the group before it as well.
     """
@@ -175,7 +177,10 @@ def _starts(keys: Sequence[int], shown: Sequence[int], timescale: int, room: Roo
     if not keys or keys[0] != shown[0]:
         return []
     whole = shown[-1] - shown[0]
-    wanted = max(ceil(whole / (room.seconds * timescale)), 2 * max(room.slots, 1))
+    slots = max(room.slots, 1)
+    by_length = ceil(whole / (room.seconds * timescale))
+    # A multiple of the workers, so that they end together.
+    wanted = max(ceil(by_length / slots), PARTS_EACH) * slots
     count = max(1, min(wanted, int(whole / (SHORTEST_SECONDS * timescale))))
     places = (bisect_left(keys, shown[0] + whole * number // count) for number in range(count))
     return sorted({keys[place] for place in places if place < len(keys)})

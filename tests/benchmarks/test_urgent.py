@@ -34,8 +34,8 @@ from transcode.settings import TranscodeSettings
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600)]
 
-MINUTES = float(os.environ.get("BENCH_URGENT_MINUTES", "12"))
-SIZE = os.environ.get("BENCH_URGENT_SIZE", "960x540")
+MINUTES = float(os.environ.get("BENCH_URGENT_MINUTES", "10"))
+SIZE = os.environ.get("BENCH_URGENT_SIZE", "640x360")
 SCENE_SECONDS = 20
 LIMIT = 0.6
 
