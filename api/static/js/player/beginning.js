@@ -16,7 +16,7 @@ export function follow(player, video, whenWhole) {
       video.removeEventListener("ended", look);
       delete player.dataset.beginning;
       changeOver(video, `${base}/media?view=${view}`);
-      for (const name of ["frames", "waveform", "storyboard"]) player.dataset[name] = "";
+      for (const name of ["frames", "waveform", "storyboard"]) if (name in says.dataset) player.dataset[name] = "";
       whenWhole();
       return;
     }
