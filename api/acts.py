@@ -15,9 +15,11 @@ from evidence.custody.events import SYSTEM, Actor, Event, EventType
 from evidence.database import ReadSession, WriteSession
 from evidence.errors import AlreadySettled, NotFound, NotPermitted
 from evidence.jobs import JobState
-from evidence.models import Clip, Quarantine, Recording, Rendition
+from evidence.models import Clip, Quarantine, Recording, Rendition, Segment
 from evidence.notices import tell_recordings
 from evidence.vocabulary import Playability, QuarantineDecision, RenditionKind, RenditionState
+from transcode import parts
+from transcode.examination import enqueue_render
 from transcode.nudges import PROBE, probe_request
 from transcode.render import render_again
 
@@ -106,6 +108,7 @@ def _lay_down(session: WriteSession, recording: Recording, job_id: int, *, becau
         row.state, row.reason = RenditionState.FAILED, because
         if row.kind is RenditionKind.PLAYBACK and recording.playability is not Playability.PLAYABLE:
             recording.playability, recording.playability_reason = Playability.FAILED, because
+        parts.call_off(session, row, because, but=job_id)
     tell_recordings(session, recording.id)
 
 
@@ -115,11 +118,15 @@ def _take_in_hand(session: WriteSession, recording: Recording, job_id: int) -> N
         row.state, row.reason = RenditionState.WANTED, None
         if row.kind is RenditionKind.PLAYBACK and recording.playability is not Playability.PLAYABLE:
             recording.playability, recording.playability_reason = Playability.PREPARING, row.why
+        if parts.parts_of(session, row):
+            enqueue_render(session, row)  # the others of its parts were called off too: it begins again
     tell_recordings(session, recording.id)
 
 
 def _unmade(session: WriteSession, job_id: int) -> Sequence[Rendition]:
-    served = select(Rendition).where(Rendition.job_id == job_id, Rendition.state != RenditionState.READY)
+    in_parts = select(Segment.rendition_id).where(Segment.job_id == job_id)
+    mine = (Rendition.job_id == job_id) | Rendition.id.in_(in_parts)
+    served = select(Rendition).where(mine, Rendition.state != RenditionState.READY)
     return session.scalars(served.with_for_update()).all()
 
 
@@ -176,7 +183,9 @@ def _may_retry(session: ReadSession, job_id: int, asker: Asker) -> bool:
 
 def _about(session: ReadSession, job_id: int) -> UUID:
     """The recording that a job serves, or an id that is the job's own where it serves none."""
-    found = session.scalars(select(Rendition.recording_id).where(Rendition.job_id == job_id)).first()
+    in_parts = select(Segment.rendition_id).where(Segment.job_id == job_id)
+    serves = (Rendition.job_id == job_id) | Rendition.id.in_(in_parts)
+    found = session.scalars(select(Rendition.recording_id).where(serves)).first()
     found = found or session.scalars(select(Recording.id).where(Recording.probe_job_id == job_id)).first()
     found = found or session.scalars(select(Clip.recording_id).where(Clip.job_id == job_id)).first()
     return found or UUID(int=job_id)

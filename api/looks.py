@@ -13,6 +13,7 @@ from evidence.vocabulary import (
     RenditionKind,
     RenditionMethod,
     RenditionState,
+    UrgencyReason,
 )
 
 KINDS: Final[Mapping[RecordingKind, str]] = {
@@ -65,4 +66,11 @@ RENDITION_STATES: Final[Mapping[RenditionState, tuple[str, str]]] = {
     RenditionState.MAKING: ("busy", "Being made"),
     RenditionState.READY: ("good", "Ready"),
     RenditionState.FAILED: ("bad", "Failed"),
+}
+
+URGENCY_REASONS: Final[Mapping[UrgencyReason, str]] = {
+    UrgencyReason.CUSTODY: "A person is in custody",
+    UrgencyReason.CHARGED: "A person has been charged",
+    UrgencyReason.COMPLAINT: "It is part of a complaint",
+    UrgencyReason.HOLD: "It is under a hold",
 }

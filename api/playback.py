@@ -26,6 +26,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from api.authentication import Caller
+from api.enquiries.dossier import newest_beginning
 from api.errors import RangeRefused
 from evidence import clock
 from evidence.access import Action, Resource, decide
@@ -34,7 +35,7 @@ from evidence.custody import ledger
 from evidence.custody.events import Event, EventType, Object
 from evidence.database import ReadSession, WriteSession
 from evidence.errors import NotFound, NotPermitted
-from evidence.models import Master, Recording, Rendition
+from evidence.models import Master, PartialCopy, Recording, Rendition
 from evidence.store.errors import ObjectMissing
 from evidence.vocabulary import RenditionKind, RenditionMethod, RenditionState
 
@@ -61,6 +62,8 @@ class Source:
     size: int
     sha256: str
     content_type: str
+    beginning_s: int | None = None
+    """Where the bytes are only the beginning of a copy: how many seconds of it."""
 
     @property
     def etag(self) -> str:
@@ -125,6 +128,26 @@ def source_of(session: ReadSession, recording: Recording, kind: RenditionKind) -
     )
 
 
+def beginning_source(session: ReadSession, recording: Recording, made: UUID | None) -> Source:
+    """The beginning of a copy: the one named by `made`, or the longest. Raises NotFound.
+
+    One that is named is served also when the whole is there: a page that shows it has not changed over yet.
+    """
+    found = newest_beginning(session, recording.id) if made is None else session.get(PartialCopy, made)
+    if found is None or session.get_one(Rendition, found.rendition_id).recording_id != recording.id:
+        raise NotFound("the beginning of a copy of this recording")
+    return Source(
+        recording=recording.id,
+        kind=RenditionKind.PLAYBACK,
+        key=found.key,
+        version_id=None,
+        size=found.size,
+        sha256=found.sha256,
+        content_type=_served_as(found.content_type),
+        beginning_s=found.covered_us // 1_000_000,
+    )
+
+
 def master_source(master: Master, content_type: str | None, kind: RenditionKind) -> Source:
     """The master's own bytes."""
     return Source(
@@ -152,14 +175,15 @@ def beside(house: House, source: Source, file: str) -> Source:
     return replace(source, key=key, size=size, sha256="", content_type="image/jpeg")
 
 
-def view_key(caller: Caller, recording: UUID, view: str | None) -> str:
-    """What tells one viewing from another: who, which sign-in, which recording, which opened page.
+def view_key(caller: Caller, recording: UUID, view: str | None, *, of: str = "") -> str:
+    """What tells one viewing from another: who, which sign-in, which recording, which opened page, and `of` what where
+    that is not the copy itself.
 
     The page's own word is mixed with the sign-in's, so it cannot be passed on. A program names no page; its
     reads within one hour are one viewing.
     """
     page = view if view and VIEW_SHAPE.fullmatch(view) else f"hour {clock.now():%Y-%m-%dT%H}"
-    said = b"\0".join((caller.key, recording.bytes, page.encode()))
+    said = b"\0".join((caller.key, recording.bytes, page.encode(), *((of.encode(),) if of else ())))
     return hashlib.sha256(said).hexdigest()[:32]
 
 
@@ -168,9 +192,13 @@ def record_view(session: WriteSession, caller: Caller, source: Source, view: str
     session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": int(view[:15], 16)})
     if _is_recorded(session, source.recording, view):
         return
-    facts = {"kind": source.kind.value, "view": view}
-    seen = Object(role=source.kind.value, sha256=source.sha256, size=source.size, version_id=source.version_id)
+    facts: dict[str, str | int] = {"kind": source.kind.value, "view": view}
+    if source.beginning_s is not None:
+        facts["seconds"] = source.beginning_s
+    role = source.kind.value if source.beginning_s is None else "beginning"
+    seen = Object(role=role, sha256=source.sha256, size=source.size, version_id=source.version_id)
     what = EventType.RENDITION_VIEWED if source.version_id is None else EventType.MASTER_VIEWED
+    what = what if source.beginning_s is None else EventType.RENDITION_PART_VIEWED
     event = Event(type=what, subject=source.recording, actor=caller.actor, facts=facts, objects=[seen])
     ledger.record(session, event)
 

@@ -22,11 +22,14 @@ from transcode.settings import TranscodeSettings
 
 def lanes(settings: TranscodeSettings) -> list[Lane]:
     """Short work never waits behind long work: verification, urgent copies, and the rest each have their own lane."""
+    encodes = transcode_tasks.slots(settings).count
     return [
         Lane(("verify",), 2),
         Lane(("transcode_urgent",), 1),
         Lane(("remux",), 1),
-        Lane(("transcode",), transcode_tasks.slots(settings).count),
+        # One slot of each worker is bulk's own, so that it never starves; the others take what is urgent first.
+        Lane(("transcode",), 1),
+        *([Lane(("transcode_urgent", "transcode"), encodes - 1)] if encodes > 1 else []),
         Lane(("clips",), 1),
         Lane(("pictures",), 1),
         # Some rounds take minutes: the count of the store, and the log's verification. Others must not wait for them.

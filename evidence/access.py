@@ -28,6 +28,7 @@ class Action(StrEnum):
     RETRY_JOB = "ask for failed work again"
     CANCEL_JOB = "stop work that waits or runs"
     DRAIN_HOST = "let a worker host take no new work, or take it again"
+    SET_URGENCY = "say that a recording may not wait, or that it may again"
     DECIDE_QUARANTINE = "decide about a recording in quarantine"
     SEE_DOCKS = "see the docks"
     CLOSE_INCIDENT = "close an incident"
@@ -88,6 +89,7 @@ RULES: Mapping[Role, Mapping[Action, Reach]] = {
         Action.MAKE_PACKAGE: Reach.ALL,
         Action.RETRY_JOB: Reach.ALL,
         Action.CANCEL_JOB: Reach.ALL,
+        Action.SET_URGENCY: Reach.ALL,
         Action.DECIDE_QUARANTINE: Reach.ALL,
         Action.SEE_DOCKS: Reach.ALL,
         Action.CLOSE_INCIDENT: Reach.ALL,

@@ -119,6 +119,24 @@ class ClipKind(StrEnum):
     SOUND = "sound"
 
 
+class UrgencyReason(StrEnum):
+    """Why a recording may not wait: a clock that the law has started, or somebody who is waiting on it."""
+
+    CUSTODY = "custody"
+    CHARGED = "charged"
+    COMPLAINT = "complaint"
+    HOLD = "hold"
+
+
+class SegmentState(StrEnum):
+    """How far one part of a copy is that many workers make together."""
+
+    WAITING = "waiting"
+    READY = "ready"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
 class IncidentKind(StrEnum):
     """What needs a person's attention."""
 

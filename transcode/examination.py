@@ -8,12 +8,14 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from evidence import clock
 from evidence.bootstrap import House
 from evidence.database import ReadSession, WriteSession
 from evidence.jobs import RunningJob, enqueue, held
 from evidence.models import Arrival, Master, Recording, Rendition, Sidecar
+from evidence.models import Urgency as StatedUrgency
 from evidence.vocabulary import Condition, Playability, RenditionKind, RenditionMethod, RenditionState
-from transcode import repair, results
+from transcode import repair, results, urgency
 from transcode.child import Ranges
 from transcode.media import MediaFacts
 from transcode.mending import Hope, Mender
@@ -23,6 +25,7 @@ from transcode.probe import Examination, examine
 from transcode.ranges import ReadAhead
 from transcode.results import Result, Wish
 from transcode.settings import TranscodeSettings
+from transcode.urgency import Facts, Urgency
 
 PICTURES_RECIPE = "pictures-1"
 
@@ -131,9 +134,27 @@ def _want_pictures(session: WriteSession, master: Master, recording: Recording, 
 
 
 def enqueue_render(session: WriteSession, row: Rendition) -> None:
-    """Nudge a worker to make this row's copy, sooner where someone is in custody."""
-    urgent = session.scalars(select(Arrival.priority).where(Arrival.master_id == row.recording_id)).all()
-    facts = session.get_one(Recording, row.recording_id).media_facts
-    pixels = pixels_of(MediaFacts.model_validate(facts)) if facts else 0
-    wanted = render_request(row.id, method=row.method, urgent=max(urgent, default=0), pixels=pixels)
-    row.job_id = enqueue(session, wanted)
+    """Nudge a worker to make this row's copy, sooner where the law's clock runs."""
+    urgent = urgency_of(session, row.recording_id).priority
+    pixels = pixels_in(session.get_one(Recording, row.recording_id))
+    row.job_id = enqueue(session, render_request(row.id, method=row.method, urgent=urgent, pixels=pixels))
+
+
+def pixels_in(recording: Recording) -> int:
+    """Those of all pictures of a recording together; 0 where nothing is known of them."""
+    facts = recording.media_facts
+    return pixels_of(MediaFacts.model_validate(facts)) if facts else 0
+
+
+def urgency_of(session: ReadSession, recording_id: UUID) -> Urgency:
+    """How soon a recording's work is due, from all that is known of it now."""
+    said = select(StatedUrgency).where(StatedUrgency.recording_id == recording_id, StatedUrgency.cleared_at.is_(None))
+    stated = session.scalars(said).one_or_none()
+    classes = session.scalars(select(Arrival.priority).where(Arrival.master_id == recording_id)).all()
+    facts = Facts(
+        stated=stated.reason if stated else None,
+        until=stated.until if stated else None,
+        dock_class=max(classes, default=0),
+        kind=session.scalars(select(Recording.kind).where(Recording.id == recording_id)).one(),
+    )
+    return urgency.decide(facts, clock.now())

@@ -115,7 +115,7 @@ def fetch(work: Work) -> Path:
 def _copied(work: Work) -> Made:
     """PyAV copies packets straight from the store's ranges."""
     flags = ffmpeg.FRAGMENTS if work.plan.fragmented else ffmpeg.INDEX_FIRST
-    told = {"streams": _streams(work.plan), "movflags": flags}
+    told = {"streams": streams_of(work.plan), "movflags": flags}
     playback = work.folder / work.plan.file_name
     master = ask(
         work,
@@ -126,14 +126,14 @@ def _copied(work: Work) -> Made:
         options=told,
         write=work.plan.limits.file_size,
     )
-    checked, copy, packets = _check(work, master, playback, complaints=False)
+    checked, copy, packets = hold_against(work, master, playback, complaints=False)
     argv = ["remux", f"streams={','.join(map(str, told['streams']))}", f"movflags={flags}"]
     return Made(
         playback=playback,
         checked=checked,
         argv=argv,
         tool={"name": "pyav", "version": version("av"), "build": "the wheel's own libraries"},
-        frames=_frames(work.folder, copy),
+        frames=frames_of(work.folder, copy),
         packets=packets,
     )
 
@@ -174,7 +174,7 @@ def _encoded_by(encoder: Encoder, work: Work, path: Path) -> Made:
     waveform = Waveform(plan.waveform_channels) if plan.waveform_channels else None
     listener = Listener(
         stopping=work.stopping,
-        progress=_progress(work, "encoding" if plan.filters else "copying pictures, encoding sound"),
+        progress=progress_of(work, "encoding" if plan.filters else "copying pictures, encoding sound"),
         output=waveform.take if waveform else None,
     )
     ending, argv = ffmpeg.run(plan, path, output, work.settings, listener, encoder)
@@ -183,10 +183,12 @@ def _encoded_by(encoder: Encoder, work: Work, path: Path) -> Made:
         # From software they tell of the master; from a driver nobody knows of what.
         raise RenderFailed("making the playback copy", ending)
     playback = output / plan.file_name
-    streams = _streams(plan)
+    streams = streams_of(plan)
     master = ask(work, ReadingSaid, task="tables", phase="checking", path=path, options={"streams": streams})
     decoded_ms = waveform.length_ms if waveform else 0
-    checked, copy, packets = _check(work, master, playback, complaints=bool(ending.messages), decoded_ms=decoded_ms)
+    checked, copy, packets = hold_against(
+        work, master, playback, complaints=bool(ending.messages), decoded_ms=decoded_ms
+    )
     if waveform:
         (output / WAVEFORM).write_text(waveform.as_json(), encoding="utf-8")
     sheets = tuple(sorted(output.glob(SHEET.replace("%03d", "*"))))
@@ -199,14 +201,15 @@ def _encoded_by(encoder: Encoder, work: Work, path: Path) -> Made:
         storyboard=_cues(plan, output) if sheets else None,
         sheets=sheets,
         waveform=_there(output / WAVEFORM),
-        frames=_frames(work.folder, copy),
+        frames=frames_of(work.folder, copy),
         packets=packets,
         used=used(ending),
         messages=ending.messages[:20],
     )
 
 
-def _streams(plan: Plan) -> list[int]:
+def streams_of(plan: Plan) -> list[int]:
+    """The numbers of the streams that a plan takes, pictures first."""
     return [*([plan.picture] if plan.picture is not None else []), *plan.sounds]
 
 
@@ -234,7 +237,7 @@ def _cues(plan: Plan, output: Path) -> Path | None:
     return path
 
 
-def _frames(folder: Path, copy: ReadingSaid) -> Path | None:
+def frames_of(folder: Path, copy: ReadingSaid) -> Path | None:
     """The copy's own table, because the copy is what the player steps through."""
     if not copy.ticks:
         return None
@@ -243,9 +246,13 @@ def _frames(folder: Path, copy: ReadingSaid) -> Path | None:
     return path
 
 
-def _check(
+def hold_against(
     work: Work, master: ReadingSaid, playback: Path, *, complaints: bool, decoded_ms: int = 0
 ) -> tuple[Checked, ReadingSaid, Manifests]:
+    """Hold a copy against what was read of its master; the copy read through, and what the packets of both are.
+
+    Raises OutputUntrue where it is not true to it, and what `ask` raises.
+    """
     ending = _asked(work, task="tables", phase="checking", path=playback, options={"look": True})
     copy = understood(ending, ReadingSaid, "checking")
     packets = Manifests(master.manifest(), copy.manifest())
@@ -287,14 +294,16 @@ def _asked(  # noqa: PLR0913 - one child, said in full
     other: Path | None = None,
     options: dict[str, Any] | None = None,
     write: int = 0,
+    beside: tuple[Path, ...] = (),
 ) -> Ending:
+    """`beside`: more files that the child may read."""
     limits, settings = work.plan.limits, work.settings
     told = {"path": str(path or ""), "other": str(other or ""), "folder": str(work.folder), "options": options or {}}
     wall = Wall(
         cpu_seconds=limits.cpu_seconds,
         address_space=settings.child_memory,
         file_size=write,
-        may_read=(str(path),) if path else (),
+        may_read=(*((str(path),) if path else ()), *map(str, beside)),
         may_write=(str(work.folder),) if write else (),
     )
     command = Command(
@@ -307,13 +316,14 @@ def _asked(  # noqa: PLR0913 - one child, said in full
         read_budget=4 * work.source.size + (64 << 20),
         output_limit=256 << 20,
     )
-    ending = child.run(command, Listener(stopping=work.stopping, progress=_progress(work, phase)))
+    ending = child.run(command, Listener(stopping=work.stopping, progress=progress_of(work, phase)))
     if ending.how is How.STOPPED:
         raise JobStopped(f"called off while {phase}")
     return ending
 
 
-def _progress(work: Work, phase: str) -> Callable[[str], None]:
+def progress_of(work: Work, phase: str) -> Callable[[str], None]:
+    """Hears a child's progress lines and reports them."""
     reader = ProgressReader(work.facts.length_ms)
 
     def take(line: str) -> None:

@@ -22,12 +22,13 @@ from transcode.condition import Verdict
 from transcode.counting import MOST_SAID, count
 from transcode.ending import Ending, How
 from transcode.errors import RenderFailed
+from transcode.keeping import Keeper
 from transcode.media import MediaFacts
 from transcode.packets import Manifest
 from transcode.plan import RECIPE, limits_for
 from transcode.progress import ProgressReader
 from transcode.ranges import ReadAhead
-from transcode.render import Keeper, encode_instead
+from transcode.render import encode_instead
 from transcode.results import Result
 from transcode.said import SurveySaid, understood
 from transcode.sandbox import Wall

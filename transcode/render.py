@@ -8,9 +8,7 @@ beside its successor and never over it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -18,50 +16,23 @@ from evidence.bootstrap import House
 from evidence.custody.events import Actor
 from evidence.database import WriteSession
 from evidence.errors import NotFound
-from evidence.incidents import Trouble, open_incident
 from evidence.jobs import LeaseLost, RunningJob, enqueue, held
 from evidence.models import Master, Recording, Rendition
-from evidence.store import StoredRendition
-from evidence.store.errors import StoreError
-from evidence.store.keys import packets_key, rendition_key
-from evidence.vocabulary import Condition, IncidentKind, RenditionKind, RenditionMethod, RenditionState
+from evidence.vocabulary import RenditionKind, RenditionMethod, RenditionState
 from transcode import repair, results
-from transcode.check import Manifests
+from transcode.cutting import Cutter
 from transcode.errors import MasterChanged, OutputUntrue, RenderFailed
 from transcode.examination import enqueue_render
-from transcode.making import Made, Source, Work, make
+from transcode.keeping import Keeper, forget
+from transcode.making import Made, Work, make
 from transcode.media import MediaFacts
 from transcode.nudges import pictures_request, probe_request
-from transcode.packets import Manifest, digest_of
-from transcode.plan import Plan, decide, fallback
-from transcode.repair import Repair
+from transcode.plan import Plan, fallback
 from transcode.repaired import make_repaired
-from transcode.results import Result, StoredManifests, Wish
+from transcode.results import Result, Wish
 from transcode.scratch import scratch
 from transcode.settings import TranscodeSettings
-
-CONTENT_TYPES = {
-    RenditionKind.POSTER: "image/jpeg",
-    RenditionKind.STORYBOARD: "text/vtt",
-    RenditionKind.WAVEFORM: "application/json",
-    RenditionKind.FRAMES: "application/json",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A row that waits for its copy, with everything known of its master."""
-
-    row: Rendition
-    master: Master
-    facts: MediaFacts
-    condition: Condition
-
-    @property
-    def repair(self) -> Repair | None:
-        """By what it is to be repaired; nothing where it is whole."""
-        told = self.row.facts.get(repair.FACTS) if self.row.recipe == repair.RECIPE else None
-        return Repair.model_validate(told) if told else None
+from transcode.wanted import Wanted, look_up, plan_of, room_for, work_for, write_changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,38 +47,19 @@ class Renderer:
 
         Any step may be repeated after a crash. None may be skipped or moved.
         """
-        wanted = self._wanted(UUID(str(job.args["rendition"])))
-        if wanted is None:
-            return
-        plan = self._plan(wanted)
+        wanted = look_up(self.house, UUID(str(job.args["rendition"])))
+        if wanted is None or wanted.row.state is RenditionState.MAKING:
+            return  # made, or being made in parts
+        plan = plan_of(wanted, self.settings)
         try:
-            self._make_and_record(wanted, plan, job)
+            whole = Cutter(self.house, self.settings).cut(wanted, plan, job)
+            if whole is not None:
+                self._make_and_record(wanted, whole, job)
         except (RenderFailed, OutputUntrue) as error:
             self._record_failure(wanted, str(error), job)
         except MasterChanged as error:
             self._record_changed(wanted, error, job)
             raise
-
-    def _wanted(self, rendition_id: UUID) -> Wanted | None:
-        """The row, where it still waits: a job that runs again after its own commit finds nothing to do."""
-        with self.house.reading() as session:
-            row = session.get(Rendition, rendition_id)
-            if row is None or row.state is RenditionState.READY:
-                return None
-            recording = session.get_one(Recording, row.recording_id)
-            master = session.get_one(Master, row.recording_id)
-        return Wanted(row, master, MediaFacts.model_validate(recording.media_facts), recording.condition)
-
-    def _plan(self, wanted: Wanted) -> Plan:
-        """The plan again, from the same facts; a row that was told to be encoded stays told."""
-        hours = self.settings.longest_hours
-        if wanted.repair is not None:
-            return replace(repair.plan(wanted.facts, wanted.repair, longest_hours=hours), reason=wanted.row.why)
-        plan = decide(wanted.facts, wanted.condition, longest_hours=hours)
-        if isinstance(plan, Plan) and plan.method is wanted.row.method:
-            return plan
-        plan = fallback(wanted.facts, wanted.row.why, longest_hours=hours)
-        return replace(plan, reason=wanted.row.why)
 
     def _make_and_record(self, wanted: Wanted, plan: Plan, job: RunningJob) -> None:
         try:
@@ -123,7 +75,7 @@ class Renderer:
 
     def _attempt(self, wanted: Wanted, plan: Plan, job: RunningJob) -> None:
         with scratch(self.settings, needed=room_for(wanted.master, plan)) as folder:
-            made, plan, recovered = self._made(wanted, self._work(wanted, plan, folder, job))
+            made, plan, recovered = self._made(wanted, work_for(self.house, self.settings, wanted, plan, folder, job))
             job.report("storing", None)
             stored = self._store(wanted, plan, made, job, recovered)
         try:
@@ -141,25 +93,6 @@ class Renderer:
         repaired = make_repaired(work, wanted.repair)
         plan = replace(work.plan, reason=str(repaired.outcome["says"]))
         return repaired.made, plan, {repair.FACTS: repaired.outcome}
-
-    def _work(self, wanted: Wanted, plan: Plan, folder: Path, job: RunningJob) -> Work:
-        master, store = wanted.master, self.house.masters
-        source = Source(
-            ranges=store.ranges(master.key, version_id=master.version_id),
-            stream=lambda: store.read(master.key, version_id=master.version_id),
-            sha256=master.sha256,
-            size=master.size,
-        )
-        return Work(
-            plan=plan,
-            facts=wanted.facts,
-            condition=wanted.condition,
-            source=source,
-            folder=folder,
-            settings=self.settings,
-            stopping=job.stopping,
-            report=job.report,
-        )
 
     def _store(
         self, wanted: Wanted, plan: Plan, made: Made, job: RunningJob, recovered: Mapping[str, Any]
@@ -215,83 +148,19 @@ class Renderer:
             held(session, job.held)
 
     def _record_changed(self, wanted: Wanted, error: MasterChanged, job: RunningJob) -> None:
-        """The store gave other bytes than the master's: an incident, before anything else."""
-        trouble = Trouble(
-            kind=IncidentKind.FIXITY_FAILED,
-            subject=str(wanted.master.id),
-            reason=str(error),
-            advice="Do not delete anything. Check the store, and compare with its other copies.",
-            recording_id=wanted.master.id,
-        )
         with self.house.writing() as session:
             recording = results.locked_recording(session, wanted.master.id)
-            results.write_failed(session, recording, session.get_one(Rendition, wanted.row.id), str(error))
-            open_incident(session, trouble, by=results.WORKROOM)
-            results.tell(session, recording)
+            write_changed(session, recording, wanted, error)
             held(session, job.held)
 
     def _forget(self, made: list[Result]) -> None:
-        """Remove what an attempt that lost its lease has stored; what the store refuses now, it may keep.
+        """Remove what an attempt that lost its lease has stored.
 
         Packet manifests stay: whoever took over stores the same ones under the same keys.
         """
         for result in made:
-            beside = result.facts.get("sheets", ())
-            for key in [result.stored.key if result.stored else "", *(sheet["key"] for sheet in beside)]:
-                with suppress(StoreError):
-                    self.house.renditions.delete(key)
-
-
-@dataclass(frozen=True, slots=True)
-class Keeper:
-    """Puts one attempt's files where they lie, and says what they are."""
-
-    house: House
-    master_id: UUID
-    job: RunningJob
-
-    def put(self, kind: RenditionKind, path: Path, content_type: str) -> StoredRendition:
-        """Store one file under this attempt's own key."""
-        key = rendition_key(
-            self.master_id, kind=kind.value, job_id=self.job.held.id, attempt=self.job.held.attempt, file=path.name
-        )
-        return self.house.renditions.put_file(key, path, content_type=content_type)
-
-    def manifest(self, manifest: Manifest) -> StoredRendition | None:
-        """Store a packet manifest under its own digest; nothing where there is none to store."""
-        if not (manifest.listed and manifest.packets):
-            return None
-        body = manifest.as_bytes()
-        key = packets_key(self.master_id, digest_of(body))
-        return self.house.renditions.put_bytes(key, body, content_type="application/json")
-
-    def manifests(self, both: Manifests) -> StoredManifests:
-        """Store those of master and copy."""
-        return StoredManifests(of_master=both.master, master=self.manifest(both.master), copy=self.manifest(both.copy))
-
-    def kept(self, kind: RenditionKind, path: Path, *, sheets: tuple[Path, ...], tool: dict[str, str]) -> Result:
-        """Store what is shown beside the recording. Sheets lie beside their list, under the names it gives them."""
-        content_type = CONTENT_TYPES[kind]
-        facts: dict[str, object] = {}
-        if kind is RenditionKind.STORYBOARD:
-            put = [self.put(kind, sheet, "image/jpeg") for sheet in sheets]
-            facts["sheets"] = [{"key": each.key, "size": each.size, "sha256": each.sha256} for each in put]
-        return Result(
-            kind=kind,
-            method=RenditionMethod.PICTURES,
-            content_type=content_type,
-            stored=self.put(kind, path, content_type),
-            bucket=self.house.renditions.bucket,
-            facts=facts,
-            tool=tool,
-        )
-
-
-def room_for(master: Master, plan: Plan) -> int:
-    """Bytes of scratch that the work is likely to need; its hard limit is the plan's."""
-    copy = min(plan.limits.file_size, 2 * master.size + (64 << 20))
-    beside = 2 if plan.recipe == repair.RECIPE else 1
-    return copy + (beside * master.size if plan.with_ffmpeg else 0)
+            beside = [sheet["key"] for sheet in result.facts.get("sheets", ())]
+            forget(self.house, [*([result.stored.key] if result.stored else []), *beside])
 
 
 def render_again(session: WriteSession, rendition_id: UUID, *, by: Actor) -> None:

@@ -88,9 +88,14 @@ def want(session: WriteSession, recording: Recording, master: Master, wish: Wish
         session.add(row)
     row.master_sha256, row.method, row.why = master.sha256, wish.method, wish.why
     row.state, row.reason = RenditionState.WANTED, None
-    facts = {"kind": wish.kind.value, "method": wish.method.value, "recipe": wish.recipe}
-    _record(session, EventType.RENDITION_PLANNED, recording.id, facts, because=wish.why)
+    write_planned(session, recording, row, wish.why)
     return row
+
+
+def write_planned(session: WriteSession, recording: Recording, row: Rendition, because: str) -> None:
+    """How a rendition is made has been decided, or decided again."""
+    facts = {"kind": row.kind.value, "method": row.method.value, "recipe": row.recipe}
+    _record(session, EventType.RENDITION_PLANNED, recording.id, facts, because=because)
 
 
 def write_ready(session: WriteSession, recording: Recording, row: Rendition, result: Result) -> None:

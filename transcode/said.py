@@ -112,6 +112,19 @@ class ReadingSaid(Counted):
     start_us: Moment = 0
 
 
+class CutSaid(Saying):
+    """When each picture of a part is shown, in the master's ticks, and how its decoder is set up."""
+
+    ticks: tuple[Tick, ...] = Most
+    config: str = Field(default="", pattern=r"^[0-9a-f]{0,64}$")
+
+
+class JoinedSaid(Saying):
+    """Of how many pictures a copy was put together."""
+
+    frames: int = Field(default=0, ge=0)
+
+
 class SurveySaid(Counted):
     """What a survey found: frames, faults in decoding, packets whose structure is broken, when pictures begin."""
 

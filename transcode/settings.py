@@ -58,6 +58,15 @@ class TranscodeSettings(BaseSettings):
         default=256 << 20, ge=1 << 20, description="Most bytes of a master that an examination may ask for"
     )
     longest_hours: float = Field(default=12, gt=0, description="Longest time that one rendition may take, in hours")
+    parts_from_minutes: float = Field(
+        default=10,
+        gt=0,
+        description="Urgent recordings whose pictures must be encoded and that last as long are cut and made in parts "
+        "by many workers, in minutes",
+    )
+    part_seconds: float = Field(
+        default=60, ge=4, le=3600, description="Length of such a part in seconds; shorter where many workers are free"
+    )
     check_seconds: float = Field(
         default=120,
         ge=0,

@@ -6,19 +6,21 @@ from collections.abc import Iterable
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import aliased
 
 from evidence import clock
 from evidence.bootstrap import House
 from evidence.database import WriteSession
 from evidence.jobs import JobState, JobStatus, RunningJob, enqueue, status
-from evidence.models import Recording, Rendition, Sidecar
+from evidence.models import Recording, Rendition, Segment, Sidecar
 from evidence.vocabulary import Condition, Playability, RenditionKind, RenditionState
 from transcode import results
 from transcode.clips import nudge_clips
 from transcode.examination import enqueue_render
 from transcode.nudges import pictures_request, probe_request
+from transcode.parts import clear_away, nudge_parts
+from transcode.raising import lapse
 from transcode.scratch import clear_left_over
 from transcode.settings import TranscodeSettings
 
@@ -33,6 +35,8 @@ def as_round(house: House, settings: TranscodeSettings, job: RunningJob) -> None
     clear_left_over(settings)
     with house.writing() as session:
         found = nudge_renditions(session) + nudge_recordings(session) + nudge_clips(session)
+        found += nudge_parts(session) + lapse(session)
+    clear_away(house)
     job.report(f"nudged {found}", None)
 
 
@@ -51,6 +55,7 @@ def nudge_renditions(session: WriteSession) -> int:
     unmade = (
         select(Rendition)
         .where(Rendition.state.in_(UNMADE))
+        .where(~exists().where(Segment.rendition_id == Rendition.id) | (Rendition.state == RenditionState.WANTED))
         .where(Rendition.asked_at < clock.now() - SETTLED, ~waits_for_copy)
         .order_by(Rendition.asked_at)
         .limit(AT_ONCE)

@@ -21,11 +21,24 @@ from transcode.clip_records import QUEUE as CLIPS
 from transcode.clips import Cutter
 from transcode.errors import ChildBroke, ScratchFull
 from transcode.examination import Examiner
-from transcode.nudges import PICTURES, PICTURES_PRIORITY, PROBE, PROBE_PRIORITY, RENDER, RENDER_PRIORITY
+from transcode.joining import Beginner, Joiner
+from transcode.nudges import (
+    BEGINNING,
+    JOIN,
+    PICTURES,
+    PICTURES_PRIORITY,
+    PROBE,
+    PROBE_PRIORITY,
+    REMUX_PRIORITY,
+    RENDER,
+    RENDER_PRIORITY,
+    SEGMENT,
+)
 from transcode.pictures import Surveyor
 from transcode.render import Renderer
 from transcode.room import Slots, slots_for
 from transcode.scratch import clear_left_over
+from transcode.segmenting import SegmentMaker
 from transcode.settings import TranscodeSettings
 from transcode.trying import bench
 
@@ -41,6 +54,9 @@ def tasks(house: House, settings: TranscodeSettings) -> Sequence[TaskSpec]:
         patient(name=PROBE, queue="verify", priority=PROBE_PRIORITY, run=Examiner(house, settings).run),
         patient(name=RENDER, queue="transcode", priority=RENDER_PRIORITY, run=Renderer(house, settings).run),
         patient(name=CLIP, queue=CLIPS, priority=CLIP_PRIORITY, run=Cutter(house, settings).run),
+        patient(name=SEGMENT, queue="transcode", priority=RENDER_PRIORITY, run=SegmentMaker(house, settings).run),
+        patient(name=JOIN, queue="remux", priority=REMUX_PRIORITY, run=Joiner(house, settings).run),
+        patient(name=BEGINNING, queue="remux", priority=REMUX_PRIORITY, run=Beginner(house, settings).run),
         patient(name=PICTURES, queue="pictures", priority=PICTURES_PRIORITY, run=Surveyor(house, settings).run),
     )
 

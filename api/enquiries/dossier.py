@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from api.enquiries.recordings import RecordingLine, one
 from evidence import jobs
@@ -20,15 +20,18 @@ from evidence.models import (
     Arrival,
     DockingSession,
     Master,
+    PartialCopy,
     Person,
     Provenance,
     Quarantine,
     Receipt,
     Recording,
     Rendition,
+    Segment,
     Sidecar,
+    Urgency,
 )
-from evidence.vocabulary import RenditionKind, RenditionState
+from evidence.vocabulary import RenditionKind, RenditionState, SegmentState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +62,20 @@ class SetAside:
     note: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """How many parts of a copy are there, of how many that are made."""
+
+    ready: int
+    of: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dossier:
-    """One recording with everything beside it. `work` is what its jobs are doing, by job number."""
+    """One recording with everything beside it. `work` is what its jobs are doing, by job number.
+
+    `urgency`: a person's word that is in force. `beginning`: what can be watched while `parts` are made.
+    """
 
     line: RecordingLine
     recording: Recording
@@ -71,6 +85,9 @@ class Dossier:
     sidecars: tuple[Sidecar, ...]
     quarantines: tuple[SetAside, ...]
     work: Mapping[int, JobStatus]
+    urgency: Urgency | None = None
+    beginning: PartialCopy | None = None
+    parts: Parts | None = None
 
     @property
     def open_quarantine(self) -> SetAside | None:
@@ -110,7 +127,33 @@ def dossier(session: ReadSession, asker: Asker, name: str) -> Dossier:
         sidecars=tuple(session.scalars(select(Sidecar).where(Sidecar.recording_id == line.id)).all()),
         quarantines=_quarantines(session, line.id),
         work=jobs.status(session, [number for number in numbers if number is not None]),
+        urgency=session.scalars(
+            select(Urgency).where(Urgency.recording_id == line.id, Urgency.cleared_at.is_(None))
+        ).one_or_none(),
+        beginning=newest_beginning(session, line.id),
+        parts=_parts(session, line.id),
     )
+
+
+def newest_beginning(session: ReadSession, recording: UUID) -> PartialCopy | None:
+    """The longest beginning of a copy that is still being made; nothing where the whole is there, or nothing yet."""
+    mine = (Rendition.recording_id == recording, Rendition.kind == RenditionKind.PLAYBACK)
+    whole = exists().where(*mine, Rendition.state == RenditionState.READY)
+    found = (
+        select(PartialCopy)
+        .join(Rendition, Rendition.id == PartialCopy.rendition_id)
+        .where(*mine, Rendition.state.in_([RenditionState.MAKING, RenditionState.WANTED]), ~whole)
+        .order_by(PartialCopy.covered_us.desc(), PartialCopy.has_sound.desc(), PartialCopy.made_at.desc())
+    )
+    return session.scalars(found.limit(1)).one_or_none()
+
+
+def _parts(session: ReadSession, recording: UUID) -> Parts | None:
+    making = (Rendition.recording_id == recording, Rendition.state == RenditionState.MAKING)
+    states = session.scalars(
+        select(Segment.state).join(Rendition, Rendition.id == Segment.rendition_id).where(*making, Segment.number > 0)
+    ).all()
+    return Parts(sum(state is SegmentState.READY for state in states), len(states)) if states else None
 
 
 def _offered(session: ReadSession, master: UUID) -> tuple[Offered, ...]:
@@ -173,6 +216,11 @@ def shows_pictures(facts: Mapping[str, Any]) -> bool:
     """Whether there are moving pictures in it; the cover of a sound file is none."""
     streams = facts.get("streams", ())
     return any(each.get("kind") == "video" and not each.get("attached_picture") for each in streams)
+
+
+def has_sound(facts: Mapping[str, Any]) -> bool:
+    """Whether there is any sound in it."""
+    return any(each.get("kind") == "audio" for each in facts.get("streams", ()))
 
 
 def _stream(stream: Mapping[str, Any]) -> str:

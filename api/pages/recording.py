@@ -16,8 +16,16 @@ from api.acts import retry_failed_work
 from api.authentication import Caller
 from api.dependencies import AtDesk, Desk, may
 from api.enquiries import recordings
-from api.enquiries.dossier import Dossier, dossier, media_lines, shows_pictures
-from api.looks import CONDITIONS, KINDS, PLAYABILITIES, RENDITION_KINDS, RENDITION_METHODS, RENDITION_STATES
+from api.enquiries.dossier import Dossier, dossier, has_sound, media_lines, shows_pictures
+from api.looks import (
+    CONDITIONS,
+    KINDS,
+    PLAYABILITIES,
+    RENDITION_KINDS,
+    RENDITION_METHODS,
+    RENDITION_STATES,
+    URGENCY_REASONS,
+)
 from api.pages.clips import list_values
 from api.pages.rendering import go_to, page
 from api.playback import Source, Views
@@ -102,6 +110,20 @@ def media(request: Request, desk: AtDesk, caller: Watching, name: str, view: str
     return playback.answer(request, desk.house, source)
 
 
+@router.get("/recordings/{name}/beginning")
+@router.head("/recordings/{name}/beginning")
+def beginning(
+    request: Request, desk: AtDesk, caller: Watching, name: str, made: UUID | None = None, view: str | None = None
+) -> Response:
+    """The beginning of a copy that is still being made. Whoever watches it is recorded as ever."""
+    with desk.house.reading() as session:
+        row = session.scalars(select(Recording).where(recordings.named(name))).one_or_none()
+        source = playback.beginning_source(session, playback.watchable(caller, row), made)
+    if request.method != "HEAD":
+        _record(request, desk, caller, source, view)
+    return playback.answer(request, desk.house, source)
+
+
 @router.get("/recordings/{name}/poster")
 def poster(request: Request, desk: AtDesk, caller: Watching, name: str) -> Response:
     """The still picture of lists and pages. The list or page that shows it is what was recorded."""
@@ -153,7 +175,8 @@ def _source(session: ReadSession, caller: Caller, name: str, kind: RenditionKind
 
 def _record(request: Request, desk: Desk, caller: Caller, source: Source, view: str | None) -> None:
     views: Views = request.app.state.views
-    key = playback.view_key(caller, source.recording, view)
+    of = f"beginning of {source.beginning_s} s" if source.beginning_s is not None else ""
+    key = playback.view_key(caller, source.recording, view, of=of)
     if not views.knows(key):
         with desk.house.writing() as session:
             playback.record_view(session, caller, source, key)
@@ -168,11 +191,16 @@ def _values(found: Dossier, caller: Caller) -> dict[str, object]:
         "recording": found.recording,
         "master": found.master,
         "playback": found.ready(RenditionKind.PLAYBACK),
+        "beginning": found.beginning,
+        "parts": found.parts,
+        "urgency": found.urgency,
+        "may_set_urgency": decide(caller.asker, Action.SET_URGENCY, resource).allow,
+        "urgency_reasons": URGENCY_REASONS,
         "has_storyboard": found.ready(RenditionKind.STORYBOARD) is not None,
         "has_waveform": found.ready(RenditionKind.WAVEFORM) is not None,
         "has_frames": found.ready(RenditionKind.FRAMES) is not None,
         "media_lines": media_lines(found.recording.media_facts),
-        "has_sound": any(each.get("kind") == "audio" for each in found.recording.media_facts.get("streams", ())),
+        "has_sound": bool(found.recording.media_facts and has_sound(found.recording.media_facts)),
         "is_sound": not shows_pictures(found.recording.media_facts),
         "offset": clock_offset(found.recording.clock_offset_ms),
         "view": secrets.token_urlsafe(18),

@@ -18,6 +18,7 @@ from api.pages import (
     sign_in,
     status,
     tokens,
+    urgency,
 )
 
 SCREENS = (
@@ -34,6 +35,7 @@ SCREENS = (
     people,
     agents,
     tokens,
+    urgency,
 )
 
 

@@ -22,17 +22,20 @@ from api.enquiries.recordings import Wanted
 from api.playback import Views
 from api.records_of_reading import note_details, note_history, note_search
 from api.v1.conventions import PageLinks, Paging, problems
-from api.v1.shapes import Done, EventFacts, PageOf, ReceiptFacts, RecordingFile, RecordingItem, SearchAsked
+from api.v1.shapes import Done, EventFacts, PageOf, ReceiptFacts, RecordingItem, SearchAsked
+from api.v1.shapes_of_recordings import RecordingFile, UrgencyAsked, UrgencyFacts
 from evidence.access import Action, Resource, decide
 from evidence.custody import ledger
 from evidence.errors import NotPermitted
 from evidence.models import Receipt, Recording
 from evidence.vocabulary import Condition, Playability, RecordingKind, RenditionKind
+from transcode import raising
 
 router = APIRouter(prefix="/recordings", tags=["Recordings"])
 
 Seeing = Annotated[Caller, Depends(may(Action.SEE_RECORDING))]
 Watching = Annotated[Caller, Depends(may(Action.WATCH))]
+SettingUrgency = Annotated[Caller, Depends(may(Action.SET_URGENCY))]
 ReadingHistory = Annotated[Caller, Depends(may(Action.READ_HISTORY))]
 View = Annotated[str | None, Query(max_length=64, description="Tells one viewing from another; any fresh random text")]
 
@@ -161,6 +164,50 @@ def media(request: Request, desk: AtDesk, caller: Watching, name: str, *, view: 
     return playback.answer(request, desk.house, source)
 
 
+@router.head("/{name}/beginning", include_in_schema=False)
+@router.get(
+    "/{name}/beginning",
+    responses={200: {"content": {"video/mp4": {}}}, 206: {"description": "A range"}, **problems(404, 416)},
+    response_class=Response,
+    summary="The beginning, while the rest is made",
+)
+def beginning(request: Request, desk: AtDesk, caller: Watching, name: str, *, view: View = None) -> Response:
+    """The beginning of a copy that is still being made: never the whole. `X-Covered-Seconds` says how much it is.
+
+    404 where there is none, which is so as well once the whole is there. The view is recorded first.
+    """
+    views: Views = request.app.state.views
+    with desk.house.reading() as session:
+        row = session.scalars(select(Recording).where(recordings.named(name))).one_or_none()
+        source = playback.beginning_source(session, playback.watchable(caller, row), None)
+    key = playback.view_key(caller, source.recording, view, of=f"beginning of {source.beginning_s} s")
+    if request.method != "HEAD" and not views.knows(key):
+        with desk.house.writing() as session:
+            playback.record_view(session, caller, source, key)
+        views.learn(key)
+    answer = playback.answer(request, desk.house, source)
+    answer.headers["X-Covered-Seconds"] = str(source.beginning_s)
+    return answer
+
+
+@router.post("/{name}/urgency", responses=problems(400, 403, 404, 409), summary="Say that it may not wait")
+def set_urgency(desk: AtDesk, caller: SettingUrgency, name: str, asked: UrgencyAsked) -> UrgencyFacts:
+    """From now on its work goes before all that may wait; nothing that runs is ended for it."""
+    with desk.house.writing() as session:
+        found = recordings.one(session, caller.asker, name)
+        row = raising.set_urgency(session, found.id, asked.reason, until=asked.until, note=asked.note, by=caller.actor)
+        return UrgencyFacts.model_validate(row)
+
+
+@router.delete("/{name}/urgency", responses=problems(403, 404, 409), summary="Say that it may wait again")
+def clear_urgency(desk: AtDesk, caller: SettingUrgency, name: str) -> Done:
+    """What waits for it goes in its turn again. 409 where nobody had said that it may not wait."""
+    with desk.house.writing() as session:
+        found = recordings.one(session, caller.asker, name)
+        raising.clear_urgency(session, found.id, by=caller.actor)
+    return Done()
+
+
 def _find(desk: Desk, caller: Caller, wanted: Wanted) -> Page[RecordingItem]:
     with desk.house.writing() as session:
         found = recordings.find(session, caller.asker, wanted)
@@ -185,5 +232,11 @@ def _file(found: Dossier) -> RecordingFile:
         "offered": found.offered,
         "sidecars": found.sidecars,
         "quarantines": found.quarantines,
+        "urgency": found.urgency,
+        "partial": found.beginning is not None,
+        "covered_ms": found.beginning.covered_us // 1000 if found.beginning else None,
+        "partial_has_sound": found.beginning.has_sound if found.beginning else None,
+        "parts_ready": found.parts.ready if found.parts else None,
+        "parts": found.parts.of if found.parts else None,
     }
     return RecordingFile.model_validate({**item.model_dump(), **beside}, from_attributes=True)

@@ -145,24 +145,6 @@ class QuarantineFacts(Shape):
     note: str | None
 
 
-class RecordingFile(RecordingItem):
-    """One recording with everything beside it."""
-
-    master: MasterFacts
-    clock_offset_ms: int | None
-    camera_make: str | None
-    camera_model: str | None
-    officer_as_stated: str | None
-    captured_source: str | None
-    condition_reason: str | None
-    findings: list[Any] = Field(description="What name, metadata and file disagree about")
-    media: dict[str, Any]
-    renditions: list[RenditionFacts]
-    offered: list[OfferedFacts]
-    sidecars: list[SidecarFacts]
-    quarantines: list[QuarantineFacts]
-
-
 class EventFacts(Shape):
     """One event of the custody log."""
 

@@ -51,13 +51,17 @@ class EventType(StrEnum):
     RENDITION_MADE = "rendition.made"
     RENDITION_FAILED = "rendition.failed"
     RENDITION_RETRIED = "rendition.retried"
+    RENDITION_PART_MADE = "rendition.part_made"
     PACKETS_COUNTED = "packets.counted"
     RENDITION_VIEWED = "rendition.viewed"
+    RENDITION_PART_VIEWED = "rendition.part_viewed"
     MASTER_VIEWED = "master.viewed"
     CLIP_REQUESTED = "clip.requested"
     CLIP_MADE = "clip.made"
     CLIP_FAILED = "clip.failed"
     CLIP_DOWNLOADED = "clip.downloaded"
+    URGENCY_SET = "urgency.set"
+    URGENCY_CLEARED = "urgency.cleared"
     HISTORY_READ = "history.read"
     DETAILS_READ = "recording.details_read"
     SEARCH_RUN = "search.run"
@@ -115,11 +119,19 @@ SAYS: Mapping[EventType, tuple[str, Operation]] = {
     EventType.RENDITION_MADE: ("a {kind} copy is ready ({method})", Operation.ALTERATION),
     EventType.RENDITION_FAILED: ("the {kind} copy could not be made: {because}", Operation.NONE),
     EventType.RENDITION_RETRIED: ("{actor} asked again for the {kind} copy", Operation.ALTERATION),
+    EventType.RENDITION_PART_MADE: (
+        "the first {seconds} s of the {kind} copy can be watched, {parts} parts of {of_parts}",
+        Operation.ALTERATION,
+    ),
     EventType.PACKETS_COUNTED: (
         "the master's packets were counted: {packets} in {streams} streams, {because}",
         Operation.NONE,
     ),
     EventType.RENDITION_VIEWED: ("{actor} opened the {kind} copy", Operation.CONSULTATION),
+    EventType.RENDITION_PART_VIEWED: (
+        "{actor} opened the first {seconds} s of the {kind} copy, while the rest was made",
+        Operation.CONSULTATION,
+    ),
     EventType.MASTER_VIEWED: ("{actor} opened the master itself", Operation.CONSULTATION),
     EventType.CLIP_REQUESTED: ("{actor} asked for a {kind} of it, {clip}", Operation.CONSULTATION),
     EventType.CLIP_MADE: (
@@ -128,6 +140,8 @@ SAYS: Mapping[EventType, tuple[str, Operation]] = {
     ),
     EventType.CLIP_FAILED: ("the {kind} {clip} could not be made: {because}", Operation.NONE),
     EventType.CLIP_DOWNLOADED: ("{actor} took out the {kind} {clip}", Operation.DISCLOSURE),
+    EventType.URGENCY_SET: ("{actor} marked it as urgent: {reason}", Operation.ALTERATION),
+    EventType.URGENCY_CLEARED: ("{actor} ended the urgency: {reason}", Operation.ALTERATION),
     EventType.HISTORY_READ: ("{actor} read this history", Operation.CONSULTATION),
     EventType.DETAILS_READ: ("{actor} read the details", Operation.CONSULTATION),
     EventType.SEARCH_RUN: ("{actor} searched recordings, {found} on the page", Operation.CONSULTATION),

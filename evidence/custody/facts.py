@@ -45,7 +45,7 @@ from evidence.custody.shapes import (
     Word,
 )
 from evidence.errors import NotAnEvent
-from evidence.vocabulary import Condition, QuarantineDecision, RecordingKind, Role
+from evidence.vocabulary import Condition, QuarantineDecision, RecordingKind, Role, UrgencyReason
 
 _FIELD: Final = re.compile(FIELD)
 # What can be done to an account, in the words that its event says.
@@ -205,6 +205,27 @@ class ClipDownloaded(OneClip):
     view: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 
 
+class PartMade(Facts):
+    """How much of which copy can be watched, in seconds and in parts."""
+
+    kind: CopyWord
+    seconds: Count
+    parts: Count
+    of_parts: Count
+
+
+class PartViewed(Viewed):
+    """The same of a copy's beginning: how many seconds of it there were."""
+
+    seconds: Count
+
+
+class UrgencyFacts(Facts):
+    """Why a recording is, or was, urgent."""
+
+    reason: Annotated[UrgencyReason, Field(strict=False)]
+
+
 class SearchRun(Facts):
     """How many recordings were shown."""
 
@@ -301,15 +322,19 @@ FACTS: Final[Mapping[EventType, type[Facts]]] = {
     EventType.FIXITY_FAILED: Facts,
     EventType.RENDITION_PLANNED: RenditionPlanned,
     EventType.RENDITION_MADE: RenditionMade,
+    EventType.RENDITION_PART_MADE: PartMade,
     EventType.PACKETS_COUNTED: PacketsCounted,
     EventType.RENDITION_FAILED: OneCopy,
     EventType.RENDITION_RETRIED: OneCopy,
     EventType.RENDITION_VIEWED: Viewed,
+    EventType.RENDITION_PART_VIEWED: PartViewed,
     EventType.MASTER_VIEWED: Viewed,
     EventType.CLIP_REQUESTED: ClipRequested,
     EventType.CLIP_MADE: ClipMade,
     EventType.CLIP_FAILED: OneClip,
     EventType.CLIP_DOWNLOADED: ClipDownloaded,
+    EventType.URGENCY_SET: UrgencyFacts,
+    EventType.URGENCY_CLEARED: UrgencyFacts,
     EventType.HISTORY_READ: Facts,
     EventType.DETAILS_READ: Facts,
     EventType.SEARCH_RUN: SearchRun,

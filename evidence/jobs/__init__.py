@@ -21,7 +21,7 @@ from evidence.jobs.port import (
     RunningJob,
     TaskSpec,
 )
-from evidence.jobs.queue import cancel, dismiss, enqueue, enqueue_all, held, retry, status
+from evidence.jobs.queue import cancel, dismiss, enqueue, enqueue_all, held, move, retry, status
 from evidence.jobs.rows import FailureReason
 from evidence.jobs.summary import QueueLine, SweepLine, Waiting, WorkerLine, waiting
 
@@ -57,6 +57,7 @@ __all__ = [
     "held",
     "hosts",
     "is_known_host",
+    "move",
     "resume_host",
     "retry",
     "running",

@@ -38,6 +38,17 @@ FROM procrastinate_jobs WHERE id = :id
 ON CONFLICT (job_id) DO UPDATE SET by = excluded.by, at = now(), acted_at = NULL
 """)
 
+# Only what waits moves. The engine tells nobody of an update, so we do; a wait after a failure is over with it.
+MOVE = text("""
+WITH moved AS (
+  UPDATE procrastinate_jobs SET queue_name = :queue, priority = :priority, scheduled_at = NULL
+  WHERE id = ANY(:ids) AND status = 'todo' AND (queue_name, priority) IS DISTINCT FROM (:queue, :priority)
+  RETURNING id, queue_name)
+SELECT id, pg_notify('procrastinate_queue_v1#' || queue_name,
+  json_build_object('type', 'job_inserted', 'job_id', id)::text)
+FROM moved
+""")
+
 HELD = text(
     "SELECT 1 FROM procrastinate_jobs"
     " WHERE id = :id AND status = 'doing' AND worker_id = :owner AND attempts = :attempt FOR UPDATE"
@@ -95,6 +106,14 @@ def enqueue_all(session: Session, requests: Sequence[JobRequest]) -> list[int]:
         for r in requests
     ]
     return list(session.scalars(ENQUEUE, {"jobs": json.dumps(jobs)}))
+
+
+def move(session: Session, job_ids: Sequence[int], *, queue: str, priority: int) -> list[int]:
+    """Give waiting jobs another queue and priority; workers hear of it when the caller commits.
+
+    What runs goes on as it is, whatever its priority. Returns the numbers of those that were moved.
+    """
+    return [row.id for row in session.execute(MOVE, {"ids": list(job_ids), "queue": queue, "priority": priority})]
 
 
 def cancel(session: Session, job_id: int, *, by: str = "the system") -> bool:

@@ -11,6 +11,8 @@ from evidence.models.master import Master, Provenance, Receipt
 from evidence.models.person import ApiToken, KnownDevice, Person, SignedIn, SignInAttempt
 from evidence.models.recording import Quarantine, Recording, Sidecar
 from evidence.models.rendition import Rendition
+from evidence.models.segment import PartialCopy, Segment
+from evidence.models.urgency import Urgency
 
 __all__ = [
     "Agent",
@@ -25,13 +27,16 @@ __all__ = [
     "KnownDevice",
     "ListedFile",
     "Master",
+    "PartialCopy",
     "Person",
     "Provenance",
     "Quarantine",
     "Receipt",
     "Recording",
     "Rendition",
+    "Segment",
     "Sidecar",
     "SignInAttempt",
     "SignedIn",
+    "Urgency",
 ]

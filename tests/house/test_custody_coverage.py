@@ -99,6 +99,7 @@ WRITES_WITHOUT_EVENT = {
     "api.dock_protocol.routes:token": "a nonce is used up for a token of some minutes",
     "ingest.offer:_open_upload": "the store's name for an upload whose offer was recorded",
     "ingest.reconcile:renudge": "asks again for a job that was lost; the job records what it does",
+    "transcode.parts:clear_away": "rows of parts whose objects are removed; the copy that was made of them is recorded",
     "ingest.reconcile:make_months": "makes empty partitions for the coming months",
 }
 

@@ -16,7 +16,17 @@ from sqlalchemy.orm import Session
 from evidence import clock
 from evidence.custody.events import Actor
 from evidence.identifiers import new_id, recording_reference
-from evidence.models import Agent, Arrival, DockingSession, ListedFile, Quarantine, Recording, Rendition
+from evidence.models import (
+    Agent,
+    Arrival,
+    DockingSession,
+    ListedFile,
+    PartialCopy,
+    Quarantine,
+    Recording,
+    Rendition,
+    Segment,
+)
 from evidence.register import Described, Verified, register_master, register_recording
 from evidence.store import Lock
 from evidence.vocabulary import (
@@ -30,6 +40,7 @@ from evidence.vocabulary import (
     RenditionKind,
     RenditionMethod,
     RenditionState,
+    SegmentState,
 )
 from ingest.receipt import issue_receipt
 from tests.support.dock import digests_of
@@ -153,6 +164,47 @@ class Shelf:
             for name, content in (beside or {}).items():
                 self.world.house.renditions.put_bytes(f"{folder}/{name}", content, content_type="image/jpeg")
             session.add(row)
+
+    def begin(self, reference: str, body: bytes, *, ready: int, of_parts: int, covered_ms: int) -> str:
+        """Of a copy that is being made in parts, so many are there and can be watched; the beginning's id."""
+        with self.world.house.writing() as session:
+            recording = self._row(session, reference)
+            recording.playability, recording.duration_ms = Playability.PREPARING, 2 * covered_ms
+            recording.media_facts = {"container": "avi", "streams": [dict(VIDEO), dict(SOUND)]}
+            row = Rendition(
+                id=new_id(), recording_id=recording.id, master_sha256="0" * 64, kind=RenditionKind.PLAYBACK,
+                recipe="playback-1", method=RenditionMethod.TRANSCODE, why="for a test", state=RenditionState.MAKING,
+            )  # fmt: skip
+            session.add(row)
+            session.flush()
+            for number in range(1, of_parts + 1):
+                state = SegmentState.READY if number <= ready else SegmentState.WAITING
+                session.add(
+                    Segment(
+                        id=new_id(), rendition_id=row.id, number=number, first_us=0, end_us=0, frames=1, state=state
+                    )
+                )
+            key = f"renditions/{recording.id}/parts/1-0/{new_id()}.mp4"
+            stored = self.world.house.renditions.put_bytes(key, body, content_type="video/mp4")
+            made = PartialCopy(
+                id=new_id(), rendition_id=row.id, parts=ready, of_parts=of_parts, covered_us=covered_ms * 1000,
+                has_sound=False, key=key, size=stored.size, sha256=stored.sha256, content_type="video/mp4",
+            )  # fmt: skip
+            session.add(made)
+            return str(made.id)
+
+    def become_whole(self, reference: str, body: bytes) -> None:
+        """The copy that was being made in parts is there, and is the master itself."""
+        with self.world.house.writing() as session:
+            recording = self._row(session, reference)
+            rows = select(Rendition).where(Rendition.recording_id == recording.id)
+            row = session.scalars(rows.where(Rendition.state == RenditionState.MAKING)).one()
+            stored = self.world.house.renditions.put_bytes(
+                f"renditions/{recording.id}/playback/2-0/playback.mp4", body, content_type="video/mp4"
+            )
+            row.key, row.size, row.sha256, row.bucket = stored.key, stored.size, stored.sha256, "renditions"
+            row.state, row.content_type, row.made_at = RenditionState.READY, "video/mp4", clock.now()
+            recording.playability = Playability.PLAYABLE
 
     def add_frames(self, reference: str, *, frames: int, step: int, timescale: int) -> None:
         """The table of an even recording's frames."""

@@ -29,7 +29,7 @@ from transcode import tasks
 from transcode.nudges import probe_request
 from transcode.settings import TranscodeSettings
 
-LANES = [Lane(("transcode_urgent",), 1), Lane(("remux", "transcode", "pictures", "clips"), 2)]
+LANES = [Lane(("transcode_urgent",), 1), Lane(("remux", "transcode_urgent", "transcode", "pictures", "clips"), 2)]
 SETTLED = (Playability.PLAYABLE, Playability.UNPLAYABLE, Playability.FAILED)
 
 

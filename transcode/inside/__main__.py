@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from transcode import sandbox
-from transcode.inside import opening, packets, probe, remux, repair, survey, tables
+from transcode.inside import cut, join, opening, packets, probe, remux, repair, survey, tables
 
 TASKS = {
     "probe": probe.run,
@@ -22,6 +22,9 @@ TASKS = {
     "survey": survey.run,
     "tables": tables.run,
     "packets": packets.run,
+    "cut": cut.run,
+    "look": join.look,
+    "join": join.run,
 }
 LATE = {"clips": "transcode.inside.clips"}
 """Tasks that load more than the others need, before the wall: drawing letters."""

@@ -136,10 +136,10 @@ class Master:
         return guarded(self._name or self.bytes)
 
 
-def guarded(source: str | Readable) -> InputContainer:
-    """Open a container with every guard on. Raises av.FFmpegError where it is refused."""
+def guarded(source: str | Readable, *, formats: str | None = None) -> InputContainer:
+    """Open a container with every guard on; `formats` for one of our own making. Raises av.FFmpegError."""
     guards = {
-        "format_whitelist": FORMATS,
+        "format_whitelist": formats or FORMATS,
         "protocol_whitelist": "file",
         "max_pixels": str(MAX_PIXELS),
         "max_streams": str(MAX_STREAMS),

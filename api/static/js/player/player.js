@@ -2,6 +2,7 @@
 //
 // What is shown as time and frame is what the browser says it has painted, never what was asked for.
 
+import { follow } from "./beginning.js";
 import { Cutting } from "./cutting.js";
 import { FrameTable } from "./frames.js";
 import { Storyboard } from "./storyboard.js";
@@ -38,6 +39,7 @@ function start() {
   if (cutting) cuts = new Cutting(cutting, () => ({ frame: table ? table.at(painted) + 1 : null, seconds: painted }));
   fetchTables();
   show();
+  if ("beginning" in player.dataset) follow(player, video, fetchTables);
   if (new URLSearchParams(location.search).has("play")) video.play().catch(() => {});
 }
 

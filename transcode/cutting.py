@@ -1,0 +1,88 @@
+"""The first step of an urgent long copy: whether it is cut, where, and a job for each part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from evidence.bootstrap import House
+from evidence.database import ReadSession
+from evidence.jobs import HostState, RunningJob, held, hosts
+from evidence.models import Rendition
+from transcode import parts, results
+from transcode.errors import RenderFailed
+from transcode.examination import urgency_of
+from transcode.keeping import forget
+from transcode.making import ask, streams_of
+from transcode.nudges import URGENT_QUEUE
+from transcode.parts import ONE_PIECE, Layout
+from transcode.plan import Plan
+from transcode.said import ReadingSaid
+from transcode.scratch import scratch
+from transcode.segments import Cut, InOnePiece, Room, cuts, is_worth_it, oddity, start_of, survey_of
+from transcode.settings import TranscodeSettings
+from transcode.wanted import Wanted, work_for
+
+
+@dataclass(frozen=True, slots=True)
+class Cutter:
+    """Decides about one copy that waits, and cuts it."""
+
+    house: House
+    settings: TranscodeSettings
+
+    def cut(self, wanted: Wanted, plan: Plan, job: RunningJob) -> Plan | None:
+        """Nothing where the copy is made in parts from now on; otherwise the plan, which says why it is not.
+
+        Raises what reading the master raises.
+        """
+        with self.house.reading() as session:
+            urgent, slots = urgency_of(session, wanted.master.id).is_urgent, _room(session)
+        least = self.settings.parts_from_minutes
+        if ONE_PIECE in wanted.row.facts:
+            return replace(plan, reason=wanted.row.why)
+        if not is_worth_it(plan, wanted.facts, urgent=urgent, least_minutes=least):
+            return plan
+        found = self._find(wanted, plan, job, slots)
+        if isinstance(found, InOnePiece):
+            return replace(plan, reason=f"{plan.reason}; urgent, and made in one piece: {found.reason}")
+        self._write(wanted, *found, job)
+        return None
+
+    def _find(
+        self, wanted: Wanted, plan: Plan, job: RunningJob, slots: int
+    ) -> tuple[tuple[Cut, ...], Layout] | InOnePiece:
+        odd = oddity(wanted.facts, wanted.condition)
+        if odd:
+            return InOnePiece(odd)
+        try:
+            with scratch(self.settings, needed=0) as folder:
+                work = work_for(self.house, self.settings, wanted, plan, folder, job)
+                options = {"streams": streams_of(plan)}
+                said = ask(work, ReadingSaid, task="tables", phase="looking for key frames", options=options)
+        except RenderFailed as error:
+            return InOnePiece(str(error))
+        surveyed = survey_of(said, plan.picture if plan.picture is not None else -1)
+        if surveyed is None:
+            return InOnePiece("its packets are too many to be listed")
+        survey, base = surveyed
+        room = Room(seconds=self.settings.part_seconds, slots=max(slots, 1))
+        found = cuts(survey, room, lead=wanted.facts.pictures[0].interlaced)
+        if isinstance(found, InOnePiece):
+            return found
+        return found, Layout(start_us=start_of(said), base=base, has_sound=bool(plan.sounds))
+
+    def _write(self, wanted: Wanted, found: tuple[Cut, ...], layout: Layout, job: RunningJob) -> None:
+        with self.house.writing() as session:
+            recording = results.locked_recording(session, wanted.master.id)
+            row = session.get_one(Rendition, wanted.row.id)
+            old = parts.write_cut(session, recording, row, found, layout)
+            results.tell(session, recording)
+            held(session, job.held)
+        forget(self.house, old)
+
+
+def _room(session: ReadSession) -> int:
+    """How many urgent jobs all hosts that work can run at once."""
+    working = [host for host in hosts(session) if host.state is HostState.WORKING]
+    lanes = [(queues.split(", "), room) for host in working for queues, room in host.slots.items()]
+    return sum(room for queues, room in lanes if URGENT_QUEUE in queues)
