@@ -167,29 +167,47 @@ class Beginner:
     settings: TranscodeSettings
 
     def run(self, job: RunningJob) -> None:
-        """Put together what is there from the beginning without a gap. A failure here waits for the whole."""
+        """Put together what is there from the beginning without a gap.
+
+        Raises RenderFailed and OutputUntrue while the parts are still being made: then a person should see why. Parts
+        that were called off meanwhile, or joined, are no failure.
+        """
+        found = self._ready(job)
+        if found is None:
+            return
+        try:
+            made, stored = self._made(*found, job)
+        except (RenderFailed, OutputUntrue):
+            if lay_out(self.house, self.settings, found[0].wanted.row.id) is None:
+                return
+            raise
+        self._keep(made, found[0], stored, job)
+
+    def _ready(self, job: RunningJob) -> tuple[Table, int] | None:
+        """The parts that are there from the beginning, and how many there are to be; nothing where there is no use."""
         table = lay_out(self.house, self.settings, UUID(str(job.args["rendition"])))
         if table is None:
-            return
+            return None
         ready = {part.number: part for part in table.segments if part.state is SegmentState.READY}
         count = ready_from_start(list(ready))
         of_parts = sum(part.number != SOUND for part in table.segments)
-        if not 0 < count < of_parts:
-            return
         chosen = [part for number, part in ready.items() if number <= count]
-        table = Table(self.house, table.wanted, table.plan, chosen)
+        return (Table(self.house, table.wanted, table.plan, chosen), of_parts) if 0 < count < of_parts else None
+
+    def _made(self, table: Table, of_parts: int, job: RunningJob) -> tuple[PartialCopy, StoredRendition]:
+        pictures = [part for part in table.segments if part.number != SOUND]
+        until = max(part.end_us for part in pictures)
         with scratch(self.settings, needed=table.needed) as folder:
             work = work_for(self.house, self.settings, table.wanted, table.plan, folder, job)
             layout, (files, sound) = Layout.of(table.wanted.row), table.fetch(work)
-            until = max(part.end_us for part in chosen if part.number != SOUND)
             path = put_together(work, files, sound, base=layout.base, start_us=layout.start_us, until_us=until)
             stored = Keeper(self.house, table.wanted.master.id, job).part(path, BEGINNING)
         made = PartialCopy(
-            id=new_id(), rendition_id=table.wanted.row.id, parts=count, of_parts=of_parts, covered_us=until,
+            id=new_id(), rendition_id=table.wanted.row.id, parts=len(pictures), of_parts=of_parts, covered_us=until,
             has_sound=sound is not None, key=stored.key, size=stored.size, sha256=stored.sha256,
             content_type=table.plan.content_type,
         )  # fmt: skip
-        self._keep(made, table, stored, job)
+        return made, stored
 
     def _keep(self, made: PartialCopy, table: Table, stored: StoredRendition, job: RunningJob) -> None:
         try:

@@ -62,7 +62,7 @@ def upgrade() -> None:
         _moment("made_at"),
         sa.ForeignKeyConstraint(["rendition_id"], ["rendition.id"], name=op.f("fk_segment_rendition_id_rendition")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_segment")),
-        sa.UniqueConstraint("rendition_id", "number", name=op.f("uq_segment_rendition_id")),
+        sa.UniqueConstraint("rendition_id", "number", name=op.f("uq_segment_rendition_id_number")),
     )
     op.create_index(op.f("ix_segment_job_id"), "segment", ["job_id"], unique=False)
     op.create_table(

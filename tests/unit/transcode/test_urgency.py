@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from api.worker import lanes
 from evidence.vocabulary import RecordingKind, RenditionMethod, UrgencyReason
 from ingest.agent.admission import Priority
 from transcode.nudges import RENDER_PRIORITY, URGENT_QUEUE, render_turn
+from transcode.settings import TranscodeSettings
 from transcode.urgency import BY_REASON, LIVE_CUSTODY, Facts, decide
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -51,3 +53,11 @@ def test_a_word_that_has_run_out_counts_no_more() -> None:
 
 def test_the_class_of_a_dock_is_the_agent_s_own() -> None:
     assert LIVE_CUSTODY == Priority.LIVE_CUSTODY > Priority.ROUTINE
+
+
+@pytest.mark.parametrize("slots", [1, 2, 8])
+def test_urgent_work_may_fill_all_slots_but_the_one_that_is_bulk_s_own(slots: int) -> None:
+    found = lanes(TranscodeSettings(slots=slots))
+    urgent = sum(lane.concurrency for lane in found if URGENT_QUEUE in lane.queues)
+    bulk_alone = sum(lane.concurrency for lane in found if lane.queues == ("transcode",))
+    assert (urgent, bulk_alone) == (slots, 1)
