@@ -8,7 +8,7 @@ from evidence.models.docking_session import DockingSession, ListedFile
 from evidence.models.incident import Incident
 from evidence.models.master import Master, Provenance, Receipt
 from evidence.models.person import ApiToken, KnownDevice, Person, SignedIn, SignInAttempt
-from evidence.models.recording import Quarantine, Recording, Sidecar
+from evidence.models.recording import Quarantine, Recording, Sidecar, SidecarBeside
 from evidence.models.rendition import Rendition
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Recording",
     "Rendition",
     "Sidecar",
+    "SidecarBeside",
     "SignInAttempt",
     "SignedIn",
 ]
