@@ -101,18 +101,16 @@ def as_typed(name: str) -> str:
 
 
 @contextmanager
-def attempt(
-    house: House, settings: WebSettings, *, name: str, address: str, device: str | None
-) -> Iterator[tuple[WriteSession, Lane]]:
-    """A session in which a password may be checked, when it is this attempt's turn. Raises SignInRefused.
+def turn(house: House, settings: WebSettings, *, name: str, address: str, device: str | None) -> Iterator[Lane]:
+    """This attempt's turn to have a password checked, and with whose attempts it is counted. Raises SignInRefused.
 
-    The turn comes first: whoever waits for one holds no connection to the database.
+    It comes before the transaction: whoever waits for a turn holds no connection to the database.
     """
-    with house.reading() as reading:
-        lane = lane_of(reading, settings, name=as_typed(name), address=address, number=device)
+    with house.reading() as session:
+        lane = lane_of(session, settings, name=as_typed(name), address=address, number=device)
     try:
-        with (turns.KNOWN if lane.is_known else turns.STRANGERS).one(), house.writing() as session:
-            yield session, lane
+        with (turns.KNOWN if lane.is_known else turns.STRANGERS).one():
+            yield lane
     except turns.Busy as busy:
         raise SignInRefused(str(busy)) from busy
 

@@ -14,12 +14,13 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, text, update
+from sqlalchemy.dialects.postgresql import insert
 
 from evidence.custody import ledger
 from evidence.custody.events import Actor, Event, EventType, Object
 from evidence.database import ReadSession, WriteSession
 from evidence.identifiers import new_id, recording_reference
-from evidence.models import Arrival, Master, Person, Provenance, Recording, Sidecar
+from evidence.models import Arrival, Master, Person, Provenance, Recording, Sidecar, SidecarBeside
 from evidence.notices import tell_recordings
 from evidence.vocabulary import MasterRole, RecordingKind
 
@@ -188,8 +189,12 @@ def register_sidecar(
 
 
 def match_sidecar(session: WriteSession, sidecar: Sidecar, recording: Recording) -> None:
-    """Put a sidecar beside the recording that it speaks of."""
-    sidecar.recording_id = recording.id
+    """Put a sidecar beside a recording that it speaks of; nothing happens where it is there already."""
+    beside = {"sidecar_id": sidecar.master_id, "recording_id": recording.id}
+    adding = insert(SidecarBeside).values(beside).on_conflict_do_nothing().returning(SidecarBeside.sidecar_id)
+    if session.scalars(adding).one_or_none() is None:
+        return
+    sidecar.recording_id = sidecar.recording_id or recording.id
     session.flush()
     facts = {"kind": sidecar.kind, "sidecar": str(sidecar.master_id)}
     actor = Actor.system("intake")

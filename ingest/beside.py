@@ -88,7 +88,7 @@ def take_sidecar(
     sidecar = register_sidecar(session, master, arrival, kind=kind.value, facts=as_row(facts))
     names = Listing(_listed_beside(session, arrival)).recordings_of(arrival.name_raw)
     for recording in _recordings_named(session, arrival, names):
-        _put_beside(session, sidecar, recording)
+        match_sidecar(session, sidecar, recording)
         _describe_again(session, recording, arrival, layouts)
 
 
@@ -100,14 +100,9 @@ def find_sidecars(session: WriteSession, recording: Recording, arrival: Arrival,
     listing = Listing([arrival.name_raw, *_listed_beside(session, arrival)])
     waiting = [each for each in here if arrival.name_raw in listing.recordings_of(each.name_raw)]
     for sidecar in waiting:
-        _put_beside(session, sidecar, recording)
+        match_sidecar(session, sidecar, recording)
     if waiting:
         _describe_again(session, recording, arrival, layouts)
-
-
-def _put_beside(session: WriteSession, sidecar: Sidecar, recording: Recording) -> None:
-    if sidecar.recording_id is None:
-        match_sidecar(session, sidecar, recording)
 
 
 def _describe_again(session: WriteSession, recording: Recording, arrival: Arrival, layouts: Layouts) -> None:

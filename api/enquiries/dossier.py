@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import exists, select
+from sqlalchemy import Select, exists, select
 
 from api.enquiries.recordings import RecordingLine, one
 from evidence import jobs
@@ -29,6 +29,7 @@ from evidence.models import (
     Rendition,
     Segment,
     Sidecar,
+    SidecarBeside,
     Urgency,
 )
 from evidence.vocabulary import RenditionKind, RenditionState, SegmentState
@@ -124,7 +125,7 @@ def dossier(session: ReadSession, asker: Asker, name: str) -> Dossier:
         master=session.get_one(Master, line.id),
         renditions=tuple(renditions),
         offered=_offered(session, line.id),
-        sidecars=tuple(session.scalars(select(Sidecar).where(Sidecar.recording_id == line.id)).all()),
+        sidecars=tuple(session.scalars(_beside(line.id)).all()),
         quarantines=_quarantines(session, line.id),
         work=jobs.status(session, [number for number in numbers if number is not None]),
         urgency=session.scalars(
@@ -238,3 +239,9 @@ def _stream(stream: Mapping[str, Any]) -> str:
     if stream.get("fault"):
         said.append(f"fault: {stream['fault']}")
     return ", ".join(said)
+
+
+def _beside(recording: UUID) -> Select[Sidecar]:
+    """The sidecars that speak of a recording, also those that speak of others too."""
+    spoken = select(SidecarBeside.sidecar_id).where(SidecarBeside.recording_id == recording)
+    return select(Sidecar).where(Sidecar.master_id.in_(spoken)).order_by(Sidecar.name_raw, Sidecar.master_id)

@@ -60,9 +60,9 @@ def choose_password(
     """Take the new password, once the current one has been given again."""
     try:
         address, brought = authentication.address_of(request, desk.web), request.cookies.get(attempts.COOKIE)
-        with authentication.attempt(
-            desk.house, desk.web, name=caller.sign_in_name, address=address, device=brought
-        ) as (session, lane):
+        name = caller.sign_in_name
+        turn = authentication.turn(desk.house, desk.web, name=name, address=address, device=brought)
+        with turn as lane, desk.house.writing() as session:
             person = authentication.check_password(
                 session, desk.web, lane, password=current_password[:1000], address=address
             )

@@ -41,10 +41,8 @@ def sign_in(
         return _form(request, next=next, name=name, fault="Enter your sign-in name and your password.")
     try:
         address, brought = authentication.address_of(request, desk.web), request.cookies.get(attempts.COOKIE)
-        with authentication.attempt(desk.house, desk.web, name=name, address=address, device=brought) as (
-            session,
-            lane,
-        ):
+        turn = authentication.turn(desk.house, desk.web, name=name, address=address, device=brought)
+        with turn as lane, desk.house.writing() as session:
             person = authentication.check_password(session, desk.web, lane, password=password[:1000], address=address)
             number = authentication.open_session(session, desk.web, person, request) if person else None
             device = attempts.remember_browser(session, person.id, brought) if person else ""

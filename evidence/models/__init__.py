@@ -9,7 +9,7 @@ from evidence.models.docking_session import DockingSession, ListedFile
 from evidence.models.incident import Incident
 from evidence.models.master import Master, Provenance, Receipt
 from evidence.models.person import ApiToken, KnownDevice, Person, SignedIn, SignInAttempt
-from evidence.models.recording import Quarantine, Recording, Sidecar
+from evidence.models.recording import Quarantine, Recording, Sidecar, SidecarBeside
 from evidence.models.rendition import Rendition
 from evidence.models.segment import PartialCopy, Segment
 from evidence.models.urgency import Urgency
@@ -36,6 +36,7 @@ __all__ = [
     "Rendition",
     "Segment",
     "Sidecar",
+    "SidecarBeside",
     "SignInAttempt",
     "SignedIn",
     "Urgency",

@@ -69,7 +69,10 @@ class Recording(Base):
 
 
 class Sidecar(Base):
-    """A vendor's metadata file: a master of its own, beside the recording it speaks of once that is known."""
+    """A vendor's metadata file: a master of its own, beside the recordings it speaks of once they are known.
+
+    `recording_id` is the first of them; `SidecarBeside` has them all.
+    """
 
     __tablename__ = "sidecar"
 
@@ -84,6 +87,15 @@ class Sidecar(Base):
     registered_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (Index("ix_sidecar_unmatched", "device_label", "recording_id"),)
+
+
+class SidecarBeside(Base):
+    """A sidecar speaks of this recording. One that speaks of several clips has a row for each."""
+
+    __tablename__ = "sidecar_beside"
+
+    sidecar_id: Mapped[UUID] = mapped_column(ForeignKey("sidecar.master_id"), primary_key=True)
+    recording_id: Mapped[UUID] = mapped_column(ForeignKey("recording.id"), primary_key=True, index=True)
 
 
 class Quarantine(Base):

@@ -13,7 +13,8 @@ from sqlalchemy import select, update
 from starlette.testclient import TestClient
 
 from api import accounts, attempts
-from api.authentication import SignInRefused, attempt, check_password
+from api.attempts import Lane
+from api.authentication import SignInRefused, check_password
 from api.settings import WebSettings
 from api.turns import STRANGERS
 from evidence import clock
@@ -166,15 +167,12 @@ def test_a_new_first_password_makes_every_browser_a_stranger(world: World, cast:
 
 def test_attempts_at_once_are_not_all_checked(world: World, cast: Cast) -> None:
     settings = WebSettings()
-    first = attempt(world.house, settings, name="officer", address=HERE, device=None)
-    second = attempt(world.house, settings, name="officer", address=HERE, device=None)
-    elsewhere = attempt(world.house, settings, name="officer", address=ELSEWHERE, device=None)
-    with first as (session, lane):
-        check_password(session, settings, lane, password=WRONG, address=HERE)
-        with second as (other, same), pytest.raises(SignInRefused, match="Another attempt"):
-            check_password(other, settings, same, password=WRONG, address=HERE)
-        with elsewhere as (third, own):
-            assert check_password(third, settings, own, password=PASSWORD, address=ELSEWHERE) is not None
+    here, elsewhere = (Lane(name="officer", site=site) for site in (HERE, ELSEWHERE))
+    with world.house.writing() as first, world.house.writing() as second, world.house.writing() as third:
+        check_password(first, settings, here, password=WRONG, address=HERE)
+        with pytest.raises(SignInRefused, match="Another attempt"):
+            check_password(second, settings, here, password=WRONG, address=HERE)
+        assert check_password(third, settings, elsewhere, password=PASSWORD, address=ELSEWHERE) is not None
 
 
 def test_strangers_without_end_cost_a_bounded_part_and_keep_no_known_browser_waiting(desk: TestClient) -> None:
