@@ -80,7 +80,8 @@ def _layout(task: Task, told: dict[str, Any]) -> str:
     if plain is not None:
         return plain
     with Master(task).opened() as master:
-        return str(master.streams[int(told["index"])].codec_context.layout.name)
+        context: Any = master.streams[int(told["index"])].codec_context
+        return str(context.layout.name)
 
 
 def _read(task: Task) -> dict[str, Any]:
