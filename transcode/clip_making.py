@@ -34,7 +34,6 @@ FACE: Final = ("reportlab", "fonts/Vera.ttf")
 """Bitstream Vera, which comes with the writer of our PDF reports."""
 FORMS: Final = {"pcm_u8": "u8", "pcm_s24le": "s32", "pcm_s32le": "s32", "pcm_s24be": "s32", "pcm_s32be": "s32"}
 """How samples are kept in sound alone; those of every other codec as 16 bits."""
-LAYOUTS: Final = {1: "mono", 2: "stereo", 4: "quad", 6: "5.1", 8: "7.1"}
 TOOL: Final = "pyav"
 TOLD: Final = "told.json"
 SaidT = TypeVar("SaidT", bound=Saying)
@@ -208,7 +207,6 @@ class _Maker:
             "first_tick": plan.first_tick,
             "rate": plan.rate,
             "channels": stream.channels,
-            "layout": LAYOUTS.get(stream.channels, "stereo"),
             "form": FORMS.get(stream.codec or "", "s16"),
             "timeless": stream.timeless,
             "seeks": self.seeks,

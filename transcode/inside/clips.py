@@ -15,7 +15,7 @@ from transcode.inside import clip_index, clip_writing
 from transcode.inside.clip_frames import Dressing
 from transcode.inside.clip_sound import copied_sound, frames, placed, samples
 from transcode.inside.guards import MAX_PIXELS
-from transcode.inside.opening import Task, guarded
+from transcode.inside.opening import Master, Task, guarded
 from transcode.inside.packets import Counter
 from transcode.inside.tables import Reading
 
@@ -63,7 +63,7 @@ def _sound(task: Task) -> dict[str, Any]:
 
 
 def _pcm(task: Task, made: Any, told: dict[str, Any], begins: Fraction, stops: Fraction) -> Iterator[Any]:
-    rate, layout, form = int(told["rate"]), str(told["layout"]), str(told["form"])
+    rate, layout, form = int(told["rate"]), _layout(task, told), str(told["form"])
     stream = made.add_stream(SAMPLE_CODERS[form], rate=rate, layout=layout)
 
     def packets() -> Iterator[Any]:
@@ -72,6 +72,16 @@ def _pcm(task: Task, made: Any, told: dict[str, Any], begins: Fraction, stops: F
         yield from placed(stream.encode(None), stream)
 
     return packets()
+
+
+def _layout(task: Task, told: dict[str, Any]) -> str:
+    """The master's own arrangement of channels: from one to another, samples would be mixed."""
+    plain = {1: "mono", 2: "stereo"}.get(int(told["channels"]))
+    if plain is not None:
+        return plain
+    with Master(task).opened() as master:
+        context: Any = master.streams[int(told["index"])].codec_context
+        return str(context.layout.name)
 
 
 def _read(task: Task) -> dict[str, Any]:
