@@ -5,7 +5,7 @@ PCM and one of AMR. Ours runs from masters in the store to everything playable, 
 Against it: plain FFmpeg with the same recipe on every file, as a pool that encodes everything does; our planner's
 commands alone (`commands_only.py`); and Unmanic where BENCH_UNMANIC names its program (`unmanic_folder.py`).
 Then films that must all be encoded, against GNU parallel with the very same argument lists; and pages meanwhile.
-BENCH_POOL_FILMS, BENCH_POOL_SECONDS, BENCH_POOL_OTHERS, BENCH_POOL_OLD, BENCH_POOL_OLD_SECONDS, BENCH_POOL_REQUESTS, BENCH_UNMANIC.
+BENCH_POOL_FILMS, _SECONDS, _OTHERS, _OLD, _OLD_SECONDS, _REQUESTS; BENCH_UNMANIC.
 """
 
 from __future__ import annotations
