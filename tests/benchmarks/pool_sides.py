@@ -79,7 +79,7 @@ class Pool:
 
 @contextmanager
 def pool(world: World, folder: Path, **settings: str) -> Iterator[Pool]:
-    """A worker that has reported, with these settings; drained at the end."""
+    """A worker that has reported, with these settings; stopped at the end, whatever it still has."""
     environment = own_environment(world, folder, **settings)
     with (folder / "worker.log").open("ab") as log:
         process = subprocess.Popen(
@@ -91,6 +91,10 @@ def pool(world: World, folder: Path, **settings: str) -> Iterator[Pool]:
         yield found
     finally:
         process.terminate()
+        try:
+            process.wait(2)
+        except subprocess.TimeoutExpired:
+            process.terminate()  # the second word: what still runs is not waited for
         try:
             process.wait(120)
         except subprocess.TimeoutExpired:

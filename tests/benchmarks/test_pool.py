@@ -5,7 +5,7 @@ PCM and one of AMR. Ours runs from masters in the store to everything playable, 
 Against it: plain FFmpeg with the same recipe on every file, as a pool that encodes everything does; our planner's
 commands alone (`commands_only.py`); and Unmanic where BENCH_UNMANIC names its program (`unmanic_folder.py`).
 Then films that must all be encoded, against GNU parallel with the very same argument lists; and pages meanwhile.
-BENCH_POOL_SECONDS, BENCH_POOL_OTHERS, BENCH_POOL_OLD, BENCH_POOL_OLD_SECONDS, BENCH_POOL_REQUESTS, BENCH_UNMANIC.
+BENCH_POOL_FILMS, _SECONDS, _OTHERS, _OLD, _OLD_SECONDS, _REQUESTS; BENCH_UNMANIC.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ from transcode.settings import TranscodeSettings
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600)]
 
-FILMS = 6
+FILMS = int(os.environ.get("BENCH_POOL_FILMS", "6"))
 SECONDS = int(os.environ.get("BENCH_POOL_SECONDS", "130"))
 OTHERS = int(os.environ.get("BENCH_POOL_OTHERS", "20"))  # seconds of each other kind
 OLD = int(os.environ.get("BENCH_POOL_OLD", "20"))
-OLD_SECONDS = int(os.environ.get("BENCH_POOL_OLD_SECONDS", "40"))
+OLD_SECONDS = int(os.environ.get("BENCH_POOL_OLD_SECONDS", "50"))
 REQUESTS = int(os.environ.get("BENCH_POOL_REQUESTS", "600"))
 SOFTWARE = {"CONTINUITY_TRANSCODE_ENCODER": "software"}  # the same binary does the same work on both sides
 
