@@ -73,6 +73,10 @@ bench: $(READY) ## All measurements; table, and build/bench/<name>.json
 bench-%: $(READY) ## One measurement by name, as in tests/benchmarks/test_<name>.py
 	$(PYTEST) -m "bench" tests/benchmarks/test_$*.py $(ARGS)
 
+.PHONY: quality
+quality: $(READY) ## Measure a recipe again on this FFmpeg, and write its record (ARGS=playback-1)
+	$(PY) -m tests.support.quality $(ARGS)
+
 .PHONY: docs
 docs: $(READY) ## Write the tables in docs/ again that are made from the code
 	$(PY) -m tests.house.tables

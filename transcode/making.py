@@ -21,6 +21,8 @@ from transcode.media import MediaFacts
 from transcode.plan import Plan
 from transcode.probe import examine
 from transcode.progress import ProgressReader
+from transcode.quality.gauge import Pair
+from transcode.quality.looking import look
 from transcode.ranges import FileRanges, ReadAhead
 from transcode.said import ReadingSaid, Saying, understood
 from transcode.sandbox import Wall
@@ -46,7 +48,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """One rendition to be made. `report` hears the phase, how far it is, from 0 to 1, and FFmpeg's speed."""
+    """One rendition to be made. `report` hears the phase, how far it is, from 0 to 1, and FFmpeg's speed.
+
+    `look`: its quality is to be measured where its pictures are encoded.
+    """
 
     plan: Plan
     facts: MediaFacts
@@ -56,6 +61,7 @@ class Work:
     settings: TranscodeSettings
     stopping: Event = field(default_factory=Event)
     report: Callable[..., None] = lambda *_said: None
+    look: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +123,7 @@ def _copied(work: Work) -> Made:
         write=work.plan.limits.file_size,
     )
     checked, copy, packets = _check(work, master, playback, complaints=False)
+    checked.ending = master.ended.value
     argv = ["remux", f"streams={','.join(map(str, told['streams']))}", f"movflags={flags}"]
     return Made(
         playback=playback,
@@ -146,6 +153,13 @@ def _encoded(work: Work) -> Made:
     master = ask(work, ReadingSaid, task="tables", phase="checking", path=path, options={"streams": streams})
     decoded_ms = waveform.length_ms if waveform else 0
     checked, copy, packets = _check(work, master, playback, complaints=bool(ending.messages), decoded_ms=decoded_ms)
+    checked.ending = ending.how.value
+    if work.look and plan.filters:
+        work.report("looking at the copy's quality", None)
+        pair = Pair(plan=plan, master=path, copy=playback, folder=output)
+        checked.quality = look(pair, master, copy, work.settings, work.stopping)
+        if checked.quality.get("below"):
+            checked.remarks.append(f"its quality is below the floor: {checked.quality['below']}")
     if waveform:
         (output / WAVEFORM).write_text(waveform.as_json(), encoding="utf-8")
     sheets = tuple(sorted(output.glob(SHEET.replace("%03d", "*"))))

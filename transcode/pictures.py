@@ -85,7 +85,7 @@ class Surveyor:
         try:
             self._make_and_record(job, master, facts, wanted)
         except RenderFailed as error:
-            self._record_failure(job, master, facts, str(error))
+            self._record_failure(job, master, facts, error)
 
     def _make_and_record(self, job: RunningJob, master: Master, facts: MediaFacts, wanted: list[Rendition]) -> None:
         board = storyboard(facts) if facts.pictures else None
@@ -175,7 +175,7 @@ class Surveyor:
             return
         encode_instead(session, recording, master, because=f"players stop at damage: {damage}", recipe=ENCODED_RECIPE)
 
-    def _record_failure(self, job: RunningJob, master: Master, facts: MediaFacts, because: str) -> None:
+    def _record_failure(self, job: RunningJob, master: Master, facts: MediaFacts, error: RenderFailed) -> None:
         """What cannot be pictured can often still be counted."""
         manifest = self._count(job, master, facts) if _is_uncounted(master) else None
         stored = Keeper(self.house, master.id, job).manifest(manifest) if manifest else None
@@ -183,7 +183,7 @@ class Surveyor:
             recording = results.locked_recording(session, master.id)
             for row in results.rows_of(session, recording.id):
                 if _is_wanted(row):
-                    results.write_failed(session, recording, row, because)
+                    results.write_failed(session, recording, row, str(error), how=error.how)
             if manifest is not None:
                 results.write_counted(session, session.get_one(Master, master.id), manifest, stored)
             results.tell(session, recording)

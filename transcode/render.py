@@ -27,13 +27,14 @@ from evidence.store.keys import packets_key, rendition_key
 from evidence.vocabulary import Condition, IncidentKind, RenditionKind, RenditionMethod, RenditionState
 from transcode import repair, results
 from transcode.check import Manifests
-from transcode.errors import MasterChanged, OutputUntrue, RenderFailed
+from transcode.errors import MasterChanged, OutputUntrue, RenderFailed, TranscodeError
 from transcode.examination import enqueue_render
 from transcode.making import Made, Source, Work, make
 from transcode.media import MediaFacts
 from transcode.nudges import pictures_request, probe_request
 from transcode.packets import Manifest, digest_of
 from transcode.plan import Plan, decide, fallback
+from transcode.quality.looking import is_due
 from transcode.repair import Repair
 from transcode.repaired import make_repaired
 from transcode.results import Result, StoredManifests, Wish
@@ -83,7 +84,7 @@ class Renderer:
         try:
             self._make_and_record(wanted, plan, job)
         except (RenderFailed, OutputUntrue) as error:
-            self._record_failure(wanted, str(error), job)
+            self._record_failure(wanted, error, job)
         except MasterChanged as error:
             self._record_changed(wanted, error, job)
             raise
@@ -159,6 +160,7 @@ class Renderer:
             settings=self.settings,
             stopping=job.stopping,
             report=job.report,
+            look=plan.with_ffmpeg and is_due(self.house, self.settings, recipe=plan.recipe, sha256=master.sha256),
         )
 
     def _store(
@@ -207,10 +209,11 @@ class Renderer:
             row.job_id = number
         results.tell(session, recording)
 
-    def _record_failure(self, wanted: Wanted, because: str, job: RunningJob) -> None:
+    def _record_failure(self, wanted: Wanted, error: TranscodeError, job: RunningJob) -> None:
         with self.house.writing() as session:
             recording = results.locked_recording(session, wanted.master.id)
-            results.write_failed(session, recording, session.get_one(Rendition, wanted.row.id), because)
+            row = session.get_one(Rendition, wanted.row.id)
+            results.write_failed(session, recording, row, str(error), how=error.how)
             results.tell(session, recording)
             held(session, job.held)
 

@@ -46,6 +46,20 @@ class TranscodeSettings(BaseSettings):
         default=256 << 20, ge=1 << 20, description="Most bytes of a master that an examination may ask for"
     )
     longest_hours: float = Field(default=12, gt=0, description="Longest time that one rendition may take, in hours")
+    quality_one_in: int = Field(
+        default=10,
+        ge=0,
+        description="Of so many encoded copies one is held against its master for quality; 0: none is",
+    )
+    quality_first: int = Field(
+        default=20,
+        ge=0,
+        le=1000,
+        description="Encoded copies of each new recipe and FFmpeg build that are all measured",
+    )
+    quality_seconds: int = Field(
+        default=20, ge=2, le=600, description="Most CPU seconds that measuring one copy may take, in seconds"
+    )
     check_seconds: float = Field(
         default=120,
         ge=0,

@@ -14,7 +14,7 @@ from evidence.database import WriteSession
 from evidence.jobs import JobState, JobStatus, RunningJob, enqueue, status
 from evidence.models import Recording, Rendition, Sidecar
 from evidence.vocabulary import Condition, Playability, RenditionKind, RenditionState
-from transcode import results
+from transcode import accounts, results
 from transcode.examination import enqueue_render
 from transcode.nudges import pictures_request, probe_request
 from transcode.scratch import clear_left_over
@@ -28,6 +28,7 @@ SETTLED = timedelta(minutes=1)
 def as_round(house: House, settings: TranscodeSettings, job: RunningJob) -> None:
     """One round: unmade renditions, unexamined recordings, encrypted clips whose key came later, old scratch."""
     clear_left_over(settings)
+    accounts.forget_old(house)
     with house.writing() as session:
         found = nudge_renditions(session) + nudge_recordings(session)
     job.report(f"nudged {found}", None)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+import structlog
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -15,6 +16,7 @@ from evidence.jobs import TaskSpec
 from evidence.jobs.periodic import Periodic
 from evidence.store.errors import ShortRead, StoreAway
 from transcode import ffmpeg, sandbox, sweep
+from transcode.accounts import counted
 from transcode.errors import ChildBroke, ScratchFull
 from transcode.examination import Examiner
 from transcode.nudges import PICTURES, PICTURES_PRIORITY, PROBE, PROBE_PRIORITY, RENDER, RENDER_PRIORITY
@@ -22,6 +24,8 @@ from transcode.pictures import Surveyor
 from transcode.render import Renderer
 from transcode.scratch import clear_left_over
 from transcode.settings import TranscodeSettings
+
+log = structlog.get_logger()
 
 AWAY = (StoreAway, ShortRead, OperationalError, StaleDataError, ScratchFull, ChildBroke)
 LONG = 10_000  # a store may be away for days; each wait is at most fifteen minutes
@@ -31,11 +35,12 @@ def tasks(house: House, settings: TranscodeSettings) -> Sequence[TaskSpec]:
     """Examining, rendering, and what is shown beside. They wait for a store or a database that is away."""
     clear_left_over(settings)
     patient = partial(TaskSpec, max_attempts=LONG, retry_on=AWAY)
-    return (
+    specs = (
         patient(name=PROBE, queue="verify", priority=PROBE_PRIORITY, run=Examiner(house, settings).run),
         patient(name=RENDER, queue="transcode", priority=RENDER_PRIORITY, run=Renderer(house, settings).run),
         patient(name=PICTURES, queue="pictures", priority=PICTURES_PRIORITY, run=Surveyor(house, settings).run),
     )
+    return [counted(house, spec) for spec in specs]
 
 
 def periodics(house: House, settings: TranscodeSettings) -> Sequence[Periodic]:
@@ -44,8 +49,14 @@ def periodics(house: House, settings: TranscodeSettings) -> Sequence[Periodic]:
 
 
 def facts(settings: TranscodeSettings) -> dict[str, Any]:
-    """What this worker makes renditions with, for the status page: the tool, and each layer of its sandbox."""
+    """What this worker makes renditions with, for the status page: the tool, and each layer of its sandbox.
+
+    Asked once when a worker starts: each layer that is missing goes into the log with its reason.
+    """
     using = ffmpeg.tool(settings)
+    for layer in sandbox.layers():
+        if not layer.stands:
+            log.warning("a layer of the sandbox is missing", layer=layer.name, because=layer.detail)
     return {
         "ffmpeg": using.version,
         "sandbox": [asdict(layer) for layer in sandbox.layers()],

@@ -99,6 +99,8 @@ WRITES_WITHOUT_EVENT = {
     "ingest.offer:_open_upload": "the store's name for an upload whose offer was recorded",
     "ingest.reconcile:renudge": "asks again for a job that was lost; the job records what it does",
     "ingest.reconcile:make_months": "makes empty partitions for the coming months",
+    "transcode.accounts:_add": "counts how children ended, by the hour; what they did is recorded with their job",
+    "transcode.accounts:forget_old": "removes such counts once nobody compares with them",
 }
 
 
