@@ -31,7 +31,7 @@ from transcode.errors import MasterChanged, OutputUntrue, RenderFailed, Transcod
 from transcode.examination import enqueue_render
 from transcode.making import Made, Source, Work, make
 from transcode.media import MediaFacts
-from transcode.nudges import pictures_request, probe_request
+from transcode.nudges import pictures_request
 from transcode.packets import Manifest, digest_of
 from transcode.plan import Plan, decide, fallback
 from transcode.quality.looking import is_due
@@ -311,13 +311,6 @@ def render_again(session: WriteSession, rendition_id: UUID, *, by: Actor) -> Non
     else:
         row.job_id = enqueue(session, pictures_request(row.recording_id))
     results.tell(session, recording)
-
-
-def examine_again(session: WriteSession, recording_id: UUID) -> int:
-    """Have a recording's master examined once more; the job's number."""
-    recording = results.locked_recording(session, recording_id)
-    recording.probe_job_id = enqueue(session, probe_request(recording_id))
-    return recording.probe_job_id
 
 
 def encode_instead(session: WriteSession, recording: Recording, master: Master, *, because: str, recipe: str) -> None:

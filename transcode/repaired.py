@@ -39,7 +39,13 @@ def make_repaired(work: Work, repair: Repair) -> Repaired:
         task="repair",
         phase="looking for pictures",
         other=path,
-        options={"do": "write", "codec": repair.codec, "sets": repair.sets, "rate": repair.rate},
+        options={
+            "do": "write",
+            "codec": repair.codec,
+            "sets": repair.sets,
+            "rate": repair.rate,
+            "sound": repair.sound.model_dump() if repair.sound else None,
+        },
         write=work.plan.limits.file_size,
     )
     with FileRanges(path) as ranges:

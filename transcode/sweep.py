@@ -16,6 +16,7 @@ from evidence.models import Recording, Rendition, Sidecar
 from evidence.vocabulary import Condition, Playability, RenditionKind, RenditionState
 from transcode import accounts, results
 from transcode.examination import enqueue_render
+from transcode.mending import with_new_sibling
 from transcode.nudges import pictures_request, probe_request
 from transcode.scratch import clear_left_over
 from transcode.settings import TranscodeSettings
@@ -26,11 +27,13 @@ SETTLED = timedelta(minutes=1)
 
 
 def as_round(house: House, settings: TranscodeSettings, job: RunningJob) -> None:
-    """One round: unmade renditions, unexamined recordings, encrypted clips whose key came later, old scratch."""
+    """One round: unmade renditions, unexamined recordings, encrypted clips whose key came later, cut recordings whose
+    sibling came later, old scratch.
+    """
     clear_left_over(settings)
     accounts.forget_old(house)
     with house.writing() as session:
-        found = nudge_renditions(session) + nudge_recordings(session)
+        found = nudge_renditions(session) + nudge_recordings(session) + nudge_mending(session)
     job.report(f"nudged {found}", None)
 
 
@@ -71,6 +74,16 @@ def _give_up(session: WriteSession, row: Rendition, job: JobStatus) -> None:
     recording = results.locked_recording(session, row.recording_id)
     results.write_failed(session, recording, row, because)
     results.tell(session, recording)
+
+
+def nudge_mending(session: WriteSession) -> int:
+    """Have recordings looked at again that could not be repaired, once for each new recording of their device."""
+    found = list(session.scalars(with_new_sibling(AT_ONCE)))
+    stands = _standing(session, (each.probe_job_id for each in found))
+    idle = [each for each in found if not _is_alive(stands.get(each.probe_job_id or 0)) and not _failed(stands, each)]
+    for recording in idle:
+        recording.probe_job_id = enqueue(session, probe_request(recording.id))
+    return len(idle)
 
 
 def nudge_recordings(session: WriteSession) -> int:

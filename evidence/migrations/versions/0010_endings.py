@@ -1,4 +1,4 @@
-"""Endings: how the children ended that read media, by the hour; and a quick way to the copies that were measured.
+"""Endings: how the children ended that read media, by the hour; copies that were measured; siblings that were tried.
 
 Revision: 0010, after: 0006
 """
@@ -33,6 +33,14 @@ def upgrade() -> None:
         sa.Column("count", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("hour", "host", "task", "ending", name=op.f("pk_child_ending")),
     )
+    op.add_column("recording", sa.Column("siblings_tried", sa.BigInteger(), nullable=True))
+    op.create_index(
+        "ix_recording_unmended",
+        "recording",
+        ["device_label"],
+        unique=False,
+        postgresql_where=sa.text("siblings_tried IS NOT NULL"),
+    )
     op.create_index(
         "ix_rendition_measured",
         "rendition",
@@ -44,4 +52,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("ix_rendition_measured", table_name="rendition", postgresql_where=sa.text("facts ? 'quality'"))
+    op.drop_index("ix_recording_unmended", table_name="recording")
+    op.drop_column("recording", "siblings_tried")
     op.drop_table("child_ending")
