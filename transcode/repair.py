@@ -234,6 +234,15 @@ def statement(repair: Repair, said: WrittenSaid, pictures: int) -> str:
     )
 
 
+def sound_is_believed(repair: Repair, said: WrittenSaid) -> bool:
+    """What was taken for sound lasts about as long as the pictures, and nearly all of it was sound."""
+    if repair.sound is None or not said.sound_samples:
+        return False
+    heard, shown = said.sound_samples / repair.sound.rate, said.pictures / float(Fraction(*repair.rate))
+    whole = said.sound_lost <= MOST_LOST * (said.sound_taken + said.sound_lost + said.blank)
+    return whole and shown / 2 <= heard + 1 and heard <= 2 * shown + 1
+
+
 def _sound_in_words(repair: Repair, said: WrittenSaid, seconds: float) -> str:
     if repair.sound is None or not said.sound_samples:
         return "there is no sound in it" if said.used + said.blank >= said.total else "sound not recovered"

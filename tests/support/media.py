@@ -36,6 +36,7 @@ RECIPES: Final[Mapping[str, tuple[str, ...]]] = {
     "silent.mp4": (*PICTURE, *PLAIN),
     "sweep.mp4": (*PICTURE, *SWEEP, *REORDERED, "-c:a", "aac", "-b:a", "96k"),
     "sweep-repeats.mp4": (*PICTURE, *SWEEP, *REORDERED, "-bsf:v", "dump_extra", "-c:a", "aac", "-b:a", "96k"),
+    "sweep-plain.mp4": (*PICTURE, *SWEEP, *PLAIN, *AAC),
     "samples.mov": (*PICTURE, *SWEEP, *PLAIN, "-c:a", "pcm_s16le"),
     "uneven.mp4": (*PICTURE, "-vf", "select='not(between(mod(n,20),5,11))'", "-fps_mode", "passthrough", *PLAIN),
     "hevc.mp4": (*PICTURE, *SOUND, *HEVC, *AAC, "-tag:v", "hvc1"),

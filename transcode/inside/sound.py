@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any, Final
 
 import av
@@ -93,6 +94,7 @@ class Track:
         layout = "mono" if sound.setup["channels"] == 1 else "stereo"
         self.copy, self.sound, self.walk = copy, sound, walk
         self.stream: Any = copy.add_stream("pcm_s16le", rate=sound.setup["rate"], layout=layout)
+        self.base = Fraction(1, sound.setup["rate"])
         self.resampler = AudioResampler(format="s16", layout=layout, rate=sound.setup["rate"])
         self.units, self.samples, self.ends = walk.units(), 0, walk.place
 
@@ -123,7 +125,7 @@ class Track:
     def _write(self) -> None:
         for frame in self.sound.decoded():
             for plain in self.resampler.resample(frame):
-                plain.pts, plain.time_base = self.samples, None
+                plain.pts, plain.time_base = self.samples, self.base
                 self.samples += plain.samples
                 for packet in self.stream.encode(plain):
                     self.copy.mux(packet)

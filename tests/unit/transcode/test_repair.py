@@ -73,7 +73,8 @@ def test_a_person_is_told_what_was_recovered_and_what_was_made_up() -> None:
     told = outcome(repair(sibling="R0000007", rate_from="sibling"), said, 1234)
     assert told["says"] == (
         "Repaired copy: 1,234 pictures recovered from 98% of the file (0 to 41.1 s), decoded as in R0000007 "
-        "of the same device; times are estimated at 30 a second, as the device's other recordings have; sound not recovered"
+        "of the same device; times are estimated at 30 a second, as the device's other recordings have; "
+        "sound not recovered"
     )
     assert (told["pictures"], told["pictures_found"], told["made_up"]) == (1234, 1240, ["times"])
 
