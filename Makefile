@@ -75,6 +75,14 @@ bench: $(READY) ## All measurements; table, and build/bench/<name>.json
 bench-%: $(READY) ## One measurement by name, as in tests/benchmarks/test_<name>.py
 	$(PYTEST) -m "bench" tests/benchmarks/test_$*.py $(ARGS)
 
+.PHONY: hostile
+hostile: $(READY) ## Every hostile file through the product, watched by strace; table, and build/hostile.json
+	$(PY) -m tests.support.hostile $(ARGS)
+
+.PHONY: quality
+quality: $(READY) ## Measure a recipe again on this FFmpeg, and write its record (ARGS=playback-1)
+	$(PY) -m tests.support.quality $(ARGS)
+
 .PHONY: docs
 docs: $(READY) ## Write the tables in docs/ again that are made from the code
 	$(PY) -m tests.house.tables

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from api.authentication import is_loopback
 from api.dependencies import BEARER, AtDesk, Desk, asking, signed_in
-from api.enquiries import docks, standing
+from api.enquiries import children, docks, standing
 from evidence import clock
 from evidence.access import Action, decide
 from evidence.database import ReadSession
@@ -69,6 +69,7 @@ def metrics(desk: AtDesk) -> Response:
         _docks(registry, session, desk)
         _keeping(registry, session)
         _log(registry, session)
+        _children(registry, session)
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -149,3 +150,19 @@ def _log(registry: CollectorRegistry, session: ReadSession) -> None:
     }
     for name, (words, value) in said.items():
         Gauge(name, words, registry=registry).set(value)
+
+
+def _children(registry: CollectorRegistry, session: ReadSession) -> None:
+    """How children ended in the last day, every way by its own word, and copies under the floor of their recipe."""
+    words = ["task", "ending"]
+    ended = Gauge("continuity_child_endings", "Children that ended so in the last 24 hours", words, registry=registry)
+    for line in children.endings(session):
+        for task, number in line.tasks.items():
+            ended.labels(task, line.ending.value).set(number)
+    labels = ["recipe", "build", "gauge"]
+    measured = Gauge("continuity_quality_copies", "Copies that were measured", labels, registry=registry)
+    mean = Gauge("continuity_quality_mean", "What the gauge says of them on average", labels, registry=registry)
+    below = Gauge("continuity_quality_below_floor", "Copies that are below the floor", labels, registry=registry)
+    for found in children.qualities(session):
+        for gauge, value in ((measured, found.copies), (mean, found.mean), (below, found.below)):
+            gauge.labels(found.recipe, found.build, found.gauge).set(value)

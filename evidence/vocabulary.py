@@ -157,6 +157,23 @@ class IncidentKind(StrEnum):
     WITNESS_REFUSES = "witness_refuses"
 
 
+class HowEnded(StrEnum):
+    """How a child that touches media ended: each way is a result of its own."""
+
+    CLEAN = "clean"
+    WITH_MESSAGES = "with_messages"
+    EXIT_CODE = "exit_code"
+    SIGNAL = "signal"
+    TIMED_OUT = "timed_out"
+    CPU_LIMIT = "cpu_limit"
+    FILE_LIMIT = "file_limit"
+    OUT_OF_MEMORY = "out_of_memory"
+    TOO_MUCH_OUTPUT = "too_much_output"
+    TOO_MUCH_READ = "too_much_read"
+    NO_WALL = "no_wall"
+    STOPPED = "stopped"
+
+
 class QuarantineDecision(StrEnum):
     """A person's answer to a quarantined recording. Nothing is deleted by either."""
 

@@ -26,13 +26,18 @@ ALLOWED: Final = AGREE | {Kind.NOT_COMPARED}
 
 @dataclass(slots=True)
 class Checked:
-    """What was compared. `findings` forbid the rendition, `remarks` are shown with it."""
+    """What was compared. `findings` forbid the rendition, `remarks` are shown with it.
+
+    `ending` is the word for how the child that made it ended; `quality` what was measured of it, where it was.
+    """
 
     agreement: Agreement
     packets_proven: bool = False
     packets: list[Finding] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    ending: str = ""
+    quality: dict[str, object] = field(default_factory=dict)
 
     def as_facts(self) -> dict[str, object]:
         """For the rendition's row."""
@@ -44,6 +49,8 @@ class Checked:
             "packets_proven": self.packets_proven,
             "packets": [finding.as_facts() for finding in self.packets],
             "remarks": list(self.remarks),
+            "ending": self.ending,
+            **({"quality": self.quality} if self.quality else {}),
         }
 
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from transcode import sandbox
+from transcode import sandbox, tally
 from transcode.ending import Ending, How, Kept, how_it_ended
 from transcode.memory import Memory
 from transcode.sandbox import Layer, Wall
@@ -31,8 +31,10 @@ from transcode.sandbox import Layer, Wall
 LARGEST_RANGE = 4 * 1024 * 1024
 PROGRESS = "{progress}"
 """Stands in a command for the number of the descriptor that takes progress lines."""
-PATIENCE = 10.0
-"""Seconds that a child has to finish a request, or to take an answer."""
+READS = "{reads}"
+"""Stands in a command for the number of the descriptor that gives byte ranges."""
+PULSE = 0.5
+"""Seconds after which a wait for a child looks whether it is still to be waited for."""
 MESSAGE_LIMIT = 256 * 1024
 _ASKED = struct.Struct("<QI")
 _GIVEN = struct.Struct("<i")
@@ -49,7 +51,7 @@ class Ranges(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """What to run and what it may have. `argv` may hold PROGRESS.
+    """What to run and what it may have. `argv` may hold PROGRESS and READS.
 
     `inside` names a task of transcode.inside, whose arguments are `task`; otherwise `argv` is a program.
     `reads` are byte ranges served to the child, no more than `read_budget` bytes in all.
@@ -63,6 +65,12 @@ class Command:
     reads: Ranges | None = None
     read_budget: int = 0
     output_limit: int = 16 * 1024 * 1024
+    word: str = ""
+
+    @property
+    def doing(self) -> str:
+        """What the child is to do, in one word: the caller's, a task of transcode.inside, or the program's name."""
+        return self.word or self.inside or Path(self.argv[0]).name.partition("-")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +106,8 @@ class _Running:
         reads_child = -1
         if self.command.reads is not None:
             self.reader, other = socket.socketpair()
-            # Half a request, or bytes that nobody takes: no child makes this process wait for it.
-            self.reader.settimeout(PATIENCE)
+            # Half a request, or bytes that nobody takes: no child makes this process wait past its own deadline.
+            self.reader.settimeout(PULSE)
             reads_child = other.detach()
             theirs.append(reads_child)
         try:
@@ -142,7 +150,8 @@ class _Running:
     def _argv(self, wall: Wall, progress: int, reads: int) -> list[str]:
         python = [sys.executable, "-I"]
         if not self.command.inside:
-            told = [argument.replace(PROGRESS, str(progress)) for argument in self.command.argv]
+            numbers = {PROGRESS: str(progress), READS: str(reads)}
+            told = [_filled(argument, numbers) for argument in self.command.argv]
             return [*python, "-S", str(Path(sandbox.__file__).resolve()), wall.as_json(), *told]
         size = {"size": self.command.reads.size} if self.command.reads is not None else {}
         task = {**self.command.task, "progress_fd": progress, "reads_fd": reads, **size}
@@ -172,11 +181,7 @@ class _Running:
     def _serve(self, reader: socket.socket) -> None:
         """Answer one request for a range: -1 and no bytes when the budget is spent or nothing is there."""
         source = self.command.reads
-        try:
-            asked = _receive(reader, _ASKED.size)
-        except (TimeoutError, ConnectionResetError):
-            # Slower than any honest child, or ended with an answer unread: its ending says which.
-            asked = b""
+        asked = self._receive(reader)
         if len(asked) < _ASKED.size or source is None:
             self.selector.unregister(reader)
             return
@@ -187,8 +192,32 @@ class _Running:
             return
         data = source.read_at(offset, length) if length else b""
         self.served += len(data)
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError, TimeoutError):
-            reader.sendall(_GIVEN.pack(len(data)) + data)
+        self._give(reader, _GIVEN.pack(len(data)) + data)
+
+    def _receive(self, reader: socket.socket) -> bytes:
+        """One request, however slowly it comes; less where the child ended or has no time left."""
+        asked = b""
+        # A child that ended with an answer unread resets the line: its ending says which.
+        with contextlib.suppress(ConnectionResetError):
+            while len(asked) < _ASKED.size and self._is_waited_for():
+                with contextlib.suppress(TimeoutError):
+                    more = reader.recv(_ASKED.size - len(asked))
+                    if not more:
+                        break
+                    asked += more
+        return asked
+
+    def _give(self, reader: socket.socket, answer: bytes) -> None:
+        """An answer, however slowly it is taken: a child that a busy host starves is as honest as another."""
+        left = memoryview(answer)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            while left and self._is_waited_for():
+                with contextlib.suppress(TimeoutError):
+                    left = left[reader.send(left) :]
+
+    def _is_waited_for(self) -> bool:
+        self.memory.look()
+        return time.monotonic() < self.deadline and not self.listener.stopping.is_set()
 
     def _end(self, verdict: How) -> None:
         self.verdict = self.verdict or verdict
@@ -267,14 +296,10 @@ class _Running:
             os.close(descriptor)
 
 
-def _receive(reader: socket.socket, length: int) -> bytes:
-    data = b""
-    while len(data) < length:
-        more = reader.recv(length - len(data))
-        if not more:
-            break
-        data += more
-    return data
+def _filled(argument: str, numbers: dict[str, str]) -> str:
+    for name, number in numbers.items():
+        argument = argument.replace(name, number)
+    return argument
 
 
 def _reported(report: bytes) -> tuple[Layer, ...]:
@@ -304,4 +329,6 @@ def run(command: Command, listener: Listener | None = None) -> Ending:
         running.kill()
         running.close()
         raise
-    return running.close()
+    ending = running.close()
+    tally.count(command.doing, ending.how)
+    return ending

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import signal
 from dataclasses import dataclass
-from enum import StrEnum
 
+from evidence.vocabulary import HowEnded
 from transcode.sandbox import Layer
 
 MESSAGE_LINES = 400
@@ -14,23 +14,7 @@ ADDRESS = re.compile(r" @ 0x[0-9a-f]+")
 """Where in its memory FFmpeg keeps what it speaks of: noise, and different every time."""
 
 
-class How(StrEnum):
-    """How a child ended."""
-
-    CLEAN = "clean"
-    WITH_MESSAGES = "with_messages"
-    EXIT_CODE = "exit_code"
-    SIGNAL = "signal"
-    TIMED_OUT = "timed_out"
-    CPU_LIMIT = "cpu_limit"
-    FILE_LIMIT = "file_limit"
-    OUT_OF_MEMORY = "out_of_memory"
-    TOO_MUCH_OUTPUT = "too_much_output"
-    TOO_MUCH_READ = "too_much_read"
-    NO_WALL = "no_wall"
-    STOPPED = "stopped"
-
-
+How = HowEnded
 SAYS = {
     How.CLEAN: "ended well",
     How.WITH_MESSAGES: "ended, with messages",

@@ -13,14 +13,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from typing_extensions import override
+
 if TYPE_CHECKING:
-    from transcode.ending import Ending
+    from transcode.ending import Ending, How
 
 
 class TranscodeError(Exception):
     """A working copy could not be made, or not be trusted."""
 
     try_again = False
+
+    @property
+    def how(self) -> How | None:
+        """How the child ended whose end this is; nothing where it is nobody's end."""
+        return None
 
 
 class SettingsRefused(TranscodeError):
@@ -59,6 +66,11 @@ class ChildFailed(TranscodeError):
     def __init__(self, doing: str, ending: Ending) -> None:
         super().__init__(f"{doing}: {ending.in_words()}")
         self.doing, self.ending = doing, ending
+
+    @property
+    @override
+    def how(self) -> How | None:
+        return self.ending.how
 
 
 class ChildBroke(ChildFailed):

@@ -18,7 +18,7 @@ from evidence.vocabulary import Condition, Playability, RenditionKind, Rendition
 from transcode import repair, results, urgency
 from transcode.child import Ranges
 from transcode.media import MediaFacts
-from transcode.mending import Hope, Mender
+from transcode.mending import Hope, Mender, count_siblings
 from transcode.nudges import pictures_request, render_request
 from transcode.plan import RECIPE, Plan, Unplayable, decide, pixels_of
 from transcode.probe import Examination, examine
@@ -53,10 +53,19 @@ class Examiner:
         ranges = ReadAhead(self.house.masters.ranges(master.key, version_id=master.version_id))
         found = examine(ranges, self.settings, has_key=has_key, stopping=job.stopping)
         plan = decide(found.facts, found.verdict.condition, longest_hours=self.settings.longest_hours)
+        tried = self._siblings(recording_id, found)
         hope = self._hope(recording_id, found, ranges, job)
         with self.house.writing() as session:
             write_examination(session, master, found, plan, hope)
+            results.locked_recording(session, recording_id).siblings_tried = tried
             held(session, job.held)
+
+    def _siblings(self, recording_id: UUID, found: Examination) -> int | None:
+        """How many there are that a repair could go by, counted before they are tried; nothing where none is needed."""
+        if not repair.worth_trying(found.verdict, found.signature, found.facts):
+            return None
+        with self.house.reading() as session:
+            return count_siblings(session, recording_id)
 
     def _hope(self, recording_id: UUID, found: Examination, ranges: Ranges, job: RunningJob) -> Hope | None:
         """What is cut off before its index was written can often be repaired."""

@@ -23,6 +23,8 @@ from transcode.media import MediaFacts
 from transcode.plan import Plan
 from transcode.probe import facts_of, insist_on_wall
 from transcode.progress import ProgressReader
+from transcode.quality.gauge import Pair
+from transcode.quality.looking import look
 from transcode.ranges import ReadAhead
 from transcode.room import bytes_for
 from transcode.said import ReadingSaid, Saying, understood
@@ -53,7 +55,7 @@ class Source:
 class Work:
     """One rendition to be made. `report` hears the phase, how far it is, from 0 to 1, and FFmpeg's speed.
 
-    `bench`: another than this process's own.
+    `bench`: another than this process's own. `look`: its quality is to be measured where its pictures are encoded.
     """
 
     plan: Plan
@@ -65,6 +67,7 @@ class Work:
     stopping: Event = field(default_factory=Event)
     report: Callable[..., None] = lambda *_said: None
     bench: Bench | None = None
+    look: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +130,7 @@ def _copied(work: Work) -> Made:
         write=work.plan.limits.file_size,
     )
     checked, copy, packets = hold_against(work, master, playback, complaints=False)
+    checked.ending = master.ended.value
     argv = ["remux", f"streams={','.join(map(str, told['streams']))}", f"movflags={flags}"]
     return Made(
         playback=playback,
@@ -189,6 +193,13 @@ def _encoded_by(encoder: Encoder, work: Work, path: Path) -> Made:
     checked, copy, packets = hold_against(
         work, master, playback, complaints=bool(ending.messages), decoded_ms=decoded_ms
     )
+    checked.ending = ending.how.value
+    if work.look and plan.filters:
+        work.report("looking at the copy's quality", None)
+        pair = Pair(plan=plan, master=path, copy=playback, folder=output)
+        checked.quality = look(pair, master, copy, work.settings, work.stopping)
+        if checked.quality.get("below"):
+            checked.remarks.append(f"its quality is below the floor: {checked.quality['below']}")
     if waveform:
         (output / WAVEFORM).write_text(waveform.as_json(), encoding="utf-8")
     sheets = tuple(sorted(output.glob(SHEET.replace("%03d", "*"))))

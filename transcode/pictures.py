@@ -17,7 +17,7 @@ from evidence.jobs import JobStopped, RunningJob, held
 from evidence.models import Master, Recording, Rendition
 from evidence.vocabulary import Condition, RenditionKind, RenditionMethod, RenditionState
 from transcode import child, results
-from transcode.child import Command, Listener
+from transcode.child import Command, Listener, Ranges
 from transcode.condition import Verdict
 from transcode.counting import MOST_SAID, count
 from transcode.ending import Ending, How
@@ -86,7 +86,7 @@ class Surveyor:
         try:
             self._make_and_record(job, master, facts, wanted)
         except RenderFailed as error:
-            self._record_failure(job, master, facts, str(error))
+            self._record_failure(job, master, facts, error)
 
     def _make_and_record(self, job: RunningJob, master: Master, facts: MediaFacts, wanted: list[Rendition]) -> None:
         board = storyboard(facts) if facts.pictures else None
@@ -108,42 +108,20 @@ class Surveyor:
     def _survey(
         self, job: RunningJob, master: Master, facts: MediaFacts, board: Storyboard | None, folder: Path
     ) -> Surveyed:
-        limits = limits_for(facts, longest_hours=self.settings.longest_hours)
-        whole = bool(facts.pictures) and facts.length_ms <= self.settings.check_seconds * 1000
-        options = {
-            "picture": facts.pictures[0].index if facts.pictures else None,
-            "sound": facts.sounds[0].index if facts.sounds else None,
-            "channels": min(facts.sounds[0].channels, 2) if facts.sounds else 0,
-            "board": asdict(board) if board else None,
-            "whole": whole,
-            "count": _is_uncounted(master),
-        }
         ranges = ReadAhead(self.house.masters.ranges(master.key, version_id=master.version_id))
-        wall = Wall(
-            cpu_seconds=limits.cpu_seconds,
-            address_space=self.settings.child_memory,
-            file_size=LARGEST_FILE,
-            may_write=(str(folder),),
-        )
+        command = survey(ranges, facts, folder, self.settings, board=board, count=_is_uncounted(master))
         reader = ProgressReader(facts.length_ms)
 
         def progress(line: str) -> None:
             if reader.take(line):
                 job.report("looking through", reader.fraction, reader.speed)
 
-        command = Command(
-            inside="survey",
-            task={"folder": str(folder), "options": options},
-            wall=wall,
-            seconds=limits.seconds + 600,
-            reads=ranges,
-            read_budget=4 * master.size + (64 << 20),
-            output_limit=MOST_SAID,
-        )
         ending = child.run(command, Listener(stopping=job.stopping, progress=progress))
         if ending.how is How.STOPPED:
             raise JobStopped("called off while looking through the master")
-        return Surveyed(understood(ending, SurveySaid, "looking through the master"), ending, whole)
+        return Surveyed(
+            understood(ending, SurveySaid, "looking through the master"), ending, _is_whole(facts, self.settings)
+        )
 
     def _store(self, job: RunningJob, master: Master, folder: Path, kinds: set[RenditionKind]) -> list[Result]:
         keeper = Keeper(self.house, master.id, job)
@@ -176,7 +154,7 @@ class Surveyor:
             return
         encode_instead(session, recording, master, because=f"players stop at damage: {damage}", recipe=ENCODED_RECIPE)
 
-    def _record_failure(self, job: RunningJob, master: Master, facts: MediaFacts, because: str) -> None:
+    def _record_failure(self, job: RunningJob, master: Master, facts: MediaFacts, error: RenderFailed) -> None:
         """What cannot be pictured can often still be counted."""
         manifest = self._count(job, master, facts) if _is_uncounted(master) else None
         stored = Keeper(self.house, master.id, job).manifest(manifest) if manifest else None
@@ -184,7 +162,7 @@ class Surveyor:
             recording = results.locked_recording(session, master.id)
             for row in results.rows_of(session, recording.id):
                 if _is_wanted(row):
-                    results.write_failed(session, recording, row, because)
+                    results.write_failed(session, recording, row, str(error), how=error.how)
             if manifest is not None:
                 results.write_counted(session, session.get_one(Master, master.id), manifest, stored)
             results.tell(session, recording)
@@ -194,6 +172,47 @@ class Surveyor:
         limits = limits_for(facts, longest_hours=self.settings.longest_hours)
         ranges = ReadAhead(self.house.masters.ranges(master.key, version_id=master.version_id))
         return count(ranges, limits, self.settings, stopping=job.stopping)
+
+
+def survey(
+    source: Ranges,
+    facts: MediaFacts,
+    folder: Path,
+    settings: TranscodeSettings,
+    *,
+    board: Storyboard | None,
+    count: bool,
+) -> Command:
+    """The child that looks a master through: pictures into `folder`, and its packets counted where that is wanted."""
+    limits = limits_for(facts, longest_hours=settings.longest_hours)
+    options = {
+        "picture": facts.pictures[0].index if facts.pictures else None,
+        "sound": facts.sounds[0].index if facts.sounds else None,
+        "channels": min(facts.sounds[0].channels, 2) if facts.sounds else 0,
+        "board": asdict(board) if board else None,
+        "whole": _is_whole(facts, settings),
+        "count": count,
+    }
+    wall = Wall(
+        cpu_seconds=limits.cpu_seconds,
+        address_space=settings.child_memory,
+        file_size=LARGEST_FILE,
+        may_write=(str(folder),),
+    )
+    return Command(
+        inside="survey",
+        task={"folder": str(folder), "options": options},
+        wall=wall,
+        seconds=limits.seconds + 600,
+        reads=source,
+        read_budget=4 * source.size + (64 << 20),
+        output_limit=MOST_SAID,
+    )
+
+
+def _is_whole(facts: MediaFacts, settings: TranscodeSettings) -> bool:
+    """It is short enough to be decoded whole, for damage that its beginning does not show."""
+    return bool(facts.pictures) and facts.length_ms <= settings.check_seconds * 1000
 
 
 def _is_uncounted(master: Master) -> bool:

@@ -21,12 +21,12 @@ from evidence.models import Master, Recording, Rendition
 from evidence.vocabulary import RenditionKind, RenditionMethod, RenditionState
 from transcode import repair, results
 from transcode.cutting import Cutter
-from transcode.errors import MasterChanged, OutputUntrue, RenderFailed
+from transcode.errors import MasterChanged, OutputUntrue, RenderFailed, TranscodeError
 from transcode.examination import enqueue_render
 from transcode.keeping import Keeper, forget
 from transcode.making import Made, Work, make
 from transcode.media import MediaFacts
-from transcode.nudges import pictures_request, probe_request
+from transcode.nudges import pictures_request
 from transcode.plan import Plan, fallback
 from transcode.repaired import make_repaired
 from transcode.results import Result, Wish
@@ -56,7 +56,7 @@ class Renderer:
             if whole is not None:
                 self._make_and_record(wanted, whole, job)
         except (RenderFailed, OutputUntrue) as error:
-            self._record_failure(wanted, str(error), job)
+            self._record_failure(wanted, error, job)
         except MasterChanged as error:
             self._record_changed(wanted, error, job)
             raise
@@ -140,10 +140,11 @@ class Renderer:
             row.job_id = number
         results.tell(session, recording)
 
-    def _record_failure(self, wanted: Wanted, because: str, job: RunningJob) -> None:
+    def _record_failure(self, wanted: Wanted, error: TranscodeError, job: RunningJob) -> None:
         with self.house.writing() as session:
             recording = results.locked_recording(session, wanted.master.id)
-            results.write_failed(session, recording, session.get_one(Rendition, wanted.row.id), because)
+            row = session.get_one(Rendition, wanted.row.id)
+            results.write_failed(session, recording, row, str(error), how=error.how)
             results.tell(session, recording)
             held(session, job.held)
 
@@ -177,13 +178,6 @@ def render_again(session: WriteSession, rendition_id: UUID, *, by: Actor) -> Non
     else:
         row.job_id = enqueue(session, pictures_request(row.recording_id))
     results.tell(session, recording)
-
-
-def examine_again(session: WriteSession, recording_id: UUID) -> int:
-    """Have a recording's master examined once more; the job's number."""
-    recording = results.locked_recording(session, recording_id)
-    recording.probe_job_id = enqueue(session, probe_request(recording_id))
-    return recording.probe_job_id
 
 
 def encode_instead(session: WriteSession, recording: Recording, master: Master, *, because: str, recipe: str) -> None:

@@ -8,6 +8,7 @@ an intact recording of the same device. The times are made up, and said to be.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Any, Final, Literal
 
@@ -25,18 +26,34 @@ FACTS: Final = "repair"
 """Where a rendition's row keeps what it is repaired by, and afterwards what came of it."""
 REPAIRED: Final = "repaired.mov"
 MOST_FAULTS: Final = 0.25
+MOST_LOST: Final = 0.1
+DRIFT: Final = 0.1
+TURNS: Final = {90: ("cclock",), -90: ("clock",), 180: ("clock", "clock"), -180: ("clock", "clock")}
+"""How pictures are turned that a sibling shows turned, by its degrees against the clock."""
 ASSUMED: Final = (30, 1)
 CONTAINER: Final = "mov,mp4,m4a,3gp,3g2,mj2"
 Codec = Literal["", "h264", "hevc"]
 Sets = Annotated[tuple[Annotated[str, Field(max_length=6000)], ...], Field(max_length=64)]
 
 
+class Sound(BaseModel):
+    """How a decoder is set up for an intact recording's sound. `config` is its own, in base64; `rate` in hertz."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    codec: Literal["aac", "mp3", "pcm_s16le", "pcm_s16be", "pcm_u8", "pcm_alaw", "pcm_mulaw"]
+    config: str = Field(default="", max_length=2000)
+    rate: int = Field(ge=4000, le=192_000)
+    channels: int = Field(ge=1, le=2)
+
+
 class ParametersSaid(Saying):
-    """How an intact recording's pictures are coded; `sets` are its parameter sets in base64."""
+    """How an intact recording is coded; `sets` are its pictures' parameter sets in base64."""
 
     codec: Codec = ""
     sets: Sets = ()
     rate: Ratio = None
+    sound: Sound | None = None
 
 
 class LookSaid(Saying):
@@ -54,6 +71,13 @@ class LookSaid(Saying):
     profile: str | None = Field(default=None, max_length=100)
     reordered: bool = False
     rate: Ratio = None
+    sound_taken: int = Field(default=0, ge=0)
+    sound_lost: int = Field(default=0, ge=0)
+
+    @property
+    def sounds(self) -> bool:
+        """What lies between the pictures is sound, nearly all of it."""
+        return self.sound_taken > 0 and self.sound_lost <= MOST_LOST * (self.sound_taken + self.sound_lost)
 
     @property
     def fits(self) -> bool:
@@ -69,6 +93,9 @@ class WrittenSaid(Saying):
     used: int = Field(default=0, ge=0)
     blank: int = Field(default=0, ge=0)
     cut: int = Field(default=0, ge=0)
+    sound_samples: int = Field(default=0, ge=0)
+    sound_taken: int = Field(default=0, ge=0)
+    sound_lost: int = Field(default=0, ge=0)
 
 
 class Repair(BaseModel):
@@ -83,6 +110,19 @@ class Repair(BaseModel):
     sibling: str = ""
     rate: tuple[int, int]
     rate_from: Literal["stream", "sibling", "assumed"]
+    sound: Sound | None = None
+    sound_from: str = ""
+    rotation: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What an intact recording of the same device lends: its reference, its pace, its sound, how it is turned."""
+
+    reference: str = ""
+    rate: Ratio = None
+    sound: Sound | None = None
+    rotation: int = 0
 
 
 def worth_trying(verdict: Verdict, signature: Signature, facts: MediaFacts | None) -> bool:
@@ -91,20 +131,24 @@ def worth_trying(verdict: Verdict, signature: Signature, facts: MediaFacts | Non
     return facts is None and verdict.condition is Condition.DAMAGED and is_mp4
 
 
-def repair_by(look: LookSaid, *, sibling: str = "", rate: Ratio = None) -> Repair | None:
-    """By what to repair, after a look; nothing where pictures do not come out as they should. `rate`: a sibling's."""
+def repair_by(look: LookSaid, known: Known) -> Repair | None:
+    """By what to repair, after a look; nothing where pictures do not come out as they should."""
     if not look.fits or not look.codec:
         return None
-    said, known = _believed(look.rate), _believed(rate)
-    offers = ((said if look.own_sets else None, "stream"), (known, "sibling"), (said, "stream"), (ASSUMED, "assumed"))
+    said, theirs = _believed(look.rate), _believed(known.rate)
+    offers = ((said if look.own_sets else None, "stream"), (theirs, "sibling"), (said, "stream"), (ASSUMED, "assumed"))
     pace, source = next((offer, name) for offer, name in offers if offer)
+    heard = known.sound is not None and look.sounds
     return Repair.model_validate(
         {
             "codec": look.codec,
             "sets": look.sets,
-            "sibling": "" if look.own_sets else sibling,
+            "sibling": "" if look.own_sets else known.reference,
             "rate": pace,
             "rate_from": source,
+            "sound": known.sound.model_dump() if known.sound and heard else None,
+            "sound_from": known.reference if heard else "",
+            "rotation": known.rotation,
         }
     )
 
@@ -115,7 +159,7 @@ def _believed(rate: Ratio) -> Ratio:
 
 
 def facts_of(look: LookSaid, repair: Repair, size: int) -> MediaFacts:
-    """What is known of the recording: its pictures, and no length."""
+    """What is known of the recording: its pictures, its sound where there is some, and no length."""
     picture = StreamFacts(
         index=0,
         kind="video",
@@ -128,7 +172,9 @@ def facts_of(look: LookSaid, repair: Repair, size: int) -> MediaFacts:
         rate=repair.rate,
         reordered=look.reordered,
     )
-    return MediaFacts(container=CONTAINER, size=size, streams=(picture,))
+    sound = repair.sound
+    heard = [StreamFacts(index=1, kind="audio", codec=sound.codec, channels=sound.channels)] if sound else []
+    return MediaFacts(container=CONTAINER, size=size, streams=(picture, *heard))
 
 
 def plan(facts: MediaFacts, repair: Repair, *, longest_hours: float) -> Plan:
@@ -147,20 +193,30 @@ def plan(facts: MediaFacts, repair: Repair, *, longest_hours: float) -> Plan:
 
 def encoding(facts: MediaFacts, repair: Repair, *, longest_hours: float) -> Plan:
     """How the pictures that were found become a playback copy: in the order of showing, evenly spaced."""
+    shown = tuple(
+        each.model_copy(update={"rotation": repair.rotation}) if each.kind == "video" else each
+        for each in facts.streams
+    )
+    facts = facts.model_copy(update={"streams": shown})
     whole = transcode(facts, "its index was never written", limits_for(facts, longest_hours=longest_hours))
     numerator, denominator = repair.rate
     spaced = ("setpts", f"N*{denominator}/{numerator}/TB")
     return Plan(
         **{name: getattr(whole, name) for name in whole.__slots__ if name not in ("filters", "recipe")},
-        filters=(spaced, *whole.filters),
+        filters=(spaced, *_turned(repair), *whole.filters),
         recipe=RECIPE,
     )
+
+
+def _turned(repair: Repair) -> tuple[tuple[str, str], ...]:
+    """The turn that the sibling's index asks for, which this recording's never said."""
+    return tuple(("transpose", way) for way in TURNS.get(repair.rotation, ()))
 
 
 def statement(repair: Repair, said: WrittenSaid, pictures: int) -> str:
     """What the repaired copy is, for a person; `pictures` are those that play."""
     written = max(said.total - said.blank, 1)
-    share = 100 * said.used // written
+    share = 100 * (said.used + said.sound_taken) // written
     of = "what was written into the file" if said.blank else "the file"
     setup = f", decoded as in {repair.sibling} of the same device" if repair.sibling else ""
     sources = {
@@ -170,22 +226,49 @@ def statement(repair: Repair, said: WrittenSaid, pictures: int) -> str:
     }
     rate = float(Fraction(*repair.rate))
     times = f"times are estimated at {rate:.4g} a second, {sources[repair.rate_from]}"
-    sound = "there is no sound in it" if said.used + said.blank >= said.total else "sound not recovered"
-    return f"Repaired copy: {pictures:,} pictures recovered from {share}% of {of}{setup}; {times}; {sound}"
+    turned = f"; turned as in {repair.sibling or repair.sound_from}" if repair.rotation in TURNS else ""
+    length = f"0 to {pictures / rate:.1f} s"
+    return (
+        f"Repaired copy: {pictures:,} pictures recovered from {share}% of {of} ({length}){setup}; {times}"
+        f"{turned}; {_sound_in_words(repair, said, pictures / rate)}"
+    )
+
+
+def sound_is_believed(repair: Repair, said: WrittenSaid) -> bool:
+    """What was taken for sound lasts about as long as the pictures, and nearly all of it was sound."""
+    if repair.sound is None or not said.sound_samples:
+        return False
+    heard, shown = said.sound_samples / repair.sound.rate, said.pictures / float(Fraction(*repair.rate))
+    whole = said.sound_lost <= MOST_LOST * (said.sound_taken + said.sound_lost + said.blank)
+    return whole and shown / 2 <= heard + 1 and heard <= 2 * shown + 1
+
+
+def _sound_in_words(repair: Repair, said: WrittenSaid, seconds: float) -> str:
+    if repair.sound is None or not said.sound_samples:
+        return "there is no sound in it" if said.used + said.blank >= said.total else "sound not recovered"
+    heard = said.sound_samples / repair.sound.rate
+    drift = abs(heard - seconds) > max(1.0, DRIFT * seconds)
+    beside = "; it is not as long as the pictures, so that both may drift apart" if drift else ""
+    return f"{heard:.1f} s of sound recovered, decoded as in {repair.sound_from}{beside}"
 
 
 def outcome(repair: Repair, said: WrittenSaid, pictures: int) -> Mapping[str, Any]:
     """For the rendition's row, beside what it was repaired by."""
+    heard = repair.sound is not None and said.sound_samples > 0
     return {
         **repair.model_dump(mode="json"),
         "method": "units found by search in media without an index",
         "pictures": pictures,
         "pictures_found": said.pictures,
+        "from_ms": 0,
+        "to_ms": round(1000 * pictures / float(Fraction(*repair.rate))),
         "bytes_total": said.total,
-        "bytes_used": said.used,
+        "bytes_used": said.used + said.sound_taken,
         "bytes_blank": said.blank,
         "cut_off": bool(said.cut),
         "made_up": ["times"],
-        "sound": "not recovered",
+        "sound": "recovered" if heard else "not recovered",
+        "sound_ms": round(1000 * said.sound_samples / repair.sound.rate) if repair.sound and heard else 0,
+        "sound_setup": repair.sound.model_dump(mode="json") if repair.sound and heard else None,
         "says": statement(repair, said, pictures),
     }

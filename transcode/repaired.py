@@ -14,7 +14,7 @@ from transcode.errors import RenderFailed
 from transcode.making import Made, Source, Work, ask, make
 from transcode.probe import examine
 from transcode.ranges import FileRanges
-from transcode.repair import REPAIRED, Repair, WrittenSaid, encoding, outcome
+from transcode.repair import REPAIRED, Repair, WrittenSaid, encoding, outcome, sound_is_believed
 
 PIECE = 1 << 20
 
@@ -33,15 +33,11 @@ def make_repaired(work: Work, repair: Repair) -> Repaired:
     Raises what `making.make` raises.
     """
     path = work.folder / REPAIRED
-    said = ask(
-        work,
-        WrittenSaid,
-        task="repair",
-        phase="looking for pictures",
-        other=path,
-        options={"do": "write", "codec": repair.codec, "sets": repair.sets, "rate": repair.rate},
-        write=work.plan.limits.file_size,
-    )
+    said = _written(work, repair, path)
+    if repair.sound is not None and not sound_is_believed(repair, said):
+        # Samples without a form of their own decode out of anything: what lasts another time is none.
+        repair = repair.model_copy(update={"sound": None, "sound_from": ""})
+        said = _written(work, repair, path)
     with FileRanges(path) as ranges:
         found = examine(ranges, work.settings, stopping=work.stopping)
         if found.facts is None or not found.facts.has_media:
@@ -53,6 +49,19 @@ def make_repaired(work: Work, repair: Repair) -> Repaired:
     made.checked.packets.clear()
     told = outcome(repair, said, made.checked.agreement.copy_frames)
     return Repaired(replace(made, packets=None), told)
+
+
+def _written(work: Work, repair: Repair, path: Path) -> WrittenSaid:
+    """Let a child write what can be found into a file with an index."""
+    options = {
+        "do": "write",
+        "codec": repair.codec,
+        "sets": repair.sets,
+        "rate": repair.rate,
+        "sound": repair.sound.model_dump() if repair.sound else None,
+    }
+    room = work.plan.limits.file_size
+    return ask(work, WrittenSaid, task="repair", phase="looking for pictures", other=path, options=options, write=room)
 
 
 def _pieces(path: Path) -> Iterator[bytes]:

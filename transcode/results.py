@@ -17,7 +17,7 @@ from evidence.identifiers import new_id
 from evidence.models import Master, Quarantine, Recording, Rendition
 from evidence.notices import tell_recordings
 from evidence.store import StoredRendition
-from evidence.vocabulary import Condition, Playability, RenditionKind, RenditionMethod, RenditionState
+from evidence.vocabulary import Condition, HowEnded, Playability, RenditionKind, RenditionMethod, RenditionState
 from transcode.condition import Verdict
 from transcode.packets import Manifest
 
@@ -159,9 +159,15 @@ def _how_far(manifest: Manifest) -> str:
     return "to its end" if manifest.listed else "to its end; they are too many to be listed one by one"
 
 
-def write_failed(session: WriteSession, recording: Recording, row: Rendition, because: str) -> None:
-    """A rendition could not be made. A sound master waits for a person; a damaged one is set aside as well."""
+def write_failed(
+    session: WriteSession, recording: Recording, row: Rendition, because: str, *, how: HowEnded | None = None
+) -> None:
+    """A rendition could not be made. A sound master waits for a person; a damaged one is set aside as well.
+
+    `how` is the word for the end of the child that was to make it, where one ended badly.
+    """
     row.state, row.reason, row.attempts = RenditionState.FAILED, because, row.attempts + 1
+    row.facts = {**(row.facts or {}), "ending": how.value if how else "none"}
     _record(session, EventType.RENDITION_FAILED, recording.id, {"kind": row.kind.value}, because=because)
     if row.kind is not RenditionKind.PLAYBACK or recording.playability is Playability.PLAYABLE:
         return

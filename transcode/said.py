@@ -31,11 +31,14 @@ Column = Annotated[bytes, BeforeValidator(_plain), Field(max_length=64 << 20)]
 
 
 class Saying(BaseModel):
-    """A child's answer. `refused` is FFmpeg's reason where the bytes could not be worked on."""
+    """A child's answer. `refused` is FFmpeg's reason where the bytes could not be worked on; `ended` is not the
+    child's word but how it ended.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     refused: str = Field(default="", max_length=1000)
+    ended: How = How.CLEAN
 
 
 class TrackSaid(BaseModel):
@@ -153,7 +156,7 @@ def understood(ending: Ending, kind: type[SayingT], doing: str) -> SayingT:
         raise RenderFailed(doing, _refusal(ending, "what the master says of itself cannot be")) from error
     if said.refused:
         raise RenderFailed(doing, _refusal(ending, said.refused))
-    return said
+    return said.model_copy(update={"ended": ending.how})
 
 
 def _refusal(ending: Ending, because: str) -> Ending:

@@ -1,8 +1,9 @@
 """The wall around every process that reads media bytes.
 
-A child puts these on itself, from outside in, before it opens anything: its life bound to its parent's, resource
-limits, no new privileges, Landlock (files, TCP, signals) and a seccomp filter (all sockets, tracing, namespaces,
-mounts). Each works without the others, and a layer that the host does not have is named, never passed over.
+A child puts these on itself, from outside in, before it opens anything: a network namespace with nothing in it, no
+capabilities, its life bound to its parent's, resource limits, no new privileges, Landlock (files, TCP, signals) and
+a seccomp filter (all sockets, tracing, namespaces, mounts). Each works without the others, and a layer that the
+host does not have is named, never passed over.
 
 Run as a program (`python -I -S sandbox.py WALL-AS-JSON PROGRAM ARGUMENT...`) it walls itself in and becomes
 PROGRAM. It therefore uses the standard library alone; the seccomp program is compiled by the parent.
@@ -34,6 +35,11 @@ BEST_EFFORT_LAST: Final = (2 << 13) | 7
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_SECCOMP: Final = 22
 PR_SET_NO_NEW_PRIVS: Final = 38
+CLONE_NEWUSER: Final = 0x1000_0000
+CLONE_NEWNET: Final = 0x4000_0000
+CLONE_NEWIPC: Final = 0x0800_0000
+CAPABILITY_VERSION_3: Final = 0x2008_0522
+NAMESPACE_QUESTION: Final = "--own-network"
 
 EXECUTE: Final = 1 << 0
 WRITE_FILE: Final = 1 << 1
@@ -202,6 +208,27 @@ def _older_than(version: int) -> list[Layer]:
     return layers
 
 
+def _leave_network() -> Layer:
+    """Go where there is no network at all, and no shared memory of others.
+
+    Root needs no more than the right it has; anybody else a user namespace around it, which distributions and
+    container engines may forbid (moby/moby#42441): then the layer is missing, and the others stand without it.
+    """
+    libc, kinds = _libc(), CLONE_NEWNET | CLONE_NEWIPC
+    for flags, how in ((kinds, "of its own"), (kinds | CLONE_NEWUSER, "within a user namespace")):
+        if libc.unshare(ctypes.c_int(flags)) == 0:
+            return Layer("own-network", stands=True, detail=how)
+    said = os.strerror(ctypes.get_errno())
+    return Layer("own-network", stands=False, detail=f"this host gives no network namespace: {said}")
+
+
+def _drop_capabilities() -> Layer:
+    """Give back what root, or the first process of a user namespace, may do beyond everybody else."""
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+    _checked(_libc().capset(ctypes.byref(header), ctypes.byref((ctypes.c_uint32 * 6)())), "capset")
+    return Layer("no-capabilities", stands=True, detail="none are left")
+
+
 def _limit_resources(wall: Wall) -> Layer:
     # FFmpeg catches SIGXCPU and ends as if nothing had happened: the hard limit follows two seconds behind.
     resource.setrlimit(resource.RLIMIT_CPU, (wall.cpu_seconds, wall.cpu_seconds + 2))
@@ -269,7 +296,9 @@ def put_on(wall: Wall) -> list[Layer]:
     if sys.platform != "linux":
         raise OSError(f"no sandbox is known for {platform.system()}")
     stand_back(wall.nice)
-    layers = [_die_with_parent(wall), _limit_resources(wall), _no_new_privileges()]
+    # A new namespace is new credentials, and those forget whose death they follow: it comes first.
+    layers = [_leave_network(), _drop_capabilities()]
+    layers += [_die_with_parent(wall), _limit_resources(wall), _no_new_privileges()]
     layers += _shut_files_and_network(wall)
     layers.append(_filter_calls(wall))
     if wall.report_fd >= 0:
@@ -299,16 +328,27 @@ def seccomp_program() -> str:
         return base64.b64encode(kept.read()).decode()
 
 
+@functools.cache
+def own_network() -> Layer:
+    """Whether a child gets a network namespace here: tried once, by a process that does nothing else."""
+    asked = [sys.executable, "-I", "-S", "-B", str(Path(__file__).resolve()), NAMESPACE_QUESTION]
+    _, status = os.waitpid(os.posix_spawn(sys.executable, asked, {}), 0)
+    number = os.waitstatus_to_exitcode(status)
+    said = "tried at the start" if number == 0 else f"this host gives no network namespace: {os.strerror(abs(number))}"
+    return Layer("own-network", stands=number == 0, detail=said)
+
+
 def layers() -> list[Layer]:
-    """What a child started now would stand behind, for the health page and the log. Starts nothing."""
+    """What a child started now would stand behind, for the health page and the log. Starts no child."""
     version = landlock_version()
     linux = sys.platform == "linux"
     found = [
+        own_network() if linux else Layer("own-network", stands=False, detail=platform.system()),
         Layer("landlock-files", stands=version >= 1, detail=f"ABI {version}" if version else "not in this kernel"),
         *_older_than(version),
         Layer("seccomp", stands=bool(seccomp_program()), detail="libseccomp" if seccomp_program() else "not found"),
     ]
-    plain = ("rlimits", "no-new-privileges", "parent-death", "own-session", "own-environment")
+    plain = ("no-capabilities", "rlimits", "no-new-privileges", "parent-death", "own-session", "own-environment")
     found += [Layer(name, stands=linux, detail="Linux" if linux else platform.system()) for name in plain]
     return found
 
@@ -320,6 +360,8 @@ def missing(found: Iterable[Layer]) -> tuple[str, ...]:
 
 def main(arguments: Sequence[str]) -> None:
     """Put on the wall of the first argument and become the program that the others name."""
+    if arguments[0] == NAMESPACE_QUESTION:
+        sys.exit(0 if _leave_network().stands else ctypes.get_errno())
     wall = Wall.from_json(arguments[0])
     put_on(wall)
     for number in (signal.SIGXFSZ, signal.SIGPIPE):

@@ -67,6 +67,20 @@ class TranscodeSettings(BaseSettings):
     part_seconds: float = Field(
         default=60, ge=4, le=3600, description="Length of such a part in seconds; shorter where many workers are free"
     )
+    quality_one_in: int = Field(
+        default=10,
+        ge=0,
+        description="Of so many encoded copies one is held against its master for quality; 0: none is",
+    )
+    quality_first: int = Field(
+        default=20,
+        ge=0,
+        le=1000,
+        description="Encoded copies of each new recipe and FFmpeg build that are all measured",
+    )
+    quality_seconds: int = Field(
+        default=20, ge=2, le=600, description="Most CPU seconds that measuring one copy may take, in seconds"
+    )
     check_seconds: float = Field(
         default=120,
         ge=0,

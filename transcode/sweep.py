@@ -15,9 +15,10 @@ from evidence.database import WriteSession
 from evidence.jobs import JobState, JobStatus, RunningJob, enqueue, status
 from evidence.models import Recording, Rendition, Segment, Sidecar
 from evidence.vocabulary import Condition, Playability, RenditionKind, RenditionState
-from transcode import results
+from transcode import accounts, results
 from transcode.clips import nudge_clips
 from transcode.examination import enqueue_render
+from transcode.mending import with_new_sibling
 from transcode.nudges import pictures_request, probe_request
 from transcode.parts import clear_away, nudge_parts
 from transcode.raising import lapse
@@ -31,11 +32,14 @@ SETTLED = timedelta(minutes=1)
 
 
 def as_round(house: House, settings: TranscodeSettings, job: RunningJob) -> None:
-    """One round: unmade renditions, unexamined recordings, encrypted clips whose key came later, old scratch."""
+    """One round: unmade renditions, unexamined recordings, encrypted clips whose key came later, cut recordings whose
+    sibling came later, old scratch.
+    """
     clear_left_over(settings)
+    accounts.forget_old(house)
     with house.writing() as session:
-        found = nudge_renditions(session) + nudge_recordings(session) + nudge_clips(session)
-        found += nudge_parts(session) + lapse(session)
+        found = nudge_renditions(session) + nudge_recordings(session) + nudge_mending(session)
+        found += nudge_clips(session) + nudge_parts(session) + lapse(session)
     clear_away(house)
     job.report(f"nudged {found}", None)
 
@@ -88,6 +92,16 @@ def _give_up(session: WriteSession, row: Rendition, job: JobStatus) -> None:
     recording = results.locked_recording(session, row.recording_id)
     results.write_failed(session, recording, row, because)
     results.tell(session, recording)
+
+
+def nudge_mending(session: WriteSession) -> int:
+    """Have recordings looked at again that could not be repaired, once for each new recording of their device."""
+    found = list(session.scalars(with_new_sibling(AT_ONCE)))
+    stands = _standing(session, (each.probe_job_id for each in found))
+    idle = [each for each in found if not _is_alive(stands.get(each.probe_job_id or 0)) and not _failed(stands, each)]
+    for recording in idle:
+        recording.probe_job_id = enqueue(session, probe_request(recording.id))
+    return len(idle)
 
 
 def nudge_recordings(session: WriteSession) -> int:

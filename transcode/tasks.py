@@ -7,6 +7,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+import structlog
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -15,6 +16,7 @@ from evidence.jobs import TaskSpec
 from evidence.jobs.periodic import Periodic
 from evidence.store.errors import ShortRead, StoreAway
 from transcode import ffmpeg, machine, sandbox, sweep
+from transcode.accounts import counted
 from transcode.clip_records import CLIP
 from transcode.clip_records import PRIORITY as CLIP_PRIORITY
 from transcode.clip_records import QUEUE as CLIPS
@@ -42,6 +44,8 @@ from transcode.segmenting import SegmentMaker
 from transcode.settings import TranscodeSettings
 from transcode.trying import bench
 
+log = structlog.get_logger()
+
 AWAY = (StoreAway, ShortRead, OperationalError, StaleDataError, ScratchFull, ChildBroke)
 LONG = 10_000  # a store may be away for days; each wait is at most fifteen minutes
 
@@ -50,7 +54,7 @@ def tasks(house: House, settings: TranscodeSettings) -> Sequence[TaskSpec]:
     """Examining, rendering, and what is shown beside. They wait for a store or a database that is away."""
     clear_left_over(settings)
     patient = partial(TaskSpec, max_attempts=LONG, retry_on=AWAY)
-    return (
+    specs = (
         patient(name=PROBE, queue="verify", priority=PROBE_PRIORITY, run=Examiner(house, settings).run),
         patient(name=RENDER, queue="transcode", priority=RENDER_PRIORITY, run=Renderer(house, settings).run),
         patient(name=CLIP, queue=CLIPS, priority=CLIP_PRIORITY, run=Cutter(house, settings).run),
@@ -59,6 +63,7 @@ def tasks(house: House, settings: TranscodeSettings) -> Sequence[TaskSpec]:
         patient(name=BEGINNING, queue="remux", priority=REMUX_PRIORITY, run=Beginner(house, settings).run),
         patient(name=PICTURES, queue="pictures", priority=PICTURES_PRIORITY, run=Surveyor(house, settings).run),
     )
+    return [counted(house, spec) for spec in specs]
 
 
 def periodics(house: House, settings: TranscodeSettings) -> Sequence[Periodic]:
@@ -72,8 +77,14 @@ def slots(settings: TranscodeSettings) -> Slots:
 
 
 def facts(settings: TranscodeSettings) -> dict[str, Any]:
-    """What this worker makes renditions with, for the status page: the tool, and each layer of its sandbox."""
+    """What this worker makes renditions with, for the status page: the tool, and each layer of its sandbox.
+
+    Asked once when a worker starts: each layer that is missing goes into the log with its reason.
+    """
     using, room = ffmpeg.tool(settings), slots(settings)
+    for layer in sandbox.layers():
+        if not layer.stands:
+            log.warning("a layer of the sandbox is missing", layer=layer.name, because=layer.detail)
     return {
         "ffmpeg": using.version,
         "slots": room.count,

@@ -17,6 +17,7 @@ from transcode.errors import MasterChanged
 from transcode.making import Source, Work
 from transcode.media import MediaFacts
 from transcode.plan import Plan, decide, fallback
+from transcode.quality.looking import is_due
 from transcode.repair import Repair
 from transcode.settings import TranscodeSettings
 
@@ -80,6 +81,7 @@ def work_for(
         settings=settings,
         stopping=job.stopping,
         report=job.report,
+        look=plan.with_ffmpeg and is_due(house, settings, recipe=plan.recipe, sha256=master.sha256),
     )
 
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from api import acts
 from api.authentication import Caller
 from api.dependencies import AtDesk, may
-from api.enquiries import standing
+from api.enquiries import children, standing
 from api.pages.rendering import go_to, page
 from evidence.access import Action, Reach, decide, reach
 from evidence.jobs import HostState
@@ -42,8 +42,10 @@ def status(request: Request, desk: AtDesk, caller: Looking) -> Response:
     with desk.house.reading() as session:
         found = standing.standing(session)
         custody = log_standing(session)
+        ended = children.children(session)
     values = {
         "found": found,
+        "children": ended,
         "store_fault": store_fault,
         "custody": custody,
         "custody_behind": custody.oldest > BEHIND,

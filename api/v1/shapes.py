@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AliasPath, AwareDatetime, BaseModel, ConfigDict, Field
 
 from evidence.vocabulary import (
     AgentKind,
@@ -94,7 +94,11 @@ class MasterFacts(Shape):
 
 
 class RenditionFacts(Shape):
-    """One working copy, with how it was made."""
+    """One working copy, with how it was made.
+
+    `ending` is the word for how the child ended that made it; `quality` what was measured of a sample of it;
+    `repair` what was recovered, and by whose settings, where the master could not be played.
+    """
 
     kind: RenditionKind
     method: RenditionMethod
@@ -108,6 +112,9 @@ class RenditionFacts(Shape):
     argv: list[Any]
     tool: dict[str, Any]
     made_at: datetime | None
+    ending: str | None = Field(default=None, validation_alias=AliasPath("facts", "ending"))
+    quality: dict[str, Any] | None = Field(default=None, validation_alias=AliasPath("facts", "quality"))
+    repair: dict[str, Any] | None = Field(default=None, validation_alias=AliasPath("facts", "repair"))
 
 
 class OfferedFacts(Shape):

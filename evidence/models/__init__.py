@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from evidence.models.agent import Agent, AgentChallenge, AgentToken, EnrolmentCode
 from evidence.models.arrival import Arrival
+from evidence.models.child_ending import ChildEnding
 from evidence.models.clip import Clip
 from evidence.models.docking_session import DockingSession, ListedFile
 from evidence.models.incident import Incident
@@ -20,6 +21,7 @@ __all__ = [
     "AgentToken",
     "ApiToken",
     "Arrival",
+    "ChildEnding",
     "Clip",
     "DockingSession",
     "EnrolmentCode",

@@ -19,6 +19,7 @@ class Recording(Base):
     """What is known of one media master. Its id is the master's; people see its reference (`R0000123`).
 
     `captured_as_stated` keeps the device's own words; `captured_at` is read from them and never written back.
+    `siblings_tried`: how many intact recordings of its device there were when it was last looked at for a repair.
     `findings` lists disagreements between name, sidecar and file, each with a sentence; none is settled silently.
     """
 
@@ -50,6 +51,7 @@ class Recording(Base):
     media_facts: Mapped[dict[str, Any]] = mapped_column(default=dict)
     findings: Mapped[list[Any]] = mapped_column(default=list)
     search_text: Mapped[str] = mapped_column(default="")
+    siblings_tried: Mapped[int | None]
     probe_job_id: Mapped[int | None]
     row_version: Mapped[int] = mapped_column(default=1)
 
@@ -57,6 +59,7 @@ class Recording(Base):
         Index("ix_recording_listed", "registered_at", "id"),
         Index("ix_recording_captured", "captured_at", "id"),
         Index("ix_recording_officer", "officer_id", "registered_at"),
+        Index("ix_recording_unmended", "device_label", postgresql_where=text("siblings_tried IS NOT NULL")),
         Index("ix_recording_condition", "condition", "registered_at"),
         Index(
             "ix_recording_search",

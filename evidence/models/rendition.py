@@ -49,5 +49,6 @@ class Rendition(Base):
     __table_args__ = (
         UniqueConstraint("recording_id", "kind", "recipe"),
         Index("ix_rendition_unmade", "state", "asked_at", postgresql_where=text("state IN ('wanted', 'making')")),
+        Index("ix_rendition_measured", "recipe", "made_at", postgresql_where=text("facts ? 'quality'")),
         Index("ix_rendition_failed", "asked_at", postgresql_where=text("state = 'failed'")),
     )

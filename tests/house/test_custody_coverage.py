@@ -101,6 +101,8 @@ WRITES_WITHOUT_EVENT = {
     "ingest.reconcile:renudge": "asks again for a job that was lost; the job records what it does",
     "transcode.parts:clear_away": "rows of parts whose objects are removed; the copy that was made of them is recorded",
     "ingest.reconcile:make_months": "makes empty partitions for the coming months",
+    "transcode.accounts:_add": "counts how children ended, by the hour; what they did is recorded with their job",
+    "transcode.accounts:forget_old": "removes such counts once nobody compares with them",
 }
 
 

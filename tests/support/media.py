@@ -17,6 +17,7 @@ PICTURE: Final = ("-f", "lavfi", "-i", "testsrc2=s=320x240:r=25:d=2")
 LARGE: Final = ("-f", "lavfi", "-i", "testsrc2=s=1280x960:r=25:d=1")
 ODD: Final = ("-f", "lavfi", "-i", "testsrc2=s=321x243:r=25:d=1")
 SOUND: Final = ("-f", "lavfi", "-i", "sine=440:r=48000:d=2")
+SWEEP: Final = ("-f", "lavfi", "-i", "aevalsrc=0.4*sin(900*t*t+600*t)|0.3*sin(700*t):s=48000:d=2")
 TELEPHONE: Final = ("-f", "lavfi", "-i", "sine=440:r=8000:d=2")
 FOUR: Final = ("-f", "lavfi", "-i", "aevalsrc=0.1*sin(880*t)|0.2*sin(990*t)|0.3*sin(660*t)|0.4*sin(550*t):s=16000:d=2")
 H264: Final = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "25", "-profile:v", "main")
@@ -36,6 +37,10 @@ RECIPES: Final[Mapping[str, tuple[str, ...]]] = {
     "fragmented.mp4": (*PICTURE, *SOUND, *PLAIN, *AAC, *FRAGMENTS),
     "fragmented-reordered.mp4": (*PICTURE, *SOUND, *REORDERED, *AAC, *FRAGMENTS),
     "silent.mp4": (*PICTURE, *PLAIN),
+    "sweep.mp4": (*PICTURE, *SWEEP, *REORDERED, "-c:a", "aac", "-b:a", "96k"),
+    "sweep-repeats.mp4": (*PICTURE, *SWEEP, *REORDERED, "-bsf:v", "dump_extra", "-c:a", "aac", "-b:a", "96k"),
+    "sweep-plain.mp4": (*PICTURE, *SWEEP, *PLAIN, *AAC),
+    "samples.mov": (*PICTURE, *SWEEP, *PLAIN, "-c:a", "pcm_s16le"),
     "uneven.mp4": (*PICTURE, "-vf", "select='not(between(mod(n,20),5,11))'", "-fps_mode", "passthrough", *PLAIN),
     "hevc.mp4": (*PICTURE, *SOUND, *HEVC, *AAC, "-tag:v", "hvc1"),
     "repeats.mp4": (*PICTURE, *SOUND, *REORDERED, "-bsf:v", "dump_extra", *AAC),
@@ -120,6 +125,10 @@ class Footage:
             "no-moov-hevc.mp4": lambda: without_index(self.of("hevc.mp4").read_bytes()),
             "no-moov-repeats.mp4": lambda: without_index(self.of("repeats.mp4").read_bytes()),
             "no-moov-hevc-repeats.mp4": lambda: without_index(self.of("hevc-repeats.mp4").read_bytes()),
+            "no-moov-sweep.mp4": lambda: without_index(self.of("sweep.mp4").read_bytes()),
+            "no-moov-sweep-repeats.mp4": lambda: without_index(self.of("sweep-repeats.mp4").read_bytes()),
+            "no-moov-samples.mov": lambda: without_index(self.of("samples.mov").read_bytes()),
+            "turned.mp4": self._turned,
             "cut-repeats.mp4": lambda: self._half("repeats.mp4"),
             "reserved.mp4": lambda: self._half("repeats.mp4") + bytes(1 << 18),
             "torn.mp4": lambda: torn(without_index(self.of("repeats.mp4").read_bytes())),
@@ -151,6 +160,12 @@ class Footage:
     def _half(self, name: str) -> bytes:
         whole = self.of(name).read_bytes()
         return whole[: len(whole) // 2]
+
+    def _turned(self) -> bytes:
+        """A recording whose camera was worn on its side, and says so in its index."""
+        path = self.folder / "turning.mp4"
+        self._run("-display_rotation", "90", "-i", str(self.of("sweep.mp4")), "-c", "copy", str(path))
+        return path.read_bytes()
 
     def _picture_bomb(self) -> bytes:
         """A movie track whose one picture is 108 million pixels in some hundred kilobytes."""

@@ -20,6 +20,7 @@ from av.stream import Disposition
 from transcode.inside.guards import MAX_PIXELS
 from transcode.inside.mdat import Bytes, Walk, media_begins, sets_in
 from transcode.inside.opening import Master, Task
+from transcode.inside.sound import SOUNDS, Between, Setup, Track, setup_of
 from transcode.inside.units import BEFORE, START_CODE, Reader, sets_of
 
 CODECS: Final = ("h264", "hevc")
@@ -30,6 +31,8 @@ LARGEST_LOOK: Final = 64 << 20
 FIRST: Final = 8
 RATES: Final = (1, 240)
 TELL_EVERY: Final = 200
+SOUND_LOOKED_AT: Final = 120
+"""Units between which sound is looked for, before it is believed."""
 
 
 @dataclass(slots=True)
@@ -57,7 +60,8 @@ def _parameters(task: Task) -> dict[str, Any]:
             name = context.codec.canonical_name if context is not None else ""
             if name in CODECS and not stream.disposition & Disposition.attached_pic:
                 sets = sets_of(name, bytes(context.extradata or b""))
-                return {"codec": name, "sets": _plain(sets), "rate": _rate(stream.average_rate)}
+                sound = next((setup_of(each) for each in container.streams.audio), None)
+                return {"codec": name, "sets": _plain(sets), "rate": _rate(stream.average_rate), "sound": sound}
     return {"refused": "it has no pictures whose units could be told"}
 
 
@@ -65,12 +69,29 @@ def _look(task: Task) -> dict[str, Any]:
     """Whether pictures can be found and decoded: with the parameter sets among them, else with those of `options`."""
     raw = Bytes(Master(task).bytes, task.size, LOOK)
     begins = media_begins(raw)
+    sound: Any = task.options.get("sound")
     for codec in CODECS:
         sets = sets_in(raw, begins, codec)
         if sets:
-            return {"own_sets": True, **_tried(raw, begins, codec, sets)}
+            heard = _heard(raw, begins, codec, sets, sound)
+            return {"own_sets": True, **_tried(raw, begins, codec, sets), **heard}
     codec, sets = _given(task)
-    return {"own_sets": False, **(_tried(raw, begins, codec, sets) if sets else {})}
+    if not sets:
+        return {"own_sets": False}
+    return {"own_sets": False, **_tried(raw, begins, codec, sets), **_heard(raw, begins, codec, sets, sound)}
+
+
+def _heard(raw: Bytes, begins: int, codec: str, sets: list[bytes], setup: Setup | None) -> dict[str, Any]:
+    """Whether what lies between the first pictures is sound, as a sibling's decoder is set up for it."""
+    if not setup or setup["codec"] not in SOUNDS:
+        return {}
+    walk = Walk(raw, Reader(codec, list(sets)), begins)
+    sound = Between(raw, setup)
+    for number, (_, body, gap) in enumerate(walk.units()):
+        sound.take(walk.place - 4 - len(body) - gap, gap)
+        if number > SOUND_LOOKED_AT:
+            break
+    return {"sound_taken": sound.taken, "sound_lost": sound.lost}
 
 
 def _tried(raw: Bytes, begins: int, codec: str, sets: list[bytes]) -> dict[str, Any]:
@@ -109,19 +130,27 @@ def _write(task: Task) -> dict[str, Any]:
         return {"refused": "there are no pictures in it"}
     rate = Fraction(*task.options["rate"])  # type: ignore[misc]  # the parent wrote two numbers
     begin = _behind(sets) + b"".join(bytes(each.data) for each in first)
-    count = 0
+    setup: Any = task.options.get("sound")
+    count, heard = 0, {}
     with _raw(begin, codec) as template, av.open(task.other, mode="w", format="mov") as copy:
         outgoing = copy.add_stream_from_template(template.streams.video[0])
+        # The sound of the first pictures lies before those: a second walk hands out what lies between.
+        track = Track(copy, Between(raw, setup), Walk(raw, Reader(codec, list(sets)), begins)) if setup else None
         for each in chain(first, found):
             packet = av.Packet(bytes(each.data))
             packet.time_base, packet.pts, packet.dts, packet.duration = 1 / rate, count, count, 1
             packet.is_keyframe, packet.stream = each.key, outgoing
             copy.mux(packet)
             count += 1
+            if track is not None:
+                track.write_to(walk.place)
             if count % TELL_EVERY == 0:
                 task.tell(int(count / rate * 1_000_000))
+        if track is not None:
+            heard = track.close()
     told = walk.found
     return {
+        **heard,
         "pictures": count,
         "total": raw.size - begins,
         "used": told.used,

@@ -221,6 +221,8 @@ def number_bits(body: bytes) -> tuple[int, bool]:
 
     Raises EndOfBits.
     """
+    if len(body) < 2:
+        raise EndOfBits
     bits, profile, apart = Bits(body[4:400]), body[1], False
     bits.number()
     if profile in HIGH:

@@ -1,6 +1,6 @@
 """Urgent work: why a recording may not wait, the parts of a copy that many workers make, and its beginning.
 
-Revision: 0008, after: 0006
+Revision: 0008, after: 0007
 """
 
 from __future__ import annotations

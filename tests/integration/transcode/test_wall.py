@@ -287,6 +287,34 @@ def test_an_examination_that_is_starved_is_no_verdict(settings: TranscodeSetting
     assert broke.value.try_again
 
 
+def test_a_child_that_is_held_up_is_waited_for(footage: Footage) -> None:
+    """A busy host may stop it in the middle of a request and of an answer: only its deadline ends it."""
+    program = (
+        "import os, struct, sys, time\n"
+        "channel = int(sys.argv[1])\n"
+        "asked = struct.pack('<QI', 0, 4 << 20)\n"
+        "os.write(channel, asked[:5]); time.sleep(1.2); os.write(channel, asked[5:]); time.sleep(1.2)\n"
+        "got = 0\n"
+        "while got < (4 << 20) + 4: got += len(os.read(channel, 1 << 16))\n"
+        "print(got)\n"
+    )
+
+    class Large:
+        size = 4 << 20
+
+        def read_at(self, offset: int, length: int) -> bytes:
+            return bytes(length)
+
+    python = os.path.realpath(sys.executable)
+    wall = replace(WALL, may_run=(*sandbox.SYSTEM_FOLDERS, sys.base_prefix, python))
+    command = Command(
+        argv=(python, "-I", "-c", program, child.READS), wall=wall, seconds=20, reads=Large(), read_budget=1 << 30
+    )
+    ending = child.run(command)
+    assert (ending.how, ending.output.strip()) == (How.CLEAN, b"4194308"), ending
+    assert child.run(replace(command, seconds=0.6)).how is How.TIMED_OUT
+
+
 def test_an_examination_that_breaks_is_a_word_about_that_file_and_no_crash(
     settings: TranscodeSettings, footage: Footage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,19 @@ import pytest
 from evidence.vocabulary import Condition
 from transcode.condition import Verdict
 from transcode.media import MediaFacts
-from transcode.repair import LookSaid, Repair, WrittenSaid, encoding, facts_of, outcome, plan, repair_by, worth_trying
+from transcode.repair import (
+    Known,
+    LookSaid,
+    Repair,
+    Sound,
+    WrittenSaid,
+    encoding,
+    facts_of,
+    outcome,
+    plan,
+    repair_by,
+    worth_trying,
+)
 from transcode.signature import signature
 
 MP4 = signature(b"\x00\x00\x00\x18ftypmp42" + bytes(100), 1000)
@@ -36,7 +48,7 @@ def test_only_a_broken_mp4_is_worth_trying() -> None:
     "said", [{"decoded": 0}, {"faults": 11}, {"codec": "", "sets": (), "pictures": 0, "decoded": 0}]
 )
 def test_what_does_not_decode_as_it_should_is_left_alone(said: dict[str, Any]) -> None:
-    assert repair_by(look(**said), sibling="R0000001") is None
+    assert repair_by(look(**said), Known(reference="R0000001")) is None
 
 
 @pytest.mark.parametrize(
@@ -50,7 +62,7 @@ def test_what_does_not_decode_as_it_should_is_left_alone(said: dict[str, Any]) -
     ],
 )
 def test_the_pace_comes_from_whoever_knows_best(own: bool, said: Any, siblings: Any, expected: Any) -> None:
-    found = repair_by(look(own_sets=own, rate=said), sibling="R0000007", rate=siblings)
+    found = repair_by(look(own_sets=own, rate=said), Known(reference="R0000007", rate=siblings))
     assert found is not None
     assert (found.rate, found.rate_from) == expected
     assert found.sibling == ("" if own else "R0000007")
@@ -60,8 +72,9 @@ def test_a_person_is_told_what_was_recovered_and_what_was_made_up() -> None:
     said = WrittenSaid(pictures=1240, total=1000, used=985)
     told = outcome(repair(sibling="R0000007", rate_from="sibling"), said, 1234)
     assert told["says"] == (
-        "Repaired copy: 1,234 pictures recovered from 98% of the file, decoded as in R0000007 of the same device; "
-        "times are estimated at 30 a second, as the device's other recordings have; sound not recovered"
+        "Repaired copy: 1,234 pictures recovered from 98% of the file (0 to 41.1 s), decoded as in R0000007 "
+        "of the same device; times are estimated at 30 a second, as the device's other recordings have; "
+        "sound not recovered"
     )
     assert (told["pictures"], told["pictures_found"], told["made_up"]) == (1234, 1240, ["times"])
 
@@ -80,3 +93,34 @@ def test_pictures_are_spaced_evenly_in_the_order_of_showing() -> None:
     assert not facts.length_ms
     assert encoding(facts, mine, longest_hours=1).filters[0] == ("setpts", "N*1001/30000/TB")
     assert plan(facts, mine, longest_hours=1).with_ffmpeg
+
+
+SOUND = {"codec": "aac", "config": "EYg=", "rate": 48000, "channels": 1}
+
+
+def test_sound_is_believed_where_nearly_all_between_the_pictures_is_sound() -> None:
+    known = Known(reference="R0000007", sound=Sound.model_validate(SOUND))
+    assert repair_by(look(sound_taken=900, sound_lost=90), known).sound == known.sound  # type: ignore[union-attr]
+    for said in ({}, {"sound_taken": 900, "sound_lost": 200}):
+        assert repair_by(look(**said), known).sound is None  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("samples", "says"),
+    [
+        (48_000 * 2, "2.0 s of sound recovered, decoded as in R0000007"),
+        (48_000 * 9, "9.0 s of sound recovered, decoded as in R0000007; it is not as long as the pictures, so that"),
+        (0, "sound not recovered"),
+    ],
+)
+def test_a_person_is_told_of_the_sound(samples: int, says: str) -> None:
+    said = WrittenSaid(pictures=60, total=1000, used=600, sound_taken=300 if samples else 0, sound_samples=samples)
+    told = outcome(repair(sound=SOUND, sound_from="R0000007"), said, 60)
+    assert says in told["says"]
+    assert (told["sound_ms"], told["from_ms"], told["to_ms"]) == (samples // 48, 0, 2000)
+
+
+def test_pictures_are_turned_as_the_sibling_s_are() -> None:
+    mine = repair(rotation=-90)
+    made = encoding(facts_of(look(width=1920, height=1080), mine, 5_000_000), mine, longest_hours=1)
+    assert made.filters[1:3] == (("transpose", "clock"), ("scale", "720:-2"))

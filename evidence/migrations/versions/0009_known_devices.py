@@ -3,7 +3,7 @@ every recording that a sidecar speaks of.
 
 Failed sign-ins say which known browser they came from, so that strangers make nobody else wait.
 
-Revision: 0011, after: 0006
+Revision: 0009, after: 0008
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0011"
+revision = "0009"
 down_revision = "0008"
 branch_labels = None
 depends_on = None
