@@ -26,11 +26,13 @@ from transcode.settings import TranscodeSettings
 ROOM = Room(seconds=4, slots=1)
 HEVC = ("-c:v", "libx265", "-tag:v", "hvc1", "-c:a", "aac", "-x265-params")
 MPEG2 = ("-c:v", "mpeg2video", "-g", "15", "-q:v", "2", "-c:a", "mp2")
+STEADY = ("-b:v", "3M", "-minrate", "3M", "-maxrate", "3M", "-bufsize", "1M")
 FILMS = {
     "closed.mp4": (*HEVC, "log-level=none:keyint=40:open-gop=0"),
     "open.mp4": (*HEVC, "log-level=none:keyint=40:open-gop=1"),
     "open.ts": (*MPEG2, "-bf", "2"),
-    "open.mpg": (*MPEG2, "-bf", "2", "-f", "vob"),
+    # At a steady rate, so that no packet of the program stream holds two pictures, as on a recorder's disc.
+    "open.mpg": (*MPEG2[:4], *STEADY, "-bf", "2", "-c:a", "mp2", "-f", "vob"),
     "interlaced.ts": (*MPEG2, "-flags", "+ildct+ilme", "-field_order", "tt"),
     "reordered.avi": ("-c:v", "mpeg4", "-vtag", "XVID", "-bf", "2", "-g", "50", "-q:v", "2", "-c:a", "libmp3lame"),
     "all-keys.avi": ("-c:v", "mjpeg", "-q:v", "2", "-c:a", "pcm_s16le"),
