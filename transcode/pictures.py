@@ -123,6 +123,7 @@ class Surveyor:
             address_space=self.settings.child_memory,
             file_size=LARGEST_FILE,
             may_write=(str(folder),),
+            nice=self.settings.nice,
         )
         reader = ProgressReader(facts.length_ms)
 
