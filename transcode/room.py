@@ -1,7 +1,7 @@
 """Decides how many encodes run at once, and lets no more begin than memory carries.
 
 One `-threads 1` encode of the recipe keeps a decoder, filters and an encoder busy side by side, close to two cores;
-it is one slot a core all the same, because between its encodes a job fetches, checks and stores (decision 0015 has
+it is one slot a core all the same, because between its encodes a job fetches, checks and stores (decision 0011 has
 the measurement). `slots_for` is pure. `Room` is the one thing that the encodes of a process share.
 """
 

@@ -106,7 +106,7 @@ def _unmanic(sheet: Sheet, films: list[Path], place: Path, ours: Spent) -> None:
     """The same folder; it encodes every file and puts the copy in its place, so it is given copies."""
     program = os.environ.get("BENCH_UNMANIC", "")
     if not program:
-        sys.stderr.write("Unmanic was not run: BENCH_UNMANIC names no program (docs/decisions/0015 says how)\n")
+        sys.stderr.write("Unmanic was not run: BENCH_UNMANIC names no program (docs/decisions/0011 says how)\n")
         return
     folder = place / "unmanic"
     folder.mkdir()
