@@ -198,6 +198,7 @@ def survey(
         address_space=settings.child_memory,
         file_size=LARGEST_FILE,
         may_write=(str(folder),),
+        nice=settings.nice,
     )
     return Command(
         inside="survey",

@@ -16,7 +16,7 @@ import imageio_ffmpeg
 from tests.benchmarks.film import made_new
 
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
-SCENE = 10  # seconds that are encoded; longer films repeat their packets
+SCENE = 5  # seconds that are encoded; longer films repeat their packets
 LARGE = "testsrc2=s=1280x720:r=30:d={0},noise=alls=12:allf=t"
 SMALL = "testsrc2=s=720x576:r=25:d={0},noise=alls=12:allf=t"
 SPEECH = "sine=440:r=8000:d={0}"
@@ -39,7 +39,7 @@ SPOKEN: Mapping[str, tuple[str, ...]] = {
 
 
 def shift(folder: Path, *, films: int, seconds: int, others: int) -> list[Path]:
-    """So many H.264 films of so many seconds, and one of each other kind, `others` seconds long."""
+    """So many H.264 films of so many seconds, and one of each other kind, sound too, `others` seconds long."""
     folder.mkdir(parents=True)
     scene = folder.with_name("scene.mp4")
     make("-f", "lavfi", "-i", LARGE.format(SCENE), *SOUND, *H264, str(scene))
@@ -50,7 +50,11 @@ def shift(folder: Path, *, films: int, seconds: int, others: int) -> list[Path]:
         made.append(folder / f"camera-{number:02}.mp4")
         shutil.copyfile(first, made[-1])
         made_new(made[-1], f"film {number}".encode())
-    return [*made, *(_other(folder, name, others) for name in OTHERS), *(_spoken(folder, name) for name in SPOKEN)]
+    return [
+        *made,
+        *(_other(folder, name, others) for name in OTHERS),
+        *(_spoken(folder, name, others) for name in SPOKEN),
+    ]
 
 
 def old_cameras(folder: Path, *, count: int, seconds: int) -> list[Path]:
@@ -74,8 +78,8 @@ def _other(folder: Path, name: str, seconds: int) -> Path:
     return whole
 
 
-def _spoken(folder: Path, name: str) -> Path:
-    make("-f", "lavfi", "-i", SPEECH.format(60), *SPOKEN[name], str(folder / name))
+def _spoken(folder: Path, name: str, seconds: int) -> Path:
+    make("-f", "lavfi", "-i", SPEECH.format(seconds), *SPOKEN[name], str(folder / name))
     return folder / name
 
 

@@ -56,8 +56,8 @@ from transcode.settings import TranscodeSettings
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600)]
 
 FILMS = int(os.environ.get("BENCH_POOL_FILMS", "6"))
-SECONDS = int(os.environ.get("BENCH_POOL_SECONDS", "130"))
-OTHERS = int(os.environ.get("BENCH_POOL_OTHERS", "20"))  # seconds of each other kind
+SECONDS = int(os.environ.get("BENCH_POOL_SECONDS", "135"))
+OTHERS = int(os.environ.get("BENCH_POOL_OTHERS", "15"))  # seconds of each other kind
 OLD = int(os.environ.get("BENCH_POOL_OLD", "20"))
 OLD_SECONDS = int(os.environ.get("BENCH_POOL_OLD_SECONDS", "50"))
 REQUESTS = int(os.environ.get("BENCH_POOL_REQUESTS", "600"))
@@ -106,7 +106,7 @@ def _unmanic(sheet: Sheet, films: list[Path], place: Path, ours: Spent) -> None:
     """The same folder; it encodes every file and puts the copy in its place, so it is given copies."""
     program = os.environ.get("BENCH_UNMANIC", "")
     if not program:
-        sys.stderr.write("Unmanic was not run: BENCH_UNMANIC names no program (docs/decisions/0015 says how)\n")
+        sys.stderr.write("Unmanic was not run: BENCH_UNMANIC names no program (docs/decisions/0011 says how)\n")
         return
     folder = place / "unmanic"
     folder.mkdir()
