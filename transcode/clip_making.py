@@ -267,6 +267,7 @@ class _Maker:
             file_size=limits.file_size if other else 0,
             may_read=(str(read), str(said), str(face())),
             may_write=(str(self.output),) if other else (),
+            nice=work.settings.nice,
         )
         task: dict[str, object] = {
             "path": str(read),

@@ -118,6 +118,7 @@ def _run(work: Work, arguments: list[str], source: Path, phase: str, taking: Wav
         may_read=(str(source),),
         may_write=(str(work.folder),),
         may_run=ffmpeg.programs(using.path),
+        nice=work.settings.nice,
     )
     listener = Listener(
         stopping=work.stopping, progress=progress_of(work, phase), output=taking.take if taking else None

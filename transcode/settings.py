@@ -38,8 +38,8 @@ class TranscodeSettings(BaseSettings):
         default=5,
         ge=0,
         le=19,
-        description="How far encodes and storyboards stand back behind pages and intake on the same host, from 0 (not "
-        "at all) to 19",
+        description="How far encodes, clips, storyboards and quality checks stand back behind pages and intake on the "
+        "same host, from 0 (not at all) to 19",
     )
     encoder: Literal["auto", "software", "nvenc", "qsv", "vaapi"] = Field(
         default="auto",

@@ -92,6 +92,7 @@ def measure(
         may_read=(str(pair.master), str(pair.copy)),
         may_write=(str(pair.folder),),
         may_run=ffmpeg.programs(tool.path),
+        nice=settings.nice,
     )
     argv = (tool.path, *arguments(pair, samples, gauge))
     command = Command(argv=argv, wall=wall, seconds=20 + 6 * cpu_seconds, word="quality")
