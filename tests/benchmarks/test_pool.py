@@ -75,13 +75,12 @@ def workroom(database_url: str, store_settings: StoreSettings, place: Path) -> I
 def test_a_shift(workroom: Workroom, room: Callable[[float], Path], sheet: Sheet) -> None:
     place = room(4)
     films = shift(place / "shift", films=FILMS, seconds=SECONDS, others=OTHERS)
-    recordings = [workroom.keeps(path) for path in films]
     with pool(workroom.world, place, **SOFTWARE) as ours:
+        # Now, and not before: after a minute the worker's own round would have them examined.
+        recordings = [workroom.keeps(path) for path in films]
         before, began = ours.spent(), time.perf_counter()
         with workroom.house.writing() as session:
-            numbers = enqueue_all(session, [probe_request(each) for each in recordings])
-            for each, number in zip(recordings, numbers, strict=True):
-                session.get_one(Recording, each).probe_job_id = number
+            enqueue_all(session, [probe_request(each) for each in recordings])
         ours.await_playable()
         playable = Spent(time.perf_counter() - began, ours.spent() - before)
         ours.await_finished()
@@ -123,8 +122,8 @@ def _unmanic(sheet: Sheet, films: list[Path], place: Path, ours: Spent) -> None:
 def test_films_that_must_be_encoded(workroom: Workroom, room: Callable[[float], Path], sheet: Sheet) -> None:
     place = room(4)
     films = old_cameras(place / "old", count=OLD, seconds=OLD_SECONDS)
-    recordings = [workroom.keeps(path) for path in films]
     with pool(workroom.world, place, **SOFTWARE) as ours:
+        recordings = [workroom.keeps(path) for path in films]
         before, began = _examined(workroom, recordings, ours.spent), time.perf_counter()
         ours.await_finished()
         mine = Spent(time.perf_counter() - began, ours.spent() - before)
@@ -168,12 +167,12 @@ def _examined(workroom: Workroom, recordings: list[UUID], spent: Callable[[], fl
 def test_pages_while_the_pool_is_saturated(workroom: Workroom, room: Callable[[float], Path], sheet: Sheet) -> None:
     place = room(4)
     films = old_cameras(place / "old", count=2 * CORES + 2, seconds=3 * OLD_SECONDS)
-    recordings = [workroom.keeps(path) for path in films]
     world = workroom.world
     people = Cast(world)
     with desk(world, people, own_environment(world, place), place) as asked, pool(world, place, **SOFTWARE) as ours:
         times_of(asked, REQUESTS // 10)  # the first of each kind loads templates and plans
         idle = times_of(asked, REQUESTS)
+        recordings = [workroom.keeps(path) for path in films]
         before, began = _examined(workroom, recordings, ours.spent), time.perf_counter()
         busy = times_of(asked, REQUESTS)
         cores = (ours.spent() - before) / (time.perf_counter() - began)
