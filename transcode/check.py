@@ -28,7 +28,8 @@ ALLOWED: Final = AGREE | {Kind.NOT_COMPARED}
 class Checked:
     """What was compared. `findings` forbid the rendition, `remarks` are shown with it.
 
-    `ending` is the word for how the child that made it ended; `quality` what was measured of it, where it was.
+    `ending` is the word for how the child that made it ended; `quality` what was measured of it, where it was;
+    `recovered` what there is of a master that is not whole.
     """
 
     agreement: Agreement
@@ -38,6 +39,7 @@ class Checked:
     remarks: list[str] = field(default_factory=list)
     ending: str = ""
     quality: dict[str, object] = field(default_factory=dict)
+    recovered: dict[str, object] = field(default_factory=dict)
 
     def as_facts(self) -> dict[str, object]:
         """For the rendition's row."""
@@ -51,6 +53,7 @@ class Checked:
             "remarks": list(self.remarks),
             "ending": self.ending,
             **({"quality": self.quality} if self.quality else {}),
+            **({"recovered": self.recovered} if self.recovered else {}),
         }
 
 
@@ -90,9 +93,33 @@ def check(compared: Compared, *, complaints: bool = False) -> Checked:
     _check_pictures(compared, checked, damaged=damaged)
     _check_sounds(compared, checked, damaged=damaged)
     _check_packets(compared, checked)
+    if damaged:
+        checked.recovered = _recovered(compared)
     if checked.findings:
         raise OutputUntrue(tuple(checked.findings))
     return checked
+
+
+def _recovered(compared: Compared) -> dict[str, object]:
+    """What there is of a master that is damaged or was cut off: how many pictures, from when to when, and sound."""
+    start, copy = compared.copy.start_us, compared.copy
+    shown = sorted(copy.times_us)
+    first, last = ((shown[0] - start) // 1000, (shown[-1] - start) // 1000) if shown else (0, 0)
+    heard = max(((ends - start) // 1000 for ends in copy.sound_us), default=0)
+    promised = max((stream.indexed for stream in compared.facts.pictures), default=0)
+    of = f" of the {promised:,} that its index names" if promised > len(shown) else ""
+    pictures = (
+        f"{len(shown):,} pictures{of}, from {first / 1000:.1f} to {last / 1000:.1f} s" if shown else "no pictures"
+    )
+    sound = f"{heard / 1000:.1f} s of sound" if heard else "no sound"
+    return {
+        "pictures": len(shown),
+        "from_ms": first,
+        "to_ms": last,
+        "sound_ms": heard,
+        "indexed": promised,
+        "says": f"Recovered from a master that is not whole: {pictures}; {sound}",
+    }
 
 
 def _check_output(compared: Compared, checked: Checked) -> None:

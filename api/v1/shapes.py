@@ -115,6 +115,7 @@ class RenditionFacts(Shape):
     ending: str | None = Field(default=None, validation_alias=AliasPath("facts", "ending"))
     quality: dict[str, Any] | None = Field(default=None, validation_alias=AliasPath("facts", "quality"))
     repair: dict[str, Any] | None = Field(default=None, validation_alias=AliasPath("facts", "repair"))
+    recovered: dict[str, Any] | None = Field(default=None, validation_alias=AliasPath("facts", "recovered"))
 
 
 class OfferedFacts(Shape):

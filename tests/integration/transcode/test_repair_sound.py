@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from array import array
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import imageio_ffmpeg
 import pytest
 
 from evidence.store import StoreSettings
-from evidence.vocabulary import Playability, RenditionKind, RenditionState
+from evidence.vocabulary import Condition, Playability, RenditionKind, RenditionState
 from tests.support.house import World, until
 from tests.support.media import Footage
 from tests.support.workroom import Workroom
@@ -129,3 +130,22 @@ def test_a_sibling_that_is_docked_later_is_tried_once(workroom: Workroom, footag
             assert sweep.nudge_mending(session) == 1
         until(lambda: workroom.recording(recording).playability is Playability.PLAYABLE, within=90, what="a copy")
     assert "decoded as in R0000003" in (workroom.recording(recording).playability_reason or "")
+
+
+@pytest.mark.parametrize("name", ["truncated.mp4", "truncated.mkv", "truncated.ts", "truncated.avi"])
+def test_what_has_its_index_plays_as_far_as_it_goes_and_says_how_far(
+    name: str, workroom: Workroom, footage: Footage
+) -> None:
+    with workroom.working():
+        recording = workroom.keeps(footage.of(name))
+        workroom.examines(recording)
+        row = workroom.finished(recording)[RenditionKind.PLAYBACK]
+    assert row.state is RenditionState.READY, row.reason
+    if row.facts.get("recovered") is None:
+        assert workroom.recording(recording).condition is Condition.SOUND, "cut where nothing shows it"
+        return
+    told = row.facts["recovered"]
+    assert 5 < told["pictures"] < 50
+    assert 200 < told["to_ms"] < 1900
+    assert told["sound_ms"] > 0
+    assert re.search(r"pictures.*, from 0\.[01] to [0-9.]+ s; [0-9.]+ s of sound$", told["says"])

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from evidence.vocabulary import Condition, RenditionMethod
-from transcode.ending import How
 from transcode.errors import OutputUntrue, RenderFailed
 from transcode.making import Source, Work, make
 from transcode.plan import Plan, Unplayable, decide, fallback
@@ -79,28 +78,6 @@ def test_every_clean_file_becomes_playable(
         made = made_of(shared_media / name, found, plan, settings)
         assert not made.startswith("!"), f"{name}: {made}"
         table.append(f"{name[-40:]:40} {made}")
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
-def test_no_hostile_file_breaks_anything(
-    shared_media: Path, expected: dict[str, Any], settings: TranscodeSettings, table: list[str]
-) -> None:
-    """Each ends with a word, a sentence and a bounded child; none ends a child by a crash."""
-    hostile = sorted((shared_media / "hostile").iterdir())
-    assert len(hostile) > 100
-    for path in hostile:
-        found, plan = outcome(path, settings)
-        assert found.ending.how is not How.SIGNAL, path.name
-        assert found.ending.peak_memory < MOST_MEMORY, path.name
-        assert found.verdict.sentence
-        made = "–"
-        if isinstance(plan, Plan) and plan.method is not RenditionMethod.DIRECT:
-            made = made_of(path, found, plan, settings)
-        memory = f"{found.ending.peak_memory >> 20:4} MiB"
-        table.append(
-            f"{path.name[:36]:36} {found.verdict.condition:9} {memory} {made[:50]:50} {found.verdict.sentence[:70]}"
-        )
 
 
 def made_of(path: Path, found: Examination, plan: Plan, settings: TranscodeSettings) -> str:

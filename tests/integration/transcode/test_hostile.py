@@ -1,0 +1,65 @@
+"""Hostile files through the whole path while strace looks on: nothing outside the input, no connection, no fall."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.support import hostile
+from tests.support.media import POINTERS, Footage
+
+pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+BOMBS = ("picture-bomb.mov", "gap.mov", "many-streams.ts", "sealed.mkv", "zeros.mp4", "damaged.mp4", "truncated.ts")
+FEW_POINTERS = ("hls.mp4", "hls-late.mp4", "concat-plain.mkv")
+
+
+@pytest.mark.timeout(600)
+def test_no_bomb_and_no_pointer_does_harm(footage: Footage, tmp_path: Path) -> None:
+    folder = tmp_path / "hostile"
+    folder.mkdir()
+    for name in (*BOMBS, *FEW_POINTERS):
+        shutil.copy(footage.of(name), folder / name)
+    shutil.copy(footage.of("mpeg2.ts"), folder / "neighbour.ts")
+    assert set(FEW_POINTERS) <= set(POINTERS)
+    outcomes = hostile.watched(folder)
+    assert [each.name for each in outcomes if each.faults()] == [], hostile.table(outcomes)
+    found = {each.name: each for each in outcomes}
+    assert found["neighbour.ts"].plan == "transcode"
+    assert found["picture-bomb.mov"].condition == "hostile"
+    assert all(found[name].plan == "none" for name in FEW_POINTERS)
+    assert all(each.sentence for each in outcomes)
+
+
+def test_what_must_not_be_is_seen_in_a_trace(tmp_path: Path) -> None:
+    """The watcher itself can fail: a neighbour that is read, a connection, a bind."""
+    mine = hostile.Outcome("mine.mp4", 1, sentence="x")
+    trace = [
+        f'7 openat(AT_FDCWD, "{hostile.MARK}0", O_RDONLY) = -1 ENOENT',
+        '8 openat(AT_FDCWD, "/etc/ld.so.cache", O_RDONLY|O_CLOEXEC) = 3',
+        '8 openat(AT_FDCWD, "/etc/passwd", O_RDONLY) = 3',
+        f'7 openat(AT_FDCWD, "{tmp_path}/mine.mp4", O_RDONLY) = 4',
+        "8 landlock_restrict_self(5, 0) = 0",
+        '8 openat(AT_FDCWD, "/etc/passwd", O_RDONLY) = 3',
+        f'8 openat(AT_FDCWD, "{tmp_path}/neighbour.ts", O_RDONLY) = 3',
+        f'8 openat(AT_FDCWD, "{tmp_path}/other.ts", O_RDONLY) = -1 EACCES',
+        "8 connect(3, {sa_family=AF_INET, sin_port=htons(8099)}, 16) = -1 EPERM",
+        "8 bind(3, {sa_family=AF_INET6, sin6_port=htons(0)}, 28) = 0",
+    ]
+    hostile.judge([mine], iter(trace), tmp_path, ())
+    assert mine.opened == ["/etc/passwd", f"{tmp_path}/neighbour.ts"]
+    assert len(mine.network) == 2
+    assert len(mine.faults()) == 4
+    fallen = hostile.Outcome("a", 1, children=[{"task": "probe", "how": "signal", "peak": 2, "limit": 1}])
+    assert fallen.faults() == ["probe fell over", "probe held 2 bytes"]
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+@pytest.mark.timeout(3600)
+def test_no_hostile_file_does_harm(shared_media: Path) -> None:
+    outcomes = hostile.watched(shared_media / "hostile")
+    print(hostile.table(outcomes))  # noqa: T201 - the table is the point
+    assert len(outcomes) > 100
+    assert [each.name for each in outcomes if each.faults()] == []
