@@ -173,8 +173,14 @@ def facts_of(look: LookSaid, repair: Repair, size: int) -> MediaFacts:
         reordered=look.reordered,
     )
     sound = repair.sound
-    heard = [StreamFacts(index=1, kind="audio", codec=sound.codec, channels=sound.channels)] if sound else []
+    heard = [_heard(sound)] if sound else []
     return MediaFacts(container=CONTAINER, size=size, streams=(picture, *heard))
+
+
+def _heard(sound: Sound) -> StreamFacts:
+    return StreamFacts(
+        index=1, kind="audio", codec=sound.codec, decoded=True, channels=sound.channels, sample_rate=sound.rate
+    )
 
 
 def plan(facts: MediaFacts, repair: Repair, *, longest_hours: float) -> Plan:
