@@ -80,7 +80,7 @@ hostile: $(READY) ## Every hostile file through the product, watched by strace; 
 	$(PY) -m tests.support.hostile $(ARGS)
 
 .PHONY: quality
-quality: $(READY) ## Measure a recipe again on this FFmpeg, and write its record (ARGS=playback-1)
+quality: $(READY) ## Measure a recipe again on this FFmpeg, and write its record (ARGS=playback-2)
 	$(PY) -m tests.support.quality $(ARGS)
 
 .PHONY: docs

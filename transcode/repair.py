@@ -21,7 +21,7 @@ from transcode.plan import Plan, limits_for, transcode
 from transcode.said import Saying
 from transcode.signature import Seems, Signature
 
-RECIPE: Final = "repair-1"
+RECIPE: Final = "repair-2"
 FACTS: Final = "repair"
 """Where a rendition's row keeps what it is repaired by, and afterwards what came of it."""
 REPAIRED: Final = "repaired.mov"

@@ -132,4 +132,4 @@ def main(recipe: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*(sys.argv[1:] or ["playback-1"]))
+    main(*(sys.argv[1:] or ["playback-2"]))

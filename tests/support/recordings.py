@@ -173,7 +173,7 @@ class Shelf:
             recording.media_facts = {"container": "avi", "streams": [dict(VIDEO), dict(SOUND)]}
             row = Rendition(
                 id=new_id(), recording_id=recording.id, master_sha256="0" * 64, kind=RenditionKind.PLAYBACK,
-                recipe="playback-1", method=RenditionMethod.TRANSCODE, why="for a test", state=RenditionState.MAKING,
+                recipe="playback-2", method=RenditionMethod.TRANSCODE, why="for a test", state=RenditionState.MAKING,
             )  # fmt: skip
             session.add(row)
             session.flush()

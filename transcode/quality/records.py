@@ -1,6 +1,6 @@
 """What each version of a recipe was measured to give, as the repository keeps it, and the floor that it must keep.
 
-One file for each version: `playback-1.json`. It is written by `make quality`. The fingerprint is of everything that
+One file for each version: `playback-2.json`. It is written by `make quality`. The fingerprint is of everything that
 decides how pictures are encoded: a recipe that was altered without a new version has no record, and fails the build.
 """
 

@@ -12,8 +12,8 @@ from evidence import clock
 from evidence.custody.events import Actor
 from evidence.models import AgentToken, DockingSession, EnrolmentCode
 from evidence.vocabulary import AgentKind
-from ingest.docking import unfinished
 from ingest.enrolment import LOW_ORDER, offer_enrolment, revoke
+from ingest.gaps import unfinished
 from tests.support.dock import BASE, Dock, b64
 from tests.support.house import World
 

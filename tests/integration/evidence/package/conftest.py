@@ -54,7 +54,7 @@ class Scene:
             facts = {
                 "kind": "playback",
                 "method": "remux",
-                "recipe": "playback-1",
+                "recipe": "playback-2",
                 "tool": "pyav 12",
                 "master_sha256": "0" * 64,
             }
