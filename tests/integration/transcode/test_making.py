@@ -37,7 +37,8 @@ class Table:
         self.plan = plan
 
     def make(self, plan: Plan | None = None, *, sha256: str = "", stopping: Event | None = None) -> Made:
-        """Make the copy, by the plan or by another."""
+        """Make the copy, by the plan or by another. What is reported meanwhile is kept in `reported`."""
+        self.reported: list[tuple[str, float | None, float | None]] = []
         assert self.found.facts is not None
         with FileRanges(self.path) as ranges:
             source = Source(
@@ -54,6 +55,7 @@ class Table:
                 folder=self.folder,
                 settings=self.settings,
                 stopping=stopping or Event(),
+                report=lambda phase, fraction, speed=None: self.reported.append((phase, fraction, speed)),
             )
             return make(work)
 
@@ -80,6 +82,16 @@ def test_copied_packets_are_the_master_s(name: str, footage: Footage, settings: 
         assert made.checked.agreement.exact
         assert made.playback.stat().st_size > 0
         assert bool(made.frames) == (table.plan.picture is not None)
+
+
+def test_an_encode_says_how_far_it_is_before_the_storyboard_begins(footage: Footage, settings: TranscodeSettings) -> None:
+    """FFmpeg itself says nothing until every output has begun; the only sheet begins when all of it was seen."""
+    with on_the_table(footage, "asp.avi", settings) as table:
+        table.make()
+        assert table.plan.pictures is not None
+        encoding = [(fraction, speed) for phase, fraction, speed in table.reported if phase == "encoding"]
+        assert len([fraction for fraction, _ in encoding if fraction is not None and 0 < fraction < 0.9]) > 10
+        assert all(speed is not None and speed > 0 for _, speed in encoding[1:])
 
 
 @pytest.mark.parametrize("name", ENCODED)
