@@ -84,7 +84,7 @@ def test_copied_packets_are_the_master_s(name: str, footage: Footage, settings: 
         assert bool(made.frames) == (table.plan.picture is not None)
 
 
-def test_an_encode_says_how_far_it_is_before_the_storyboard_begins(footage: Footage, settings: TranscodeSettings) -> None:
+def test_an_encode_says_how_far_it_is_before_its_storyboard(footage: Footage, settings: TranscodeSettings) -> None:
     """FFmpeg itself says nothing until every output has begun; the only sheet begins when all of it was seen."""
     with on_the_table(footage, "asp.avi", settings) as table:
         table.make()
