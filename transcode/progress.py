@@ -1,11 +1,10 @@
 """Reads FFmpeg's progress lines (`-progress`), and the lines of ours on each picture that was encoded (`at=`): how far
-into the recording the work is.
+into the recording the work is. Pure.
 """
 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,11 +14,11 @@ class ProgressReader:
     """Takes lines as they come. `length_ms` is the recording's; 0 where nobody knows it.
 
     FFmpeg says nothing of its speed before every output has begun, and a sheet of pictures begins with its last one:
-    until then the speed is told from the pictures' times and `now`, in seconds.
+    until then the speed is told from the pictures' times and `now`, a clock in seconds.
     """
 
     length_ms: int
-    now: Callable[[], float] = time.monotonic
+    now: Callable[[], float] | None = None
     done_us: int = 0
     frames: int = 0
     speed: float | None = None
@@ -48,11 +47,12 @@ class ProgressReader:
         """A picture of this time was encoded, in seconds."""
         if at is None or not math.isfinite(at):
             return False
-        now = self.now()
-        began, first = self.since = self.since or (now, at)
         self.done_us = max(self.done_us, int(at * 1_000_000))
-        if now > began and at > first:
-            self.speed = round((at - first) / (now - began), 3)
+        if self.now is not None:
+            now = self.now()
+            began, first = self.since = self.since or (now, at)
+            if now > began and at > first:
+                self.speed = round((at - first) / (now - began), 3)
         return True
 
     @property
