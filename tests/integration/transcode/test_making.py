@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 
+import av
+import imageio_ffmpeg
 import pytest
 
 from evidence.jobs import JobStopped
@@ -92,6 +96,21 @@ def test_an_encode_says_how_far_it_is_before_its_storyboard(footage: Footage, se
         encoding = [(fraction, speed) for phase, fraction, speed in table.reported if phase == "encoding"]
         assert len([fraction for fraction, _ in encoding if fraction is not None and 0 < fraction < 0.9]) > 10
         assert all(speed is not None and speed > 0 for _, speed in encoding[1:])
+
+
+def test_a_bare_stream_is_shown_at_its_rate(footage: Footage, settings: TranscodeSettings, tmp_path: Path) -> None:
+    """Its pictures have no times at all; without any they would all be over in an instant."""
+    bare = tmp_path / "bare.h264"
+    told = ["-nostdin", "-v", "error", "-i", str(footage.of("ntsc.mp4")), "-map", "0:v", "-c", "copy", str(bare)]
+    subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), *told], check=True, capture_output=True)
+    with scratch(settings, needed=0) as folder:
+        made = Table(bare, settings, folder).make()
+        with av.open(str(made.playback)) as container:
+            base = container.streams.video[0].time_base
+            times = sorted(float(each.pts * base) for each in container.demux(video=0) if each.size)
+    steps = [later - sooner for sooner, later in itertools.pairwise(times)]
+    assert len(times) == 90
+    assert steps == pytest.approx([1001 / 30000] * 89, abs=1e-3) or steps == pytest.approx([1 / 25] * 89, abs=1e-3)
 
 
 @pytest.mark.parametrize("name", ENCODED)
