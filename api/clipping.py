@@ -21,7 +21,7 @@ from evidence.database import ReadSession, WriteSession
 from evidence.errors import AlreadySettled, NotFound
 from evidence.identifiers import recording_reference
 from evidence.models import Clip, Master, Person, Recording, Rendition
-from evidence.vocabulary import ClipKind, RenditionKind, RenditionState
+from evidence.vocabulary import ClipKind, Condition, RenditionKind, RenditionState
 from transcode import clip_records
 from transcode.clip_recipe import Burn, Recipe
 from transcode.media import MediaFacts
@@ -133,8 +133,10 @@ def _is_recorded(session: ReadSession, row: Clip, view: str) -> bool:
 
 def _recipe(session: ReadSession, recording: Recording, wish: Wish) -> Recipe:
     facts = MediaFacts.model_validate(recording.media_facts) if recording.media_facts.get("streams") else None
-    if facts is None:
+    if facts is None and recording.condition is Condition.UNEXAMINED:
         raise BadRequest("Nothing is known yet of what is in this recording. Wait until it has been examined.")
+    if facts is None:
+        raise BadRequest("This recording's master cannot be opened, so nothing can be cut out of it.")
     tracks = [each.index for each in facts.sounds]
     sounds = tracks if wish.sounds is None else list(wish.sounds)
     if wish.kind is ClipKind.STILL:

@@ -44,6 +44,8 @@ PICTURE_RECIPE: Final = {
     # The encoder's own clock would round each time to the frame rate: frames stay where the master has them.
     "enc_time_base:v": "demux",
 }
+TELLING: Final = {"stats_enc_post:v:0": f"pipe:{PROGRESS}", "stats_enc_post_fmt:v:0": "at={t}"}
+"""`-progress` is silent until every output has begun, and the storyboard's begins with its first full sheet."""
 SOUND_RECIPE: Final = {"c:a": "aac", "b:a": "128k"}
 NO_LABELS: Final = {"map_metadata": -1, "map_chapters": -1}
 
@@ -148,7 +150,7 @@ def _outputs(plan: Plan, master: Any, folder: str, encoder: Encoder) -> list[Any
     if pictures and plan.filters:
         for name, told in encoder.filters:
             pictures = [_filtered(pictures[0], name, told)]
-        options |= {**encoder.options, **PICTURE_RECIPE, "fps_mode": "passthrough"}
+        options |= {**encoder.options, **PICTURE_RECIPE, "fps_mode": "passthrough", **TELLING}
     elif pictures:
         options |= {"c:v": "copy"}
     if sounds:

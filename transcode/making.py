@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
@@ -333,9 +334,9 @@ def _asked(  # noqa: PLR0913 - one child, said in full
     return ending
 
 
-def progress_of(work: Work, phase: str) -> Callable[[str], None]:
-    """Hears a child's progress lines and reports them."""
-    reader = ProgressReader(work.facts.length_ms)
+def progress_of(work: Work, phase: str, length_ms: int | None = None) -> Callable[[str], None]:
+    """Hears a child's progress lines and reports them. `length_ms`: of what it works on, where not of everything."""
+    reader = ProgressReader(work.facts.length_ms if length_ms is None else length_ms, time.monotonic)
 
     def take(line: str) -> None:
         if reader.take(line):

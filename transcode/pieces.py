@@ -58,7 +58,7 @@ def make_part(work: Work, cut: Cut, base: Fraction) -> Part:
     if len(wanted) != cut.frames:
         raise OutputUntrue((f"part {cut.number} has {len(wanted)} pictures in the master, {cut.frames} were surveyed",))
     arguments = _encoding(work.plan, cut, piece, path)
-    ending = _run(work, arguments, piece, "encoding a part")
+    ending = _run(work, arguments, piece, "encoding a part", length_ms=int((wanted[-1] - wanted[0]) * base * 1000))
     seen = ask(
         work, CutSaid, task="look", phase="checking a part", path=path, options={"base": _pair(base)}
     )  # fmt: skip
@@ -109,7 +109,15 @@ def put_together(
     return path
 
 
-def _run(work: Work, arguments: list[str], source: Path, phase: str, taking: Waveform | None = None) -> Ending:
+def _run(
+    work: Work,
+    arguments: list[str],
+    source: Path,
+    phase: str,
+    *,
+    taking: Waveform | None = None,
+    length_ms: int | None = None,
+) -> Ending:
     using, limits = ffmpeg.tool(work.settings), work.plan.limits
     wall = Wall(
         cpu_seconds=limits.cpu_seconds,
@@ -120,9 +128,8 @@ def _run(work: Work, arguments: list[str], source: Path, phase: str, taking: Wav
         may_run=ffmpeg.programs(using.path),
         nice=work.settings.nice,
     )
-    listener = Listener(
-        stopping=work.stopping, progress=progress_of(work, phase), output=taking.take if taking else None
-    )
+    heard = progress_of(work, phase, length_ms)
+    listener = Listener(stopping=work.stopping, progress=heard, output=taking.take if taking else None)
     ending = child.run(Command(argv=(using.path, *arguments), wall=wall, seconds=limits.seconds), listener)
     ffmpeg.must_be_usable(ending, phase)
     return ending

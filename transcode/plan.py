@@ -175,7 +175,7 @@ def transcode(facts: MediaFacts, because: str, limits: Limits) -> Plan:
         picture=picture.index,
         sounds=tuple(sound.index for sound in facts.sounds),
         encode_sound=bool(facts.sounds),
-        filters=_picture_filters(picture),
+        filters=(*_clock(facts, picture), *_picture_filters(picture)),
         sound_filters=_sound_filters(facts),
         waveform_channels=_waveform_channels(facts),
         pictures=storyboard(facts) if facts.length_ms and gap < GAP_BOMB_MS else None,
@@ -221,6 +221,12 @@ def _encoded_sound(facts: MediaFacts, because: str, limits: Limits) -> Plan:
         waveform_channels=_waveform_channels(facts),
         limits=limits,
     )
+
+
+def _clock(facts: MediaFacts, picture: StreamFacts) -> tuple[tuple[str, str], ...]:
+    """Pictures of a bare stream have no times: the rate that it states, else the decoder's, gives them theirs."""
+    bare = picture.untimed and not facts.length_ms and not picture.widest_gap_ms
+    return (("setpts", "N/FRAME_RATE/TB"),) if bare else ()
 
 
 def _picture_filters(picture: StreamFacts) -> tuple[tuple[str, str], ...]:

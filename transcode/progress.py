@@ -1,19 +1,30 @@
-"""Reads FFmpeg's progress lines (`-progress`): how far into the recording the work is. Pure."""
+"""Reads FFmpeg's progress lines (`-progress`), and the lines of ours on each picture that was encoded (`at=`): how far
+into the recording the work is. Pure.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
 @dataclass(slots=True)
 class ProgressReader:
-    """Takes lines as they come. `length_ms` is the recording's; 0 where nobody knows it."""
+    """Takes lines as they come. `length_ms` is the recording's; 0 where nobody knows it.
+
+    FFmpeg says nothing of its speed before every output has begun, and a sheet of pictures begins with its last one:
+    until then the speed is told from the pictures' times and `now`, a clock in seconds.
+    """
 
     length_ms: int
+    now: Callable[[], float] | None = None
     done_us: int = 0
     frames: int = 0
     speed: float | None = None
     ended: bool = False
+    since: tuple[float, float] | None = None
+    """When the first picture was encoded, and its time in the recording; both in seconds."""
 
     def take(self, line: str) -> bool:
         """Take one `key=value` line; true at the end of each block, when there is something new to say."""
@@ -25,10 +36,24 @@ class ProgressReader:
             self.frames = int(value)
         elif key == "speed":
             self.speed = _number(value.strip().rstrip("x"))
+        elif key == "at":
+            return self._picture(_number(value))
         elif key == "progress":
             self.ended = value.strip() == "end"
             return True
         return False
+
+    def _picture(self, at: float | None) -> bool:
+        """A picture of this time was encoded, in seconds."""
+        if at is None or not math.isfinite(at):
+            return False
+        self.done_us = max(self.done_us, int(at * 1_000_000))
+        if self.now is not None:
+            now = self.now()
+            began, first = self.since = self.since or (now, at)
+            if now > began and at > first:
+                self.speed = round((at - first) / (now - began), 3)
+        return True
 
     @property
     def fraction(self) -> float | None:

@@ -79,11 +79,11 @@ def history(request: Request, desk: AtDesk, caller: ReadingHistory, name: str, a
 
 
 @router.get("/recordings/{name}/standing")
-def standing(request: Request, desk: AtDesk, caller: Seeing, name: str) -> Response:
-    """How far the preparation is, for the page to ask now and then while it waits."""
+def standing(request: Request, desk: AtDesk, caller: Seeing, name: str, *, player: bool = False) -> Response:
+    """How far the preparation is, for the page to ask now and then while it waits. `player`: the page has one."""
     with desk.house.reading() as session:
         found = dossier(session, caller.asker, name)
-    return page(request, "parts/standing.html", _values(found, caller), caller=caller)
+    return page(request, "parts/standing.html", {**_values(found, caller), "has_player": player}, caller=caller)
 
 
 @router.post("/recordings/{name}/retry")

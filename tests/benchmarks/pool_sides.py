@@ -30,6 +30,7 @@ from tests.benchmarks.reference import Spent, run, spent_by
 from tests.faults.system import REPOSITORY
 from tests.support.hosts import environment_of
 from tests.support.house import World
+from transcode.ffmpeg import TELLING
 from transcode.machine import look
 
 CORES = max(1, int(look().cores))
@@ -155,8 +156,11 @@ def as_a_line(argv: Sequence[str], master: Path, output: Path) -> list[str]:
     """A rendition's own argument list as a command, on a file that lies on this machine."""
     output.mkdir(parents=True, exist_ok=True)
     told = [each.replace("MASTER", str(master)).replace("OUTPUT", str(output)) for each in argv]
-    at = told.index("-progress")
-    return [FFMPEG, *told[:at], *told[at + 2 :]]
+    for option in ("-progress", *(f"-{name}" for name in TELLING)):
+        if option in told:
+            at = told.index(option)
+            told = [*told[:at], *told[at + 2 :]]
+    return [FFMPEG, *told]
 
 
 def argv_of(world: World, recording: UUID) -> list[str]:

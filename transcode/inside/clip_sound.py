@@ -103,7 +103,10 @@ def samples(
 def _placed_samples(
     task: Task, told: dict[str, Any], begins: Fraction, *, form: str, layout: str
 ) -> Iterator[tuple[int, bytes]]:
-    """Decoded samples, each lot with its place: samples after `begins`, below zero before it."""
+    """Decoded samples, each lot with its place: samples after `begins`, below zero before it.
+
+    A packet may hold several lots, and then only the first one has a time: the others follow on it.
+    """
     rate = int(told["rate"])
     width, running = WIDTHS[form] * av.AudioLayout(layout).nb_channels, 0
     with Master(task).opened() as master:
@@ -112,17 +115,23 @@ def _placed_samples(
         _near(master, begins, told)
         turner = av.AudioResampler(format=form, layout=layout, rate=rate)
         decoded: Any = master.decode(source)
+        follows: int | None = None
         for frame in decoded:
-            place = round(begins * rate) * -1 + running if told.get("timeless") else _place(frame, begins, rate)
+            place = (
+                round(begins * rate) * -1 + running if told.get("timeless") else _place(frame, begins, rate, follows)
+            )
             for part in turner.resample(frame):
                 running += part.samples
                 yield place, bytes(part.planes[0])[: part.samples * width]
                 place += part.samples
+            follows = place
 
 
-def _place(frame: Any, begins: Fraction, rate: int) -> int:
-    if frame.pts is None:
+def _place(frame: Any, begins: Fraction, rate: int, follows: int | None) -> int:
+    if frame.pts is None and follows is None:
         raise ValueError("a piece of sound has no time")
+    if frame.pts is None:
+        return follows or 0
     place: int = round((frame.pts * frame.time_base - begins) * rate)
     return place
 

@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 from evidence.custody.ledger import history
 from evidence.jobs import Lane
 from evidence.models import Clip, Recording
+from evidence.vocabulary import Playability
 from tests.integration.api.conftest import Visitor
 from tests.support.cast import Cast
 from tests.support.house import World, until
@@ -128,6 +129,14 @@ def test_what_cannot_be_is_refused_in_words(
     assert answer.status_code == 400
     assert words in answer.json()["detail"]
     assert told(world, reference) == []
+
+
+def test_a_master_that_cannot_be_opened_is_not_said_to_be_waited_for(supervisor: TestClient, shelf: Shelf) -> None:
+    cut_off = shelf.recording(b"no index was written", quarantine="It was cut off.", playability=Playability.UNPLAYABLE)
+    answer = supervisor.post(f"/api/v1/recordings/{cut_off}/clips", json={"start": 0, "end": 5})
+    assert answer.status_code == 400
+    assert "cannot be opened" in answer.json()["detail"]
+    assert "Wait" not in answer.json()["detail"]
 
 
 def test_who_may_watch_may_clip_and_nobody_else(

@@ -137,6 +137,19 @@ def test_the_page_says_how_much_there_is_and_each_view_is_recorded_as_what_it_is
     assert 'data-playability="playable"' in supervisor.get(f"/recordings/{begun}/standing").text
 
 
+def test_a_page_that_was_open_before_there_was_a_beginning_leads_to_it(as_: Visitor, begun: str) -> None:
+    """Such a page has no player, and cannot change over by itself."""
+    supervisor = as_("supervisor")
+    page = supervisor.get(f"/recordings/{begun}").text
+    assert f'hx-get="/recordings/{begun}/standing?player=true"' in page
+    assert "Watch the beginning" not in page
+    without, beside = (supervisor.get(f"/recordings/{begun}/standing{more}").text for more in ("", "?player=true"))
+    assert f'<a class="govuk-button" href="/recordings/{begun}">Watch the beginning</a>' in without
+    assert "changes over" not in without
+    assert "changes over" in beside
+    assert "Watch the beginning" not in beside
+
+
 def test_who_may_not_watch_sees_no_beginning(as_: Visitor, begun: str, shelf: Shelf) -> None:
     other = shelf.recording(b"another")
     made = shelf.begin(other, BEGINNING, ready=1, of_parts=2, covered_ms=60_000)

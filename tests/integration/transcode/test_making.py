@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 
+import av
+import imageio_ffmpeg
 import pytest
 
 from evidence.jobs import JobStopped
@@ -37,7 +41,8 @@ class Table:
         self.plan = plan
 
     def make(self, plan: Plan | None = None, *, sha256: str = "", stopping: Event | None = None) -> Made:
-        """Make the copy, by the plan or by another."""
+        """Make the copy, by the plan or by another. What is reported meanwhile is kept in `reported`."""
+        self.reported: list[tuple[str, float | None, float | None]] = []
         assert self.found.facts is not None
         with FileRanges(self.path) as ranges:
             source = Source(
@@ -54,6 +59,7 @@ class Table:
                 folder=self.folder,
                 settings=self.settings,
                 stopping=stopping or Event(),
+                report=lambda phase, fraction, speed=None: self.reported.append((phase, fraction, speed)),
             )
             return make(work)
 
@@ -80,6 +86,31 @@ def test_copied_packets_are_the_master_s(name: str, footage: Footage, settings: 
         assert made.checked.agreement.exact
         assert made.playback.stat().st_size > 0
         assert bool(made.frames) == (table.plan.picture is not None)
+
+
+def test_an_encode_says_how_far_it_is_before_its_storyboard(footage: Footage, settings: TranscodeSettings) -> None:
+    """FFmpeg itself says nothing until every output has begun; the only sheet begins when all of it was seen."""
+    with on_the_table(footage, "asp.avi", settings) as table:
+        table.make()
+        assert table.plan.pictures is not None
+        encoding = [(fraction, speed) for phase, fraction, speed in table.reported if phase == "encoding"]
+        assert len([fraction for fraction, _ in encoding if fraction is not None and 0 < fraction < 0.9]) > 10
+        assert all(speed is not None and speed > 0 for _, speed in encoding[1:])
+
+
+def test_a_bare_stream_is_shown_at_its_rate(footage: Footage, settings: TranscodeSettings, tmp_path: Path) -> None:
+    """Its pictures have no times at all; without any they would all be over in an instant."""
+    bare = tmp_path / "bare.h264"
+    told = ["-nostdin", "-v", "error", "-i", str(footage.of("ntsc.mp4")), "-map", "0:v", "-c", "copy", str(bare)]
+    subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), *told], check=True, capture_output=True)
+    with scratch(settings, needed=0) as folder:
+        made = Table(bare, settings, folder).make()
+        with av.open(str(made.playback)) as container:
+            base = container.streams.video[0].time_base
+            times = sorted(float(each.pts * base) for each in container.demux(video=0) if each.size)
+    steps = [later - sooner for sooner, later in itertools.pairwise(times)]
+    assert len(times) == 90
+    assert steps == pytest.approx([1001 / 30000] * 89, abs=1e-3) or steps == pytest.approx([1 / 25] * 89, abs=1e-3)
 
 
 @pytest.mark.parametrize("name", ENCODED)

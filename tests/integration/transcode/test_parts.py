@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -15,7 +15,7 @@ import pytest
 from evidence.vocabulary import Condition, RenditionMethod
 from tests.support.numbered import numbered, numbers, packet_times
 from transcode import pieces
-from transcode.making import Source, Work, ask, hold_against, make, streams_of
+from transcode.making import Source, Work, ask, hold_against, make, progress_of, streams_of
 from transcode.plan import Plan, decide
 from transcode.probe import examine
 from transcode.ranges import FileRanges
@@ -94,6 +94,31 @@ def laid_out(body: bytes, ranges: FileRanges, settings: TranscodeSettings, folde
     surveyed = survey_of(said, plan.picture or 0)
     assert surveyed is not None
     return Bench(work, *surveyed, said)
+
+
+def test_a_part_says_how_much_of_the_part_is_done(
+    tmp_path: Path, settings: TranscodeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the whole recording it would be little even at the end, and what is left would be told far too long."""
+    name = next(iter(FILMS))
+    path = numbered(tmp_path / name, *FILMS[name], seconds=12, rate="30000/1001" if name.endswith("ts") else "25")
+    lengths: list[int | None] = []
+
+    def heard(work: Work, phase: str, length_ms: int | None = None) -> Callable[[str], None]:
+        lengths.append(length_ms)
+        return progress_of(work, phase, length_ms)
+
+    monkeypatch.setattr(pieces, "progress_of", heard)
+    said: list[float | None] = []
+    with bench(path, settings, tmp_path) as table:
+        cut = table.cuts[0]
+        pieces.make_part(table.at("said"), cut, table.base)
+        work = replace(table.work, report=lambda _phase, done, *_: said.append(done))
+        take = progress_of(work, "encoding a part", lengths[0])
+    assert lengths == [pytest.approx((cut.frames - 1) * 1000 / (30000 / 1001 if name.endswith("ts") else 25), abs=2)]
+    take(f"out_time_us={(lengths[0] or 0) * 500}")
+    take("progress=continue")
+    assert said == [pytest.approx(0.5, abs=0.01)]
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_a_still_is_exactly_the_frame_that_was_asked_for(workroom: Workroom, foo
 
 
 def test_sound_alone_has_exactly_the_samples_between_the_points(workroom: Workroom, footage: Footage) -> None:
-    names = ("speech.wav", "four.wav", "speech.flac")
+    names = ("speech.wav", "four.wav", "speech.flac", "adpcm.wav")
     recordings = [workroom.keeps(footage.of(name)) for name in names]
     for recording in recordings:
         workroom.examines(recording)

@@ -25,6 +25,14 @@ def test_progress_is_a_fraction_of_the_recording() -> None:
     assert (reader.fraction, reader.frames, reader.speed) == (0.25, 12, 1.98)
 
 
+def test_pictures_tell_how_far_and_how_fast_before_ffmpeg_does() -> None:
+    reader = ProgressReader(10_000, now=iter([100.0, 100.5, 101.0]).__next__)
+    assert reader.take("at=1")
+    assert (reader.fraction, reader.speed) == (0.1, None)
+    assert [reader.take(line) for line in ("at=2.5", "at=N/A", "at=nan", "at=2")] == [True, False, False, True]
+    assert (reader.fraction, reader.speed) == (0.25, 1.0)
+
+
 def test_progress_without_a_length_is_not_guessed() -> None:
     reader = ProgressReader(0)
     reader.take("out_time_us=N/A")
