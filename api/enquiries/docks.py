@@ -162,7 +162,16 @@ def _after_removal(facts: BayFacts) -> Stand:
             detail=f"{count(missing, 'file')} of {facts.files} not stored yet.",
             advice="Put the camera back in. The upload goes on where it stopped.",
         )
-    return Stand(look=Look.EMPTY, word="Empty", detail="The last camera was emptied and taken out.")
+    if not facts.listing_complete:
+        return Stand(
+            look=Look.STOP,
+            word="Taken out too early",
+            detail="It went before all that is on it had been listed.",
+            advice="Put the camera back in. It is listed anew, and what is missing is taken in.",
+        )
+    if not facts.files:
+        return Stand(look=Look.EMPTY, word="Empty", detail="The last camera held no files.")
+    return Stand(look=Look.EMPTY, word="Empty", detail="All that was on the last camera is stored.")
 
 
 def wall(session: ReadSession, *, silent_after: timedelta, only: UUID | None = None) -> tuple[Dock, ...]:

@@ -47,6 +47,17 @@ def test_a_device_that_was_taken_out_too_early_says_what_to_do() -> None:
     assert "Put the camera back" in stand.advice
 
 
+def test_a_device_that_went_before_it_was_listed_is_not_called_stored() -> None:
+    stand = stand_of(replace(FULL, listing_complete=False, closed=True))
+    assert (stand.word, stand.look) == ("Taken out too early", Look.STOP)
+    assert "Put the camera back" in stand.advice
+
+
+def test_a_device_that_held_nothing_is_not_said_to_have_been_emptied() -> None:
+    stand = stand_of(replace(FULL, files=0, receipted=0, by_state={}, closed=True))
+    assert stand.detail == "The last camera held no files."
+
+
 def test_a_silent_dock_is_not_believed() -> None:
     assert stand_of(replace(FULL, agent_silent_for=timedelta(minutes=3))).look is Look.STOP
 
