@@ -125,7 +125,7 @@ def _with_files(facts: BayFacts) -> Stand:
         stored = f"{'All ' if facts.files > 1 else ''}{count(facts.files, 'file')} stored"
         return Stand(look=Look.SAFE, word="Safe to remove", detail=stored)
     stuck = facts.by_state.get(ListedState.REFUSED, 0) + facts.by_state.get(ListedState.GONE, 0)
-    because = f": {facts.trouble}" if facts.trouble else ""
+    because = f": {facts.trouble.rstrip('.')}" if facts.trouble else ""
     if stuck and facts.receipted + stuck == facts.files:
         return Stand(
             look=Look.STOP,

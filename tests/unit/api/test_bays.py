@@ -91,6 +91,6 @@ def test_waiting_says_why() -> None:
 
 def test_a_file_that_cannot_be_taken_in_keeps_the_camera_in_its_bay() -> None:
     states = {ListedState.RECEIPTED: 2, ListedState.REFUSED: 1}
-    stand = stand_of(replace(FULL, receipted=2, by_state=states, trouble="it is a link to another file"))
+    stand = stand_of(replace(FULL, receipted=2, by_state=states, trouble="It is a link to another file."))
     assert stand.look is Look.STOP
-    assert "it is a link" in stand.detail
+    assert stand.detail.endswith("1 file could not be taken in: It is a link to another file.")
