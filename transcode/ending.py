@@ -57,6 +57,8 @@ class Ending:
         """One sentence for a person, with the child's last words where there are any."""
         said = SAYS[self.how].format(code=self.code, seconds=self.seconds, cpu_seconds=self.cpu_seconds)
         last = self.messages[-1] if self.messages and self.how != How.CLEAN else ""
+        if self.how is How.EXIT_CODE and not self.code and last:
+            return last  # it ended well; what it found is the reason
         return f"the child {said}" + (f" ({last})" if last else "")
 
 

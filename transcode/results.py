@@ -22,6 +22,7 @@ from transcode.condition import Verdict
 from transcode.packets import Manifest
 
 WORKROOM: Final = Actor.system("transcode")
+NO_COPY: Final = "It can be read, and no copy that plays could be made of it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +173,7 @@ def write_failed(
     if row.kind is not RenditionKind.PLAYBACK or recording.playability is Playability.PLAYABLE:
         return
     sound = recording.condition is Condition.SOUND
-    write_unplayable(session, recording, because)
+    write_unplayable(session, recording, f"{NO_COPY} ({because})." if sound else because)
     if sound:
         recording.playability = Playability.FAILED
 

@@ -125,7 +125,7 @@ def _with_files(facts: BayFacts) -> Stand:
         stored = f"{'All ' if facts.files > 1 else ''}{count(facts.files, 'file')} stored"
         return Stand(look=Look.SAFE, word="Safe to remove", detail=stored)
     stuck = facts.by_state.get(ListedState.REFUSED, 0) + facts.by_state.get(ListedState.GONE, 0)
-    because = f": {facts.trouble}" if facts.trouble else ""
+    because = f": {facts.trouble.rstrip('.')}" if facts.trouble else ""
     if stuck and facts.receipted + stuck == facts.files:
         return Stand(
             look=Look.STOP,
@@ -162,7 +162,16 @@ def _after_removal(facts: BayFacts) -> Stand:
             detail=f"{count(missing, 'file')} of {facts.files} not stored yet.",
             advice="Put the camera back in. The upload goes on where it stopped.",
         )
-    return Stand(look=Look.EMPTY, word="Empty", detail="The last camera was emptied and taken out.")
+    if not facts.listing_complete:
+        return Stand(
+            look=Look.STOP,
+            word="Taken out too early",
+            detail="It went before all that is on it had been listed.",
+            advice="Put the camera back in. It is listed anew, and what is missing is taken in.",
+        )
+    if not facts.files:
+        return Stand(look=Look.EMPTY, word="Empty", detail="The last camera held no files.")
+    return Stand(look=Look.EMPTY, word="Empty", detail="All that was on the last camera is stored.")
 
 
 def wall(session: ReadSession, *, silent_after: timedelta, only: UUID | None = None) -> tuple[Dock, ...]:

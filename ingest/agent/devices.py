@@ -158,7 +158,8 @@ class Devices:
     def farewell(self, device: Device, because: str, *, lost_because: str = UNPLUGGED) -> Telling:
         """A device is gone: say what is missing and close its session. Receipts still awaited will still come."""
         lost = device.leave(lost_because)
-        reason = f"{because} {len(lost)} files had not been taken." if lost else because
+        files = "1 file" if len(lost) == 1 else f"{len(lost)} files"
+        reason = f"{because} {files} had not been taken." if lost else because
         self.report(device, device.dirty)
         telling = self.tellings.pop(device.key)
         del self.docked[device.key]

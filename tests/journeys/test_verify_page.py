@@ -90,6 +90,23 @@ def test_a_zip_file_says_the_same_as_its_folder(checker: VerifyPage, folder: Pat
     assert by_zip == by_folder
 
 
+def test_a_package_that_is_still_being_opened_has_no_result_of_the_one_before(
+    checker: VerifyPage, folder: Path, made: Made
+) -> None:
+    checker.check(zipped(made.files, folder.parent / "package.zip"), folder.parent / "policy.txt")
+    told = checker.page.evaluate(
+        """() => {
+          const part = (name) => document.getElementById(name);
+          part("zip").dispatchEvent(new Event("change"));
+          part("form").requestSubmit();
+          return [part("error").hidden, part("result").hidden, part("chosen").textContent];
+        }"""
+    )
+    assert told == [False, True, "No package is chosen yet: one is being opened."]
+    wait_for(checker.page, 'document.getElementById("chosen").textContent.startsWith("Chosen: package.zip")')
+    assert checker.page.is_hidden("#result")
+
+
 def test_without_a_policy_no_signature_is_proved(checker: VerifyPage, folder: Path) -> None:
     result = checker.check(folder)
     verdicts = {each["claim"]: each for each in result["claims"] if each["subject"] == "package"}

@@ -31,6 +31,7 @@ from tests.support.workroom import Workroom
 from transcode import making, pictures, render, sweep
 from transcode.packets import digest_of, read_manifest
 from transcode.render import render_again
+from transcode.results import NO_COPY
 from transcode.settings import TranscodeSettings
 
 PERSON = Actor.system("a supervisor of the test")
@@ -190,6 +191,8 @@ def test_a_copy_that_fails_says_why_and_a_person_can_ask_again(
     assert row.state is RenditionState.FAILED
     assert row.reason
     assert "making the playback copy" in row.reason
+    (aside,) = workroom.quarantined(recording)
+    assert aside.reason == found.playability_reason == f"{NO_COPY} ({row.reason})."
     with workroom.house.writing() as session:
         render_again(session, row.id, by=PERSON)
     with workroom.working():

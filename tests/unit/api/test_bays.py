@@ -47,6 +47,17 @@ def test_a_device_that_was_taken_out_too_early_says_what_to_do() -> None:
     assert "Put the camera back" in stand.advice
 
 
+def test_a_device_that_went_before_it_was_listed_is_not_called_stored() -> None:
+    stand = stand_of(replace(FULL, listing_complete=False, closed=True))
+    assert (stand.word, stand.look) == ("Taken out too early", Look.STOP)
+    assert "Put the camera back" in stand.advice
+
+
+def test_a_device_that_held_nothing_is_not_said_to_have_been_emptied() -> None:
+    stand = stand_of(replace(FULL, files=0, receipted=0, by_state={}, closed=True))
+    assert stand.detail == "The last camera held no files."
+
+
 def test_a_silent_dock_is_not_believed() -> None:
     assert stand_of(replace(FULL, agent_silent_for=timedelta(minutes=3))).look is Look.STOP
 
@@ -80,6 +91,6 @@ def test_waiting_says_why() -> None:
 
 def test_a_file_that_cannot_be_taken_in_keeps_the_camera_in_its_bay() -> None:
     states = {ListedState.RECEIPTED: 2, ListedState.REFUSED: 1}
-    stand = stand_of(replace(FULL, receipted=2, by_state=states, trouble="it is a link to another file"))
+    stand = stand_of(replace(FULL, receipted=2, by_state=states, trouble="It is a link to another file."))
     assert stand.look is Look.STOP
-    assert "it is a link" in stand.detail
+    assert stand.detail.endswith("1 file could not be taken in: It is a link to another file.")
