@@ -53,7 +53,7 @@ check: lint ## Everything that is checked without running the product: lint, the
 .PHONY: test
 test: lint ## All checks, then every test that takes seconds
 	@ops/browser-note
-	$(PYTEST) -n $(JOBS) --dist loadfile -m "$(QUICK)" $(call among,tests) $(ARGS)
+	$(PYTEST) -n $(JOBS) --dist loadfile --durations=20 -m "$(QUICK)" $(call among,tests) $(ARGS)
 
 .PHONY: e2e
 e2e: $(READY) ## The whole path through the real processes and a real browser
