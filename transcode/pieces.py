@@ -16,6 +16,7 @@ from transcode import child, ffmpeg
 from transcode.child import PROGRESS, Command, Listener
 from transcode.ending import Ending
 from transcode.errors import OutputUntrue
+from transcode.hardware import LIBX264
 from transcode.inside.guards import MAX_PIXELS, MAX_STREAMS
 from transcode.making import Work, ask, fetch, progress_of, used
 from transcode.plan import Plan
@@ -142,7 +143,8 @@ def _encoding(plan: Plan, cut: Cut, piece: Path, path: Path) -> list[str]:
     place = 1 if filters and filters[0].startswith("yadif") else 0
     chain = ",".join([*filters[:place], trim, *filters[place:]])
     guards = {**ffmpeg.GUARDS, "format_whitelist": PARTS_FORMAT, "max_pixels": MAX_PIXELS, "max_streams": MAX_STREAMS}
-    told = {**ffmpeg.NO_LABELS, **ffmpeg.PICTURE_RECIPE, "fps_mode": "passthrough", "f": PARTS_FORMAT}
+    told = {**ffmpeg.NO_LABELS, **LIBX264.options, **ffmpeg.PICTURE_RECIPE}
+    told |= {"fps_mode": "passthrough", "f": PARTS_FORMAT}
     return [
         *QUIET, "-copyts", *_options(guards), "-i", f"file:{piece}", "-map", "0:v:0", "-vf", chain, *_options(told),
         f"file:{path}",

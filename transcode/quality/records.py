@@ -14,6 +14,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from transcode.ffmpeg import PICTURE_RECIPE, Tool
+from transcode.hardware import LIBX264
 from transcode.plan import EIGHT_BIT_420, SHORT_SIDE
 from transcode.quality.gauge import Gauge
 
@@ -86,7 +87,7 @@ def floor_of(recipe: str, gauge: Gauge) -> Floor | None:
 
 def fingerprint() -> str:
     """Of how pictures are encoded now."""
-    said = json.dumps([PICTURE_RECIPE, SHORT_SIDE, EIGHT_BIT_420], sort_keys=True)
+    said = json.dumps([dict(LIBX264.options), PICTURE_RECIPE, SHORT_SIDE, EIGHT_BIT_420], sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()
 
 
