@@ -32,6 +32,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from evidence.custody.canonical import NotCanonical
 from evidence.errors import AlreadySettled, DatabaseAway, NotFound, NotPermitted
 from evidence.package.errors import NothingToPackage, NotYetInLog
+from transcode.errors import AlreadyPast
 
 log = structlog.get_logger()
 
@@ -118,6 +119,7 @@ ANSWERS: dict[type[Exception], tuple[int, str, str, str | None]] = {
     NotFound: (404, "not-found", "Not found", None),
     NotPermitted: (403, "not-permitted", "Not permitted", None),
     AlreadySettled: (409, "already-settled", "Someone was quicker", None),
+    AlreadyPast: (400, "bad-request", "That cannot be done", None),
     NothingToPackage: (400, "bad-request", "That cannot be done", None),
     NotYetInLog: (503, "log-not-publishing", "The log does not publish just now", None),
     StaleDataError: (409, "changed-meanwhile", "Changed meanwhile", "Someone changed this meanwhile. Look again."),

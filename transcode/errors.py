@@ -6,7 +6,8 @@
 ├── ChildFailed          a limited child did not end as it should      record, a person may retry
 │   ├── ChildBroke       it never began, or was starved                 try again
 │   └── RenderFailed     no rendition came of it                       record
-└── OutputUntrue         the rendition is not true to its master       record
+├── OutputUntrue         the rendition is not true to its master       record
+└── AlreadyPast          a time that has gone by was named             ask for another
 """
 
 from __future__ import annotations
@@ -89,3 +90,7 @@ class OutputUntrue(TranscodeError):
     def __init__(self, findings: tuple[str, ...]) -> None:
         super().__init__("; ".join(findings))
         self.findings = findings
+
+
+class AlreadyPast(TranscodeError):
+    """Something was to hold until a time that has gone by."""

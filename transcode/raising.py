@@ -20,6 +20,7 @@ from evidence.jobs import move
 from evidence.models import Recording, Rendition, Segment, Urgency
 from evidence.vocabulary import Condition, RenditionKind, RenditionState, SegmentState, UrgencyReason
 from transcode import results
+from transcode.errors import AlreadyPast
 from transcode.examination import pixels_in, urgency_of
 from transcode.nudges import PROBE_PRIORITY, render_turn, segment_turn
 
@@ -27,9 +28,9 @@ from transcode.nudges import PROBE_PRIORITY, render_turn, segment_turn
 def set_urgency(
     session: WriteSession, recording_id: UUID, reason: UrgencyReason, *, until: datetime | None, note: str, by: Actor
 ) -> Urgency:
-    """Mark a recording as urgent; what was said before is ended by it. Raises AlreadySettled for a past `until`."""
+    """Mark a recording as urgent; what was said before is ended by it. Raises AlreadyPast for a past `until`."""
     if until is not None and until <= clock.now():
-        raise AlreadySettled("the time until which it is to be urgent has passed already")
+        raise AlreadyPast("the time until which it is to be urgent has passed already")
     recording = results.locked_recording(session, recording_id)
     _end(session, recording, by)
     row = Urgency(

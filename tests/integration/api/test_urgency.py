@@ -60,7 +60,7 @@ def test_a_supervisor_s_program_marks_and_ends_it(client: TestClient, cast: Cast
     [
         ({"reason": "boredom"}, 422),
         ({"reason": "hold", "until": "2026-01-01T00:00:00"}, 422),
-        ({"reason": "hold", "until": "2020-01-01T00:00:00Z"}, 409),
+        ({"reason": "hold", "until": "2020-01-01T00:00:00Z"}, 400),
         ({"reason": "hold", "note": "x" * 501}, 422),
         ({}, 422),
     ],

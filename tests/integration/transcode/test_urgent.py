@@ -24,7 +24,7 @@ from tests.support.house import World, until
 from tests.support.numbered import numbered, numbers
 from tests.support.workroom import Workroom
 from transcode import parts, pieces, raising, sweep, tasks
-from transcode.errors import OutputUntrue
+from transcode.errors import AlreadyPast, OutputUntrue
 from transcode.settings import TranscodeSettings
 
 SUPERVISOR = Actor.system("a supervisor of the test")
@@ -236,7 +236,7 @@ def test_what_is_urgent_until_a_time_is_not_after_it(workroom: Workroom, film: P
         assert raising.lapse(session) == 1
     assert _turn(workroom, row) == ("transcode", 20)
     past = clock.now() - timedelta(minutes=1)
-    with pytest.raises(AlreadySettled), workroom.house.writing() as session:
+    with pytest.raises(AlreadyPast), workroom.house.writing() as session:
         raising.set_urgency(session, recording, UrgencyReason.HOLD, until=past, note="", by=SUPERVISOR)
 
 
