@@ -13,6 +13,7 @@ from evidence.vocabulary import RenditionMethod
 from transcode.machine import look
 from transcode.nudges import RENDER_PRIORITY, STEPS, longest_first, render_request
 from transcode.room import ENCODE, GIB, MIB, Room, bytes_for, left_for_encodes, slots_for
+from transcode.urgency import BY_REASON, DOCKED_LIVE, INTERVIEW
 
 HOUR = 3600 * 30 * 1920 * 1080
 
@@ -161,5 +162,6 @@ def test_the_longest_goes_first_within_its_class() -> None:
 def test_no_length_reaches_another_class_or_outlives_ageing() -> None:
     wanted = render_request(new_id(), method=RenditionMethod.TRANSCODE, urgent=0, pixels=10**18)
     assert wanted.priority == RENDER_PRIORITY + STEPS < AGE_CAP
-    urgent = render_request(new_id(), method=RenditionMethod.TRANSCODE, urgent=1, pixels=0)
+    least = min(priority for priority, _ in (*BY_REASON.values(), DOCKED_LIVE, INTERVIEW))
+    urgent = render_request(new_id(), method=RenditionMethod.TRANSCODE, urgent=least, pixels=0)
     assert urgent.priority > wanted.priority
