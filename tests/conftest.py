@@ -33,8 +33,8 @@ def postgres_server(servers_folder: Path) -> Iterator[EmbeddedPostgres]:
 
 @pytest.fixture(scope="session")
 def s3_server(servers_folder: Path) -> Iterator[EmbeddedS3]:
-    """One S3 server for the session, with its two buckets."""
-    with EmbeddedS3(servers_folder / "shared") as server:
+    """One S3 server for the session, with its buckets, and room for those of the many tests with a log of their own."""
+    with EmbeddedS3(servers_folder / "shared", volumes=20_000) as server:
         yield server
 
 

@@ -50,12 +50,20 @@ class EmbeddedS3:
     """
 
     def __init__(
-        self, data_dir: Path, *, masters: str = "masters", renditions: str = "renditions", custody: str = "custody"
+        self,
+        data_dir: Path,
+        *,
+        masters: str = "masters",
+        renditions: str = "renditions",
+        custody: str = "custody",
+        volumes: int = 0,
     ) -> None:
+        """`volumes`: the most files of 128 MB that objects lie in, own ones for each bucket; 0: as the disk allows."""
         self.home = data_dir.resolve() / "s3"
         self.masters = masters
         self.renditions = renditions
         self.custody = custody
+        self._volumes = volumes
         self._server: ServerProcess | None = None
         self._watch: process.Watch | None = None
 
@@ -178,7 +186,7 @@ class EmbeddedS3:
             "-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false", "-admin.ui=false",
             "-master.telemetry=false", "-disableHttp", f"-s3.config={self.home / 'config' / 's3.json'}",
             "-s3.autoCreateBucket=false", "-s3.allowDeleteBucketNotEmpty=false", "-s3.iam=false",
-            f"-idleTimeout={IDLE}",
+            f"-idleTimeout={IDLE}", *([f"-volume.max={self._volumes}"] if self._volumes else []),
         ]  # fmt: skip
 
     def _found(self) -> ServerProcess | None:
