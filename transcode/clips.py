@@ -31,12 +31,13 @@ from transcode.clip_plan import NoClip
 from transcode.clip_recipe import Recipe
 from transcode.clip_records import StoredClip, clip_request
 from transcode.errors import MasterChanged, OutputUntrue, RenderFailed
-from transcode.making import Source, Work
+from transcode.making import Work
 from transcode.media import MediaFacts
 from transcode.packets import Manifest, digest_of
 from transcode.plan import Plan, limits_for
 from transcode.scratch import scratch
 from transcode.settings import TranscodeSettings
+from transcode.wanted import source_of
 
 AT_ONCE: Final = 200
 SETTLED: Final = timedelta(minutes=1)
@@ -107,18 +108,11 @@ class Cutter:
             raise
 
     def _work(self, wanted: Wanted, plan: Plan, facts: MediaFacts, folder: Path, job: RunningJob) -> Work:
-        master, store = wanted.master, self.house.masters
-        source = Source(
-            ranges=store.ranges(master.key, version_id=master.version_id),
-            stream=lambda: store.read(master.key, version_id=master.version_id),
-            sha256=master.sha256,
-            size=master.size,
-        )
         return Work(
             plan=plan,
             facts=facts,
             condition=wanted.recording.condition,
-            source=source,
+            source=source_of(self.house, wanted.master),
             folder=folder,
             settings=self.settings,
             stopping=job.stopping,

@@ -25,7 +25,6 @@ STEPS: Final = 19
 LEAST_WORK: Final = 1 << 30
 """Pixels, some 17 seconds of 1080p30: what is less is all alike."""
 URGENT_QUEUE: Final = "transcode_urgent"
-ENCODES: Final = (URGENT_QUEUE, "transcode")
 
 
 @dataclass(frozen=True, slots=True)

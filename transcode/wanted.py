@@ -61,22 +61,27 @@ def plan_of(wanted: Wanted, settings: TranscodeSettings) -> Plan:
     return replace(plan, reason=wanted.row.why)
 
 
-def work_for(
-    house: House, settings: TranscodeSettings, wanted: Wanted, plan: Plan, folder: Path, job: RunningJob
-) -> Work:
-    """The work that a plan is, for one attempt in a scratch folder."""
-    master, store = wanted.master, house.masters
-    source = Source(
+def source_of(house: House, master: Master) -> Source:
+    """A master as its store gives it."""
+    store = house.masters
+    return Source(
         ranges=store.ranges(master.key, version_id=master.version_id),
         stream=lambda: store.read(master.key, version_id=master.version_id),
         sha256=master.sha256,
         size=master.size,
     )
+
+
+def work_for(
+    house: House, settings: TranscodeSettings, wanted: Wanted, plan: Plan, folder: Path, job: RunningJob
+) -> Work:
+    """The work that a plan is, for one attempt in a scratch folder."""
+    master = wanted.master
     return Work(
         plan=plan,
         facts=wanted.facts,
         condition=wanted.condition,
-        source=source,
+        source=source_of(house, master),
         folder=folder,
         settings=settings,
         stopping=job.stopping,
