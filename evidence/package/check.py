@@ -120,6 +120,8 @@ def _files(inquiry: Inquiry, told: Testimony) -> str:
     try:
         told.contents = testimony.read_contents(inquiry)
         bagged.findings += [f"{each} is no file of contents.json" for each in testimony.strays(inquiry, told.contents)]
+        gone = testimony.missing(inquiry, told.contents)
+        bagged.findings += [f"{each} is named by contents.json, and is missing" for each in gone]
     except Contradicted as error:
         bagged.findings.append(str(error))
     if bagged.findings:

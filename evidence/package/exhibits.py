@@ -24,7 +24,7 @@ from evidence.package.stated import (
     StatedMaster,
     read_stated,
 )
-from evidence.package.testimony import CONTENTS_FILE, Event, Testimony
+from evidence.package.testimony import CONTENTS_FILE, HEAD_MAP_FILE, Event, Testimony
 from evidence.tlog.merkle import leaf_hash, verify_inclusion
 from evidence.tlog.strict import read_base64
 
@@ -163,7 +163,7 @@ def history(inquiry: Inquiry, told: Testimony, exhibit: StatedExhibit) -> str:
 def complete(inquiry: Inquiry, told: Testimony, exhibit: StatedExhibit) -> str:
     """Nothing happened to the exhibit, up to the size of the head map, that is not in the package."""
     own = _events(inquiry, told, exhibit)
-    stated = inquiry.stated("custody/headmap.json", HEAD_MAP)
+    stated = inquiry.stated(HEAD_MAP_FILE, HEAD_MAP)
     root = _logged_root(told, stated)
     ends = [each for each in stated.proofs if each.recording == exhibit.recording]
     if not ends:

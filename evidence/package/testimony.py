@@ -54,7 +54,7 @@ class Testimony:
 
 
 CONTENTS_FILE, EVENTS_FILE = "custody/contents.json", "custody/events.jsonl"
-PROOFS = "custody/proofs/"
+PROOFS, HEAD_MAP_FILE = "custody/proofs/", "custody/headmap.json"
 UUID7 = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
@@ -88,6 +88,16 @@ def strays(inquiry: Inquiry, contents: StatedContents) -> list[str]:
     """Files under `data/` that are neither a master nor a copy."""
     payload = {path for path in inquiry.package.files if path.startswith("data/")}
     return sorted(payload.difference(_paths(contents)))
+
+
+def missing(inquiry: Inquiry, contents: StatedContents) -> list[str]:
+    """Files that contents.json names and that are not there, whatever the manifests list."""
+    copies = [copy.packets for each in contents.exhibits for copy in each.working]
+    manifests = {digest for both in copies if both is not None for digest in (both.master, both.copy_)}
+    named = {*_paths(contents), *(f"custody/packets/{digest}.json" for digest in manifests)}
+    if contents.complete_at:
+        named.add(HEAD_MAP_FILE)
+    return sorted(named.difference(inquiry.package.files))
 
 
 def read_checkpoint(inquiry: Inquiry, told: Testimony) -> Checkpoint:

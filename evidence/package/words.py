@@ -20,7 +20,7 @@ TO CHECK IT
 
 1. Get the policy from somewhere else than this package: it names the keys of the log and its witnesses. A package
    that brings its own judge proves nothing; custody/policy.copy is only there to be compared.
-2. Choose one of these. The first three need nothing of us, and no network:
+2. Choose one of these. None of them needs us, or a network:
 
      sha256sum -c manifest-sha256.txt                   every file under data/ against its digest
      python3 custody/verify.py --policy POLICY .        every claim; Python 3.9 or newer, nothing else

@@ -196,7 +196,7 @@ def make(order: Order | None = None, *, authority: Authority | None = None) -> M
     files |= _log_files(log, shown, order)
     contents = {
         "v": 1, "log": ORIGIN, "made": "2026-11-02T10:00:00.000000Z", "size": len(log.leaves),
-        "complete_at": complete_at, "exhibits": [each.stated() for each in exhibits],
+        "complete_at": complete_at if order.headmap else 0, "exhibits": [each.stated() for each in exhibits],
     }  # fmt: skip
     files["custody/contents.json"] = canonical(contents) + b"\n"
     files |= _beside(order) | (_stamped(files["custody/checkpoint.txt"], authority) if authority else {})

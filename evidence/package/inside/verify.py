@@ -1148,6 +1148,8 @@ class Check:
             return
         for path in sorted({path for path in self.package.sizes if path.startswith("data/")} - set(paths)):
             yield f"{path} is neither a master nor a copy of {CONTENTS_FILE}"
+        for path in sorted({*paths, *_named(contents)} - set(self.package.sizes)):
+            yield f"{path} is named by {CONTENTS_FILE}, and is missing"
 
     # The package as a part of a log.
 
@@ -1506,6 +1508,13 @@ class Check:
         if (facts["size"], facts["entries"]) != (size, headmap["entries"]) or size > found[0].seq:
             raise Contradicted("custody/headmap.json is not the head map that the log holds")
         return bytes.fromhex(facts["root"])
+
+
+def _named(contents: dict[str, Any]) -> set[str]:
+    """What `contents.json` names under `custody/`: packet manifests, and the head map where there is one."""
+    pairs = [copy["packets"] or {} for each in contents["exhibits"] for copy in each["working"]]
+    named = {f"custody/packets/{digest}.json" for each in pairs for digest in each.values()}
+    return named | ({"custody/headmap.json"} if contents["complete_at"] else set())
 
 
 # --- what people read -----------------------------------------------------------------------------------------------

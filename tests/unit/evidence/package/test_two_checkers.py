@@ -133,6 +133,19 @@ def test_no_file_is_missed_or_added_unseen(small: Made, tmp_path: Path) -> None:
     assert ours(small, folder) == theirs(small, folder)
 
 
+@pytest.mark.parametrize("path", ["master", "copy", "custody/headmap.json", "packets"])
+def test_what_contents_names_cannot_be_taken_out_though_the_manifests_are_made_anew(path: str, tmp_path: Path) -> None:
+    made = make(Order(exhibits=2))
+    exhibit = made.exhibits[1]
+    packets = next(name for name in made.files if name.startswith("custody/packets/"))
+    gone = {"master": exhibit.master, "copy": exhibit.copy, "packets": packets}.get(path, path)
+    folder = write(seal({name: data for name, data in made.files.items() if name != gone}), tmp_path / "package")
+    found = ours(made, folder)
+    assert found is not None
+    assert found["files", "package"] == "contradicted"
+    assert found == theirs(made, folder)
+
+
 def lines(path: str, change: Callable[[list[bytes]], list[bytes]]) -> Callable[[Files], None]:
     """Change the lines of one file."""
 
