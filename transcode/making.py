@@ -198,7 +198,7 @@ def _encoded_by(encoder: Encoder, work: Work, path: Path) -> Made:
     if work.look and plan.filters:
         work.report("looking at the copy's quality", None)
         pair = Pair(plan=plan, master=path, copy=playback, folder=output)
-        checked.quality = look(pair, master, copy, work.settings, work.stopping)
+        checked.quality = look(pair, master, copy, work.settings, work.stopping, seeks=work.facts.seeks)
         if checked.quality.get("below"):
             checked.remarks.append(f"its quality is below the floor: {checked.quality['below']}")
     if waveform:

@@ -7,7 +7,7 @@ them: numbers within reason, words short and printable, lists bounded.
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -111,6 +111,10 @@ class StreamFacts(Facts):
         return min(max(aspect, Fraction(1, 20)), Fraction(20))
 
 
+UNTIMED: Final = frozenset({"avi", "h264", "hevc", "m4v", "mpegvideo"})
+"""Containers without times of their own: with reordered pictures, what is shown after a seek is some other one."""
+
+
 class MediaFacts(Facts):
     """A master as its container describes it. Sizes in bytes, times in milliseconds."""
 
@@ -151,6 +155,11 @@ class MediaFacts(Facts):
     def is_mp4(self) -> bool:
         """The container is of the MP4 and QuickTime family."""
         return "mp4" in self.container.split(",")
+
+    @property
+    def seeks(self) -> bool:
+        """The container says when each picture is shown, so that it can be entered in its middle without a doubt."""
+        return not UNTIMED.intersection(self.container.split(","))
 
     @property
     def has_media(self) -> bool:

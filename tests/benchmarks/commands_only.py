@@ -32,6 +32,7 @@ from transcode.render import Keeper, Renderer, Wanted
 from transcode.scratch import scratch
 from transcode.settings import TranscodeSettings
 from transcode.storyboard import storyboard
+from transcode.wanted import work_for
 
 NOBODY = HeldJob(id=0, owner=0, attempt=0)
 
@@ -70,7 +71,7 @@ class Commands:
         wanted = Wanted(row, master, found.facts, found.verdict.condition)
         renderer = Renderer(self.house, self.settings)
         with scratch(self.settings, needed=0) as folder:
-            made = making.make(renderer._work(wanted, plan, folder, job))
+            made = making.make(work_for(self.house, self.settings, wanted, plan, folder, job))
             renderer._store(wanted, plan, made, job, {})
 
     def _pictures(self, master: Master, found: Examination, job: RunningJob) -> None:

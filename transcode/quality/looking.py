@@ -15,7 +15,7 @@ from transcode import ffmpeg
 from transcode.ending import How
 from transcode.quality.gauge import Pair, Reading, measure
 from transcode.quality.records import Case, below, build_of, floor_of
-from transcode.quality.samples import Sample, spread, unsought
+from transcode.quality.samples import Sample, early, spread, unsought
 from transcode.said import ReadingSaid
 from transcode.settings import TranscodeSettings
 
@@ -45,13 +45,14 @@ def _seen(house: House, recipe: str, build: str, most: int) -> int:
 
 
 def look(
-    pair: Pair, master: ReadingSaid, copy: ReadingSaid, settings: TranscodeSettings, stopping: Event
+    pair: Pair, master: ReadingSaid, copy: ReadingSaid, settings: TranscodeSettings, stopping: Event, *, seeks: bool
 ) -> dict[str, Any]:
     """Measure a few pictures of a copy, for its row. What cannot be measured says why; raises JobStopped alone.
 
-    A reading below the floor is taken again from the beginning: not every container can be entered in the middle.
+    `seeks`: the master can be entered in its middle; without, pictures near the beginning are measured. A reading
+    below the floor is taken again, counted from the beginning: a container may seek worse than it should.
     """
-    samples = spread(master.times_us, copy.times_us)
+    samples = (spread if seeks else early)(master.times_us, copy.times_us)
     tool = ffmpeg.tool(settings)
     about = {"tool": tool.version, "build": build_of(tool)}
     if not samples:

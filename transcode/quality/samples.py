@@ -15,6 +15,8 @@ FRAMES: Final = 8
 SETTLING: Final = 2
 """Pictures that a sample passes over: filters that look at neighbours have theirs only then."""
 SHORT: Final = SAMPLES * (FRAMES + SETTLING)
+EARLY: Final = 240
+"""How far into a file that cannot be entered in its middle: so many pictures are decoded to see the next ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,14 @@ def spread(master_us: Sequence[int], copy_us: Sequence[int]) -> tuple[Sample, ..
         Sample(place, SETTLING, FRAMES, _between(mine, place), _between(theirs, place))
         for place in (max(place, 1) for place in places)
     )
+
+
+def early(master_us: Sequence[int], copy_us: Sequence[int]) -> tuple[Sample, ...]:
+    """As many pictures in one place near the beginning, counted; nothing where the two do not have the same number."""
+    if not master_us or len(master_us) != len(copy_us):
+        return ()
+    count = min(len(master_us), SAMPLES * FRAMES)
+    return (Sample(0, min(EARLY, len(master_us) - count), count),)
 
 
 def unsought(samples: Sequence[Sample]) -> tuple[Sample, ...]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import imageio_ffmpeg
 import pytest
 
 import transcode
@@ -20,10 +22,12 @@ from tests.support.media import Footage
 from tests.support.workroom import Workroom
 from transcode import ffmpeg
 from transcode.plan import RECIPE
+from transcode.probe import examine
 from transcode.quality import records
 from transcode.quality.gauge import Pair, gauge_of, measure
 from transcode.quality.records import Case, NoRecord, build_of, faults, fingerprint, record_of
-from transcode.quality.samples import Sample, spread, unsought, whole
+from transcode.quality.samples import Sample, early, spread, unsought, whole
+from transcode.ranges import FileRanges
 from transcode.settings import TranscodeSettings
 
 BAD = {**ffmpeg.PICTURE_RECIPE, "crf": 44, "preset": "ultrafast"}
@@ -109,6 +113,29 @@ def test_picture_stands_beside_picture_wherever_a_sample_begins(settings: Transc
     off_by_one, _ = measure(pair, wrong, settings, cpu_seconds=60)
     assert off_by_one is not None
     assert off_by_one.mean < by_seeking.mean - 20
+
+
+def test_a_container_without_times_is_not_entered_in_its_middle(settings: TranscodeSettings, tmp_path: Path) -> None:
+    """An AVI with reordered pictures shows another picture after a seek: a good copy would read as a bad one."""
+    path = tmp_path / "reordered.avi"
+    scene = ("-f", "lavfi", "-i", "testsrc2=s=640x360:r=25:d=5", "-c:v", "mpeg4", "-bf", "2", "-q:v", "4", "-g", "60")
+    program = imageio_ffmpeg.get_ffmpeg_exe()
+    subprocess.run([program, "-v", "error", *scene, str(tmp_path / "scene.avi")], check=True, timeout=60)
+    again = ("-stream_loop", "3", "-i", str(tmp_path / "scene.avi"), "-c", "copy", str(path))
+    subprocess.run([program, "-v", "error", *again], check=True, timeout=60)
+    with FileRanges(path) as ranges:
+        facts = examine(ranges, settings).facts
+    assert facts is not None
+    assert not facts.seeks
+    plan, made = quality.copied(path, tmp_path / "work", settings)
+    pair = Pair(plan=plan, master=path, copy=made.playback, folder=tmp_path)
+    times = [number * 40_000 for number in range(made.checked.agreement.copy_frames)]
+    reading, _ = measure(pair, early(times, times), settings, cpu_seconds=60)
+    assert reading is not None
+    assert reading.frames == 24
+    assert reading.mean > 84
+    assert early([0, 1], [0]) == ()
+    assert early([0, 40], [0, 40]) == (Sample(0, 0, 2),)
 
 
 def test_what_cannot_be_compared_is_no_reading(settings: TranscodeSettings, tmp_path: Path) -> None:
