@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -64,25 +64,36 @@ def verify(
     closely = standing.size - whole_tiles <= LOOKED_AT
     walk = Walk(house, whole_tiles, subtree, integrated=standing.integrated, every_leaf=closely)
     reads = partial(ranges.read, house, integrated=standing.integrated, back=closely or read_back)
-    for stretch in _stretches(reads, whole_tiles, standing.size, stopping or threading.Event()):
-        walk.take(stretch)
-        if stretch.gaps:
-            break
-    if whole_tiles == 0:
-        with house.reading() as session:
-            walk.numbers += books.of_numbers(session)
-            walk.history += books.of_subjects(session)
-    claims = (
-        *_claims(house, standing, walk, whole_tiles),
-        *_about_people(house, whole_tiles, closely=closely),
-    )
+    with ThreadPoolExecutor(1, thread_name_prefix="verify-books") as beside:
+        tables = beside.submit(_whole_tables, house, closely=closely) if whole_tiles == 0 else None
+        for stretch in _stretches(reads, whole_tiles, standing.size, stopping or threading.Event()):
+            walk.take(stretch)
+            if stretch.gaps:
+                break
+        of_tables = tables.result() if tables else OfTables()
+    walk.numbers += of_tables.numbers
+    walk.history += of_tables.history
+    claims = (*_claims(house, standing, walk, whole_tiles), *of_tables.people)
     return Verification(size=standing.size, claims=claims, root=walk.frontier.root(), start=whole_tiles)
 
 
-def _about_people(house: House, start: int, *, closely: bool) -> list[Claim]:
+@dataclass(frozen=True, slots=True)
+class OfTables:
+    """What the tables say as a whole, asked while the leaves are read; of a log that is read from its beginning."""
+
+    numbers: Sequence[str] = ()
+    history: Sequence[str] = ()
+    people: Sequence[Claim] = ()
+
+
+def _whole_tables(house: House, *, closely: bool) -> OfTables:
+    with house.reading() as session:
+        numbers, history = books.of_numbers(session), books.of_subjects(session)
+    return OfTables(numbers, history, _about_people(house, closely=closely))
+
+
+def _about_people(house: House, *, closely: bool) -> list[Claim]:
     """Personal values lie outside the tree: a commitment in the leaf is all that holds them."""
-    if start:
-        return []
     with house.reading() as session:
         found = personal.of_personal_values(session, closely=closely)
     held = "All personal values" if closely else f"Every event names who acted; values of {personal.DRAWN} subjects"

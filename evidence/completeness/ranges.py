@@ -43,16 +43,15 @@ SELECT seq / 256 AS number, bool_and(agrees) AS agrees,
   md5(string_agg(substring(int4send(octet_length(leaf)) FROM 3) || leaf, ''::bytea ORDER BY seq)) AS bundle
 FROM (
   SELECT l.seq, e.leaf, l.leaf_hash AS placed,
-    uuid_send(e.subject) || int8send(e.subject_no) || decode(said->>'prev', 'hex')
-      || int8send(e.subject_no + 1) AS link,
-    coalesce(hash = l.leaf_hash AND hash = e.leaf_hash
-      AND said->>'id' = e.id::text AND said->>'type' = e.type AND said->>'subj' = e.subject::text
-      AND said->>'n' = e.subject_no::text AND said->>'log' = :origin
-      AND said->>'at' = to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), false) AS agrees
+    uuid_send(e.subject) || int8send(e.subject_no) || decode(said.prev, 'hex') || int8send(e.subject_no + 1) AS link,
+    coalesce(sha256('\x00'::bytea || e.leaf) = l.leaf_hash AND l.leaf_hash = e.leaf_hash
+      AND said.id = e.id::text AND said.type = e.type AND said.subj = e.subject::text
+      AND said.n = e.subject_no::text AND said.log = :origin
+      AND said.at = to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), false) AS agrees
   FROM custody.leaf l
   JOIN custody.event e ON e.ingest_no = l.ingest_no AND e.at = l.at
-  CROSS JOIN LATERAL (
-    SELECT sha256('\x00'::bytea || e.leaf) AS hash, convert_from(e.leaf, 'UTF8')::jsonb AS said OFFSET 0) AS read
+  CROSS JOIN LATERAL json_to_record(convert_from(e.leaf, 'UTF8')::json)
+    AS said(id text, type text, subj text, n text, log text, at text, prev text)
   WHERE l.seq >= :first AND l.seq < :last
     AND e.ingest_no BETWEEN :low AND :high AND e.at BETWEEN :earliest AND :latest) AS each
 GROUP BY 1 ORDER BY 1

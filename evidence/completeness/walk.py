@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from struct import Struct
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from sqlalchemy import text
 
 from evidence.completeness import closely, ranges
 from evidence.completeness.closely import Link
-from evidence.completeness.ranges import LINK, PLACE, SUBJECT, Bundle, Stretch
+from evidence.completeness.ranges import NEXT, PLACE, SUBJECT, Bundle, Stretch
 from evidence.completeness.tree import root_over
 from evidence.custody.leaf import ZERO
 from evidence.tlog.merkle import HASH_SIZE, Frontier, Subtree
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from evidence.bootstrap import House
 
 FIRST = (1).to_bytes(8, "big") + ZERO  # what the first event of a subject says: counter 1, after nothing
+PLACES, HASHES = Struct(f"{SUBJECT}s{PLACE}s{NEXT}s"), Struct(f"{HASH_SIZE}s")
 MOST = 1000  # findings kept of one kind: more are counted by nobody
 
 EARLIER = text("""
@@ -77,14 +79,12 @@ class Walk:
 
     def _follow(self, bundle: Bundle, links: bytes) -> None:
         """The quick way: what an event says of its place must be, byte for byte, what the one before has told."""
-        tile, expected = bundle.tile, self._next
-        for at in range(0, len(links), LINK):
-            subject = links[at : at + SUBJECT]
-            if links[at + SUBJECT : at + SUBJECT + PLACE] != expected.get(subject, FIRST):
-                link = Link(subject, _number(links, at + SUBJECT), links[at + SUBJECT + 8 : at + SUBJECT + PLACE])
-                self._held(link, bundle.number * WIDTH + at // LINK)
-            hash_at = at // LINK * HASH_SIZE
-            expected[subject] = links[at + SUBJECT + PLACE : at + LINK] + tile[hash_at : hash_at + HASH_SIZE]
+        expected, hashes = self._next, HASHES.iter_unpack(bundle.tile)
+        said = zip(PLACES.iter_unpack(links), hashes, strict=True)
+        for at, ((subject, place, after), (leaf_hash,)) in enumerate(said):
+            if place != expected.get(subject, FIRST):
+                self._held(Link(subject, int.from_bytes(place[:8], "big"), place[8:]), bundle.number * WIDTH + at)
+            expected[subject] = after + leaf_hash
 
     def _follow_closely(self, bundle: Bundle, links: Sequence[Link]) -> None:
         """The same for events that were looked at one by one; where one is gone, its place cannot be told."""
@@ -162,10 +162,6 @@ def _rows(start: int, subtree: Subtree) -> list[list[bytes]]:
         rows.append([subtree(at, at + span) for at in range(begin, start - span + 1, span)])
         span *= WIDTH
     return rows
-
-
-def _number(links: bytes, at: int) -> int:
-    return int.from_bytes(links[at : at + 8], "big")
 
 
 def _keep(kept: list[str], found: Sequence[str]) -> None:
