@@ -20,6 +20,9 @@ JOBS ?= 2
 CODE := api evidence ingest retention transcode hatch_build.py
 QUICK := not slow and not faults and not bench
 PYTEST := $(PY) -m pytest
+# A file is one process's: what its tests share is made once. In the order of the folders, whose last are the quickest:
+# by number of tests, one long test that stands alone in its file would begin when all else has ended.
+SHARED := --dist loadfile --no-loadscope-reorder
 # Where a target's tests are, unless ARGS names tests itself: pytest would run both.
 among = $(if $(filter tests tests/% ./tests%,$(ARGS)),,$(1))
 
@@ -53,7 +56,7 @@ check: lint ## Everything that is checked without running the product: lint, the
 .PHONY: test
 test: lint ## All checks, then every test that takes seconds
 	@ops/browser-note
-	$(PYTEST) -n $(JOBS) --dist loadfile --durations=20 -m "$(QUICK)" $(call among,tests) $(ARGS)
+	$(PYTEST) -n $(JOBS) $(SHARED) --durations=20 -m "$(QUICK)" $(call among,tests) $(ARGS)
 
 .PHONY: e2e
 e2e: $(READY) ## The whole path through the real processes and a real browser

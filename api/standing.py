@@ -9,10 +9,6 @@ from typing import Any, TypeVar
 
 from sqlalchemy import func, select
 
-from api.accounts import NewPerson, create_person
-from api.authentication import make_token as new_token
-from api.enquiries import incidents
-from api.errors import BadRequest
 from api.system import Embedded
 from api.trouble import KnownTrouble
 from api.up import running_at
@@ -81,6 +77,8 @@ def standing(data: Path) -> dict[str, Any]:
 
 def _open_incidents(session: ReadSession) -> list[dict[str, str]]:
     """The newest open incidents in words, as many as a person reads."""
+    from api.enquiries import incidents
+
     newest = (
         select(Incident).where(Incident.closed_at.is_(None)).order_by(Incident.opened_at.desc(), Incident.id.desc())
     )
@@ -98,6 +96,8 @@ def _open_incidents(session: ReadSession) -> list[dict[str, str]]:
 
 def make_token(data: Path, *, role: str, label: str, days: int) -> str:
     """A token for a program. Raises KnownTrouble for a role that does not exist."""
+    from api.authentication import make_token as new_token
+
     with house_at(data).writing() as session:
         return new_token(session, label=label, role=_word(Role, role), days=days, by=operator())[0]
 
@@ -110,6 +110,9 @@ def make_code(data: Path, *, kind: str, label: str) -> str:
 
 def make_account(data: Path, *, name: str, shown: str, role: str, collar: str | None) -> str:
     """An account; its generated password."""
+    from api.accounts import NewPerson, create_person
+    from api.errors import BadRequest
+
     wanted = NewPerson(sign_in_name=name, display_name=shown, role=_word(Role, role), collar_number=collar)
     try:
         with house_at(data).writing() as session:

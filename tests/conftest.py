@@ -25,9 +25,12 @@ def servers_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(servers_folder: Path) -> Iterator[EmbeddedPostgres]:
+def postgres_server() -> Iterator[EmbeddedPostgres]:
     """One PostgreSQL for the session. Tests that kill a server start their own."""
-    with EmbeddedPostgres(servers_folder / "shared", settings=servers.QUICK) as server:
+    with (
+        servers.folder_for_servers(servers.place_for_databases()) as folder,
+        EmbeddedPostgres(folder / "shared", settings={**servers.QUICK, "max_wal_size": "256MB"}) as server,
+    ):
         yield server
 
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
 from evidence.database import psycopg_url
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 MONTHS_AHEAD = 3  # partitions of the custody log that are made in advance
 
 
+# Alembic is loaded where it is asked for something: every command imports this module, and few move a schema.
+
+
 def _config(url: str) -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.attributes["url"] = psycopg_url(url)
@@ -24,6 +29,8 @@ def _config(url: str) -> Config:
 
 def upgrade(url: str, revision: str = "head") -> None:
     """Bring the database to a revision. Repeating it changes nothing but the months that have come near."""
+    from alembic import command
+
     command.upgrade(_config(url), revision)
     if revision == "head":
         _make_months(url)
@@ -41,11 +48,16 @@ def _make_months(url: str) -> None:
 
 def downgrade(url: str, revision: str) -> None:
     """Take the database back to a revision; for tests and for a person who knows why."""
+    from alembic import command
+
     command.downgrade(_config(url), revision)
 
 
 def standing(url: str) -> tuple[str | None, str | None]:
     """The revision that the database is at, and the newest that this build knows."""
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
     newest = ScriptDirectory.from_config(_config(url)).get_current_head()
     engine = create_engine(psycopg_url(url))
     try:

@@ -19,13 +19,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from evidence import clock
 from evidence.outside.errors import KeyUnusable
-from evidence.outside.hardware import Device
 from evidence.outside.writing import write_whole
 from evidence.settings import EvidenceSettings
 from evidence.tlog.checkpoint import Checkpoint
@@ -33,6 +32,9 @@ from evidence.tlog.errors import Malformed
 from evidence.tlog.keys import Algorithm, VerifierKey
 from evidence.tlog.note import NoteSignature, signature_by, signed_message
 from evidence.tlog.signing import ML_DSA_FILE, KeyPair, SigningKey, cosign
+
+if TYPE_CHECKING:
+    from evidence.outside.hardware import Device
 
 LIST = "keys.json"
 
@@ -164,6 +166,9 @@ def device_of(settings: EvidenceSettings) -> Device | None:
     """The device that the settings name, if they do."""
     if settings.log_pkcs11_module is None:
         return None
+    # Most keys are in files: the library that speaks to devices is loaded where there is one.
+    from evidence.outside.hardware import Device
+
     return Device(settings.log_pkcs11_module, settings.log_pkcs11_token, settings.log_pkcs11_pin.get_secret_value())
 
 

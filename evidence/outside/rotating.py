@@ -20,7 +20,6 @@ from evidence.custody.rows import LogKey, LogState
 from evidence.database import WriteSession
 from evidence.errors import NotFound
 from evidence.outside.errors import KeyUnusable
-from evidence.outside.hardware import Device
 from evidence.outside.keys import LIST, LogKeys, Pair, PairList, device_of, make_pair, write_list
 from evidence.outside.remembering import MEMORY, begin_memory
 from evidence.settings import EvidenceSettings
@@ -29,6 +28,7 @@ from evidence.vocabulary import LogKeyState
 
 if TYPE_CHECKING:
     from evidence.bootstrap import House
+    from evidence.outside.hardware import Device
 
 WORDS = {Algorithm.ED25519: "ed25519", Algorithm.ML_DSA_44: "ml-dsa-44"}
 WHO = Actor.system("log-keys")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,22 +42,38 @@ def connect(endpoint: str, *, key: StoreKey, region: str) -> S3Client:
     Payloads are not signed: each carries a checksum of its own, and a signature over the bytes would
     read them twice. Checksums are added only where we name one: some stores refuse the library's own.
     """
-    session = boto3.Session(aws_access_key_id=key.access_key, aws_secret_access_key=key.secret_key)
-    return session.client(
-        "s3",
-        endpoint_url=endpoint,
-        region_name=region,
-        config=Config(
-            signature_version="s3v4",
-            s3={"addressing_style": "path", "payload_signing_enabled": False},
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-            max_pool_connections=32,
-            connect_timeout=5,
-            read_timeout=60,
-            retries={"mode": "standard", "max_attempts": 4},
-        ),
+    config = Config(
+        signature_version="s3v4",
+        s3={"addressing_style": "path", "payload_signing_enabled": False},
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        max_pool_connections=32,
+        connect_timeout=5,
+        read_timeout=60,
+        retries={"mode": "standard", "max_attempts": 4},
     )
+    with _one_at_a_time:
+        return _library().client(
+            "s3",
+            endpoint_url=endpoint,
+            region_name=region,
+            aws_access_key_id=key.access_key,
+            aws_secret_access_key=key.secret_key,
+            config=config,
+        )
+
+
+# Clients are shared by threads, but the library makes them for one thread at a time.
+_one_at_a_time = threading.Lock()
+
+
+@cache
+def _library() -> boto3.Session:
+    """The library's description of S3, read once a process: it costs more than all the rest of a client.
+
+    It holds nobody's key; each client is made with its own.
+    """
+    return boto3.Session()
 
 
 def upload_file(client: S3Client, path: Path, *, bucket: str, key: str, content_type: str) -> None:

@@ -6,11 +6,13 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from uuid import UUID
 
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from api import passwords
 from api.accounts import NewPerson
-from api.authentication import make_token
+from api.authentication import COOKIE, make_token, open_session
+from api.settings import WebSettings
 from evidence.custody import ledger
 from evidence.custody.events import Actor, Event, EventType
 from evidence.identifiers import new_id
@@ -59,12 +61,28 @@ class Cast:
             text, _ = make_token(session, label=f"test {role.value}", role=role, days=1, by=TEST)
         return {"Authorization": f"Bearer {text}"}
 
+    def already_signed_in(self, client: TestClient, name: str) -> TestClient:
+        """Give a browser the cookie of somebody whose password was right: checking one is slow on purpose.
+
+        How people sign in has tests of its own, and they go through the form.
+        """
+        asks = Request({"type": "http", "headers": [], "client": ("testclient", 50000)})
+        with self.world.house.writing() as session:
+            number = open_session(session, WebSettings(), session.get_one(Person, self.ids[name]), asks)
+        client.cookies.set(COOKIE, number, domain="testserver.local")
+        return as_browser(client)
+
+
+def as_browser(client: TestClient) -> TestClient:
+    """The same client, saying what a browser says of a form on our own page: without it, it would be another site's."""
+    client.headers["Sec-Fetch-Site"] = "same-origin"
+    client.headers["Accept"] = "text/html"
+    return client
+
 
 def sign_in(client: TestClient, name: str, *, password: str = PASSWORD) -> TestClient:
     """Sign somebody in as a browser would; the same client, with their cookie."""
-    # What a browser says of a form on our own page; without it the form would be another site's.
-    client.headers["Sec-Fetch-Site"] = "same-origin"
-    client.headers["Accept"] = "text/html"
+    as_browser(client)
     answer = client.post("/sign-in", data={"name": name, "password": password}, follow_redirects=False)
     assert answer.status_code == 303, answer.text
     return client

@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -57,6 +59,22 @@ def settings_of(database_url: str, store: StoreSettings) -> EvidenceSettings:
     )
 
 
+def stores_of(store: StoreSettings) -> tuple[S3MasterStore, S3RenditionStore, S3CustodyStore]:
+    """The three stores of a house. Their clients keep nothing of a test, so that the tests of a process share them."""
+    masters, renditions = _media_stores(replace(store, custody=store.reader, custody_bucket=""))
+    return masters, renditions, _custody_store(store)
+
+
+@lru_cache(maxsize=8)
+def _media_stores(store: StoreSettings) -> tuple[S3MasterStore, S3RenditionStore]:
+    return S3MasterStore(store), S3RenditionStore(store)
+
+
+@lru_cache(maxsize=8)
+def _custody_store(store: StoreSettings) -> S3CustodyStore:
+    return S3CustodyStore(store)
+
+
 class World:
     """A house, with what a test needs to speak to it."""
 
@@ -66,9 +84,7 @@ class World:
         self.folder = folder
         engine = open_engine(database_url, pool_size=10)
         sessions = Sessions(engine, log_origin=self.settings.log_origin)
-        self.house = House(
-            self.settings, sessions, S3MasterStore(store), S3RenditionStore(store), S3CustodyStore(store)
-        )
+        self.house = House(self.settings, sessions, *stores_of(store))
         key = folder / "receipt-key.pem"
         self.key = ReceiptKey.load(key) if key.exists() else ReceiptKey.make(key)
         self.ingest = IngestSettings(receipt_key_file=key)

@@ -22,16 +22,13 @@ from evidence.sequencing.publishing import checkpoint_key
 from evidence.sequencing.reading import tile_reader
 from evidence.sequencing.sequencer import Pace, Sequencer
 from evidence.store import StoreSettings
-from evidence.store.custody import S3CustodyStore
-from evidence.store.masters import S3MasterStore
-from evidence.store.renditions import S3RenditionStore
 from evidence.tlog.checkpoint import parse_checkpoint
 from evidence.tlog.keys import Algorithm, VerifierKey
 from evidence.tlog.merkle import leaf_hash, root_of
 from evidence.tlog.note import parse_note, verify
 from evidence.tlog.signing import KeyPair
 from evidence.tlog.tiles import TileTree, decode_bundle, entries_path
-from tests.support.house import settings_of
+from tests.support.house import settings_of, stores_of
 
 QUICK = Pace(look=0.05, checkpoint=0.2, again=0.1)
 WHO = Actor.system("test of the log")
@@ -50,7 +47,7 @@ def log_house(database_url: str, store: StoreSettings) -> House:
     """A house over a test's own database and custody bucket. Dispose of its engine at the end."""
     settings = settings_of(database_url, store)
     sessions = Sessions(open_engine(database_url, pool_size=20), log_origin=settings.log_origin)
-    return House(settings, sessions, S3MasterStore(store), S3RenditionStore(store), S3CustodyStore(store))
+    return House(settings, sessions, *stores_of(store))
 
 
 def log_keys(house: House, folder: Path) -> KeyPair:

@@ -35,17 +35,31 @@ from evidence.store.buckets import make_buckets
 # Tests kill processes, never the power: what PostgreSQL has handed to the kernel survives that.
 QUICK = {"autovacuum": "off", "fsync": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
 TEMPLATE = "template_continuity"
+# Bytes of memory that must be free where databases are to lie in it; a run takes far less.
+PLENTY = 4 << 30
 
 _numbers = itertools.count(1)
 
 
+def place_for_databases() -> Path:
+    """Memory where there is plenty: a fresh database is six hundred files, and a disk takes ten times as long."""
+    memory = Path("/dev/shm")  # noqa: S108 - a folder of our own is made there
+    try:
+        found = os.statvfs(memory)
+    except OSError:
+        return Path(tempfile.gettempdir())
+    plenty = found.f_bavail * found.f_frsize >= PLENTY
+    return memory if plenty and not found.f_flag & os.ST_RDONLY else Path(tempfile.gettempdir())
+
+
 @contextmanager
-def folder_for_servers() -> Iterator[Path]:
+def folder_for_servers(place: Path | None = None) -> Iterator[Path]:
     """A folder that a server's account may pass through even when root runs the tests; gone afterwards.
 
-    pytest's own temporary folders are private to root, so PostgreSQL could not live in one.
+    pytest's own temporary folders are private to root, so PostgreSQL could not live in one. `place`: another than the
+    folder of temporary files.
     """
-    above = Path(tempfile.gettempdir()) / f"continuity-tests-{os.geteuid()}"
+    above = (place or Path(tempfile.gettempdir())) / f"continuity-tests-{os.geteuid()}"
     above.mkdir(mode=0o755, exist_ok=True)
     with ExitStack() as until_the_end:
         # One run at a time clears away and begins, or it would take another's newborn folder for a left one.

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from evidence.store import StoreSettings
-from tests.support.cast import Cast, sign_in
+from tests.support.cast import Cast
 from tests.support.house import World
 from tests.support.recordings import Shelf
 
@@ -52,10 +52,10 @@ def shelf(world: World) -> Shelf:
 
 @pytest.fixture
 def as_(app: FastAPI, client: TestClient, cast: Cast) -> Visitor:
-    """Sign somebody in with a browser of their own: `as_("officer")`."""
+    """Somebody who has signed in with a browser of their own: `as_("officer")`."""
 
     def visit(name: str) -> TestClient:
         browser = TestClient(app, base_url="https://testserver", raise_server_exceptions=False)
-        return sign_in(browser, name)
+        return cast.already_signed_in(browser, name)
 
     return visit

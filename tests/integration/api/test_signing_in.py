@@ -6,6 +6,7 @@ from datetime import timedelta
 from http.cookies import SimpleCookie
 
 import pytest
+from fastapi import FastAPI
 from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import select, update
 from starlette.testclient import TestClient
@@ -21,6 +22,12 @@ from tests.support.cast import PASSWORD, TEST, Cast, sign_in
 from tests.support.house import World
 
 SAME = {"Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
+
+
+@pytest.fixture
+def as_(app: FastAPI, cast: Cast) -> Visitor:
+    """Here everybody goes through the form."""
+    return lambda name: sign_in(TestClient(app, base_url="https://testserver", raise_server_exceptions=False), name)
 
 
 def attempt(client: TestClient, name: str, password: str) -> tuple[int, str]:

@@ -70,10 +70,18 @@ def test_a_recipe_without_a_record_or_altered_in_place_is_refused(tmp_path: Path
     assert said == f"{RECIPE}, motion: 50 on average, the floor is {record.floors[measured.gauge].mean:.4g}"
 
 
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where masters are made, each once: some take longer to make than to measure."""
+    return tmp_path_factory.mktemp("films")
+
+
 @pytest.mark.parametrize("name", ["burned-in-time.mp4", "interlaced.ts", "wavering-rate.mp4"])
-def test_the_record_is_what_is_measured_here_and_now(name: str, settings: TranscodeSettings, tmp_path: Path) -> None:
+def test_the_record_is_what_is_measured_here_and_now(
+    name: str, settings: TranscodeSettings, films: Path, tmp_path: Path
+) -> None:
     record, gauge = record_of(RECIPE), gauge_of(ffmpeg.tool(settings), settings)
-    found = quality.measured(quality.film(tmp_path, name), tmp_path / "work", settings)
+    found = quality.measured(quality.film(films, name), tmp_path / "work", settings)
     assert found.gauge == gauge
     assert found.mean >= record.floors[gauge].mean
     written = [each for measured in record.measured if measured.gauge == gauge for each in measured.cases]
@@ -84,20 +92,22 @@ def test_the_record_is_what_is_measured_here_and_now(name: str, settings: Transc
 
 @pytest.mark.parametrize("gauge", ["vmaf", "ssim"])
 def test_the_gauge_can_fail(
-    gauge: records.Gauge, settings: TranscodeSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    gauge: records.Gauge, settings: TranscodeSettings, films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A recipe that is bad on purpose falls below the floor, by either gauge."""
     if gauge == "vmaf" and gauge_of(ffmpeg.tool(settings), settings) != "vmaf":
         pytest.skip("this FFmpeg has no libvmaf")
     monkeypatch.setattr(ffmpeg, "PICTURE_RECIPE", BAD)
-    found = quality.measured(quality.film(tmp_path, "burned-in-time.mp4"), tmp_path / "work", settings, gauge)
+    found = quality.measured(quality.film(films, "burned-in-time.mp4"), tmp_path / "work", settings, gauge)
     case = Case(case="burned-in-time", frames=found.frames, mean=found.mean, least=found.least)
     assert records.below(case, record_of(RECIPE).floors[gauge])
 
 
-def test_picture_stands_beside_picture_wherever_a_sample_begins(settings: TranscodeSettings, tmp_path: Path) -> None:
+def test_picture_stands_beside_picture_wherever_a_sample_begins(
+    settings: TranscodeSettings, films: Path, tmp_path: Path
+) -> None:
     """Off by one would show at once: each picture of this footage is another."""
-    path = quality.film(tmp_path, "motion.mp4")
+    path = quality.film(films, "motion.mp4")
     plan, made = quality.copied(path, tmp_path / "work", settings)
     pair = Pair(plan=plan, master=path, copy=made.playback, folder=tmp_path)
     times = [number * 1_000_000 // 30 for number in range(60)]
@@ -138,10 +148,10 @@ def test_a_container_without_times_is_not_entered_in_its_middle(settings: Transc
     assert early([0, 40], [0, 40]) == (Sample(0, 0, 2),)
 
 
-def test_what_cannot_be_compared_is_no_reading(settings: TranscodeSettings, tmp_path: Path) -> None:
+def test_what_cannot_be_compared_is_no_reading(settings: TranscodeSettings, films: Path, tmp_path: Path) -> None:
     assert spread([0, 1, 2], [0, 1]) == spread([], []) == ()
     assert spread([0, 40], [0, 40]) == (Sample(0, 0, 2),)
-    path = quality.film(tmp_path, "wavering-rate.mp4")
+    path = quality.film(films, "wavering-rate.mp4")
     plan, made = quality.copied(path, tmp_path / "work", settings)
     pair = Pair(plan=plan, master=path, copy=made.playback, folder=tmp_path)
     assert measure(pair, whole(4000), settings, cpu_seconds=60)[0] is None
