@@ -67,6 +67,18 @@ class Caller:
         return self.person
 
 
+@dataclass(frozen=True, slots=True)
+class NotLetIn:
+    """A sign-in that failed and was counted; `because` is what the person is told."""
+
+    because: str
+
+
+WRONG: Final = NotLetIn("The sign-in name and password do not go together.")
+# Said to one who has the right password alone: to anybody else a disabled account is as good as none.
+DISABLED: Final = NotLetIn("This account is disabled. Ask an administrator to let you sign in again.")
+
+
 class SignInRefused(Exception):
     """The name and password do not go together, or there were too many attempts; the sentence says which."""
 
@@ -117,8 +129,8 @@ def turn(house: House, settings: WebSettings, *, name: str, address: str, device
 
 def check_password(
     session: WriteSession, settings: WebSettings, lane: Lane, *, password: str, address: str
-) -> Person | None:
-    """The person, or None after the failure has been counted. Raises SignInRefused when there were too many."""
+) -> Person | NotLetIn:
+    """The person, or why not after the failure has been counted. Raises SignInRefused when there were too many."""
     name = lane.name
     if not attempts.is_only_one(session, lane):
         raise SignInRefused("Another attempt under this name is being looked at. Try again in a moment.")
@@ -128,7 +140,7 @@ def check_password(
     right, fresh = passwords.verify(password, person.password_hash if person else passwords.nobodys_hash())
     if person is None or not right or person.disabled_at is not None:
         _count_failure(session, person, lane, address=address)
-        return None
+        return DISABLED if person is not None and right else WRONG
     if fresh is not None:
         person.password_hash = fresh
     attempts.forget_failures(session, lane)

@@ -121,7 +121,12 @@ def test_a_disabled_account_is_out_at_once(world: World, cast: Cast, as_: Visito
     with world.house.writing() as session:
         accounts.disable(session, cast.ids["officer"], by=TEST)
     assert not is_in(browser)
-    assert attempt(browser, "officer", PASSWORD)[0] == 422
+    right, wrong = attempt(browser, "officer", PASSWORD), attempt(browser, "officer", "not it at all")
+    assert right[0] == wrong[0] == 422
+    assert "This account is disabled" in right[1]
+    # Who does not know the password learns nothing about the account.
+    assert "disabled" not in wrong[1]
+    assert "do not go together" in wrong[1]
 
 
 def test_another_role_bites_at_once(world: World, cast: Cast, as_: Visitor) -> None:
