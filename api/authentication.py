@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api import attempts, passwords, turns
-from api.addresses import client_address
+from api.addresses import client_address, client_scheme
 from api.attempts import Lane, lane_of
 from api.errors import SignInNeeded
 from api.settings import WebSettings
@@ -99,9 +99,15 @@ def is_loopback(host: str) -> bool:
     return host.rsplit(":", 1)[0].strip("[]") in {name.strip("[]") for name in LOOPBACK} or host in LOOPBACK
 
 
-def cookies_will_hold(request: Request) -> bool:
-    """Whether the browser will keep our cookie: over https, or at this machine's own names."""
-    return request.url.scheme == "https" or is_loopback(request.headers.get("host", ""))
+def cookies_will_hold(request: Request, settings: WebSettings) -> bool:
+    """Whether the browser will keep our cookie: over https, or at this machine's own names.
+
+    That a proxy speaks https with the browser counts where the settings name the proxy.
+    """
+    peer, headers = request.client.host if request.client else "unknown", request.headers
+    hops, said = headers.getlist("x-forwarded-for"), headers.getlist("x-forwarded-proto")
+    scheme = client_scheme(peer, request.url.scheme, hops, said, settings.proxies)
+    return scheme == "https" or is_loopback(headers.get("host", ""))
 
 
 # ---- persons ----------------------------------------------------------------------------------------------
@@ -276,7 +282,7 @@ def caller_by_token(session: ReadSession, token: str) -> Caller:
     found = session.scalars(select(ApiToken).where(ApiToken.token_hash == digest(token))).one_or_none()
     if found is None or found.revoked_at is not None or (found.expires_at and found.expires_at < clock.now()):
         raise SignInNeeded("That token is unknown, out of date or revoked.")
-    actor = Actor(ActorKind.TOKEN, str(found.id), found.label, "token")
+    actor = Actor(ActorKind.TOKEN, str(found.id), f"the program “{found.label}”", "token")
     return Caller(actor=actor, role=found.role, person=None, key=found.token_hash)
 
 

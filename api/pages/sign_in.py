@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from api import attempts, authentication
 from api.authentication import COOKIE, NotLetIn, SignInRefused
-from api.dependencies import AtDesk, SignedIn
+from api.dependencies import AtDesk, SignedIn, desk_of
 from api.pages.rendering import go_to, page
 from evidence.custody import ledger
 from evidence.custody.events import Event, EventType
@@ -42,7 +42,8 @@ def sign_in(
         turn = authentication.turn(desk.house, desk.web, name=name, address=address, device=brought)
         with turn as lane, desk.house.writing() as session:
             person = authentication.check_password(session, desk.web, lane, password=password[:1000], address=address)
-            if isinstance(person, Person):
+            number, device = "", ""
+            if not isinstance(person, NotLetIn):
                 number = authentication.open_session(session, desk.web, person, request)
                 device = attempts.remember_browser(session, person.id, brought)
     except SignInRefused as refused:
@@ -81,6 +82,6 @@ def _form(request: Request, *, next: str, name: str = "", fault: str = "", statu
         "next": own_path(next) if next else "",
         "name": name[:200],
         "errors": [{"text": fault, "href": "#name"}] if fault else [],
-        "cookies_hold": authentication.cookies_will_hold(request),
+        "cookies_hold": authentication.cookies_will_hold(request, desk_of(request).web),
     }
     return page(request, "sign_in.html", values, status=status or (422 if fault else 200))

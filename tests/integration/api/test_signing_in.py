@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from api import accounts
 from api.authentication import COOKIE
 from api.passwords import hash_of
+from api.settings import WebSettings
 from evidence.custody.ledger import history
 from evidence.models import Person, SignedIn
 from evidence.vocabulary import Role
@@ -193,6 +194,15 @@ def test_on_plain_http_elsewhere_the_form_says_that_it_will_not_work(client: Tes
     assert "Signing in will not work at this address" in page
     assert "Signing in will not work" not in client.get("http://127.0.0.1:8080/sign-in").text
     assert "Signing in will not work" not in client.get("https://testserver/sign-in").text
+
+
+@pytest.mark.parametrize(("trusted", "warned"), [("10.0.0.0/8", False), ("192.0.2.0/24", True)])
+def test_behind_a_trusted_proxy_that_speaks_https_nobody_is_warned(world: World, trusted: str, warned: bool) -> None:
+    app = world.app(web=WebSettings(trusted_proxies=[trusted]))
+    behind = TestClient(app, base_url="http://evidence.example", client=("10.1.2.3", 4711))
+    told = {"X-Forwarded-For": "203.0.113.5", "X-Forwarded-Proto": "https"}
+    assert ("Signing in will not work" in behind.get("/sign-in", headers=told).text) is warned
+    assert "Signing in will not work" in behind.get("/sign-in").text
 
 
 def test_an_expired_sign_in_takes_a_live_part_to_the_sign_in_page(world: World, as_: Visitor) -> None:
