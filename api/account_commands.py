@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 account_app = typer.Typer(help="Accounts of people.", no_args_is_help=True)
@@ -50,12 +51,12 @@ def account_list(data: DataDir = HERE, as_json: AsJson = False) -> None:
             sys.stdout.write(json.dumps(row) + "\n")
         return
     table = Table(show_edge=False, header_style="bold")
-    heads = ("sign-in name", "name", "collar number", "role", "account")
-    for heading in heads:
+    for heading in ("sign-in name", "name", "collar number", "role", "account"):
         table.add_column(heading)
     for row in found:
         table.add_row(
-            row["name"], row["shown"], row["collar_number"] or "", row["role"], row["state"].replace("_", " ")
+            *map(escape, (row["name"], row["shown"], row["collar_number"] or "", row["role"])),
+            row["state"].replace("_", " "),
         )
     out.print(table)
 
