@@ -55,7 +55,7 @@ def test_a_copy_below_the_floor_is_shown_and_counted(
     page = as_("supervisor").get("/recordings/R0000001").text
     assert "VMAF 71.26 on average over 24 pictures" in page
     assert "Below the floor" in page
-    assert "with_messages" in page
+    assert "The child that made it: ended, with messages about the file" in page
     said = client.get("/metrics", headers=cast.token(Role.ADMINISTRATOR)).text
     assert 'continuity_quality_below_floor{build="0123456789abcdef",gauge="vmaf",recipe=' in said
     told = client.get("/api/v1/recordings/R0000001", headers=cast.token(Role.ADMINISTRATOR)).json()
