@@ -23,6 +23,7 @@ from evidence.errors import AlreadySettled, NotFound
 from evidence.identifiers import new_id
 from evidence.models import Person
 from evidence.vocabulary import Role
+from ingest.display import shown_text
 
 NAME_SHAPE = re.compile(r"[a-z0-9][a-z0-9._@-]{1,63}")
 COLLAR_SHAPE = re.compile(r"[A-Z0-9]{1,12}")
@@ -162,6 +163,14 @@ def person_of(session: ReadSession, person: UUID) -> Person:
     row = session.get(Person, person)
     if row is None:
         raise NotFound("that account")
+    return row
+
+
+def person_named(session: ReadSession, sign_in_name: str) -> Person:
+    """The account of a sign-in name, in capitals or not. Raises NotFound."""
+    row = session.scalars(select(Person).where(func.lower(Person.sign_in_name) == sign_in_name.strip().lower())).first()
+    if row is None:
+        raise NotFound(f"an account with the sign-in name {shown_text(sign_in_name)}")
     return row
 
 

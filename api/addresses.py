@@ -1,7 +1,7 @@
-"""Which address a request came from, where proxies stand before the front desk. Pure.
+"""Which address a request came from, and how its browser speaks, where proxies stand before the front desk. Pure.
 
-X-Forwarded-For is what anybody may write into a request. It counts only as far as it was written by a proxy that the
-force has named: read from its end, each address is believed while the one after it is a trusted proxy.
+X-Forwarded-For (and -Proto) is what anybody may write into a request. It counts only as far as it was written by a
+proxy that the force has named: read from its end, each address is believed while the one after it is a trusted proxy.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
 # A household or a site has a whole network of this size: counting single addresses of it would count nothing.
 SITE = 64
+PROTOCOLS = ("http", "https")
 
 
 def client_address(peer: str, forwarded: Iterable[str], trusted: Sequence[Network]) -> str:
@@ -27,6 +28,27 @@ def client_address(peer: str, forwarded: Iterable[str], trusted: Sequence[Networ
             break
         believed = str(named)
     return believed
+
+
+def client_scheme(
+    peer: str, scheme: str, forwarded: Iterable[str], protocols: Iterable[str], trusted: Sequence[Network]
+) -> str:
+    """How the browser itself speaks: `https` or `http`. `scheme` is how the request reached us, which a proxy changes.
+
+    X-Forwarded-Proto is read from its end beside X-Forwarded-For, and believed just as far.
+    """
+    believed, found = peer, scheme
+    hops = [each.strip() for line in forwarded for each in line.split(",")][::-1]
+    said = [each.strip().lower() for line in protocols for each in line.split(",")][::-1]
+    for number, protocol in enumerate(said):
+        if not _is_trusted(believed, trusted) or protocol not in PROTOCOLS:
+            break
+        found = protocol
+        named = _address(hops[number]) if number < len(hops) else None
+        if named is None:
+            break
+        believed = str(named)
+    return found
 
 
 def site_of(address: str) -> str:

@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api import attempts, passwords, turns
-from api.addresses import client_address
+from api.addresses import client_address, client_scheme
 from api.attempts import Lane, lane_of
 from api.errors import SignInNeeded
 from api.settings import WebSettings
@@ -67,6 +67,18 @@ class Caller:
         return self.person
 
 
+@dataclass(frozen=True, slots=True)
+class NotLetIn:
+    """A sign-in that failed and was counted; `because` is what the person is told."""
+
+    because: str
+
+
+WRONG: Final = NotLetIn("The sign-in name and password do not go together.")
+# Said to one who has the right password alone: to anybody else a disabled account is as good as none.
+DISABLED: Final = NotLetIn("This account is disabled. Ask an administrator to let you sign in again.")
+
+
 class SignInRefused(Exception):
     """The name and password do not go together, or there were too many attempts; the sentence says which."""
 
@@ -87,9 +99,15 @@ def is_loopback(host: str) -> bool:
     return host.rsplit(":", 1)[0].strip("[]") in {name.strip("[]") for name in LOOPBACK} or host in LOOPBACK
 
 
-def cookies_will_hold(request: Request) -> bool:
-    """Whether the browser will keep our cookie: over https, or at this machine's own names."""
-    return request.url.scheme == "https" or is_loopback(request.headers.get("host", ""))
+def cookies_will_hold(request: Request, settings: WebSettings) -> bool:
+    """Whether the browser will keep our cookie: over https, or at this machine's own names.
+
+    That a proxy speaks https with the browser counts where the settings name the proxy.
+    """
+    peer, headers = request.client.host if request.client else "unknown", request.headers
+    hops, said = headers.getlist("x-forwarded-for"), headers.getlist("x-forwarded-proto")
+    scheme = client_scheme(peer, request.url.scheme, hops, said, settings.proxies)
+    return scheme == "https" or is_loopback(headers.get("host", ""))
 
 
 # ---- persons ----------------------------------------------------------------------------------------------
@@ -117,8 +135,8 @@ def turn(house: House, settings: WebSettings, *, name: str, address: str, device
 
 def check_password(
     session: WriteSession, settings: WebSettings, lane: Lane, *, password: str, address: str
-) -> Person | None:
-    """The person, or None after the failure has been counted. Raises SignInRefused when there were too many."""
+) -> Person | NotLetIn:
+    """The person, or why not after the failure has been counted. Raises SignInRefused when there were too many."""
     name = lane.name
     if not attempts.is_only_one(session, lane):
         raise SignInRefused("Another attempt under this name is being looked at. Try again in a moment.")
@@ -128,7 +146,7 @@ def check_password(
     right, fresh = passwords.verify(password, person.password_hash if person else passwords.nobodys_hash())
     if person is None or not right or person.disabled_at is not None:
         _count_failure(session, person, lane, address=address)
-        return None
+        return DISABLED if person is not None and right else WRONG
     if fresh is not None:
         person.password_hash = fresh
     attempts.forget_failures(session, lane)
@@ -264,7 +282,7 @@ def caller_by_token(session: ReadSession, token: str) -> Caller:
     found = session.scalars(select(ApiToken).where(ApiToken.token_hash == digest(token))).one_or_none()
     if found is None or found.revoked_at is not None or (found.expires_at and found.expires_at < clock.now()):
         raise SignInNeeded("That token is unknown, out of date or revoked.")
-    actor = Actor(ActorKind.TOKEN, str(found.id), found.label, "token")
+    actor = Actor(ActorKind.TOKEN, str(found.id), f"the program “{found.label}”", "token")
     return Caller(actor=actor, role=found.role, person=None, key=found.token_hash)
 
 

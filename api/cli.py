@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from api import clip_commands, package_commands
+from api.account_commands import account_app
 from api.custody_commands import custody_app, sequencer
 from api.host_commands import host_app, job_app
 from api.trouble import KnownTrouble
@@ -35,10 +36,9 @@ app = typer.Typer(
 )
 token_commands = typer.Typer(help="Tokens for programs that use the JSON API.", no_args_is_help=True)
 dock_commands = typer.Typer(help="Docks and suites on other machines.", no_args_is_help=True)
-account_commands = typer.Typer(help="Accounts of people.", no_args_is_help=True)
 app.add_typer(token_commands, name="token")
 app.add_typer(dock_commands, name="dock")
-app.add_typer(account_commands, name="account")
+app.add_typer(account_app, name="account")
 app.add_typer(custody_app, name="custody")
 app.add_typer(host_app, name="host")
 app.add_typer(job_app, name="job")
@@ -193,23 +193,6 @@ def dock_code(
 
     code = make_code(data, kind=kind, label=label)
     sys.stdout.write((json.dumps({"code": code, "kind": kind}) if as_json else code) + "\n")
-
-
-@account_commands.command("create")
-def account_create(
-    name: Annotated[str, typer.Argument(help="Sign-in name")],
-    shown: Annotated[str, typer.Option(help="Name as pages show it")],
-    role: Annotated[str, typer.Option(help="officer, supervisor or administrator")] = "officer",
-    collar: Annotated[str | None, typer.Option(help="Collar number")] = None,
-    data: DataDir = HERE,
-    as_json: AsJson = False,
-) -> None:
-    """Make an account with a generated password, which must be changed at the first sign-in."""
-    from api.standing import make_account
-
-    password = make_account(data, name=name, shown=shown, role=role, collar=collar)
-    said = json.dumps({"name": name, "password": password}) if as_json else f"{name}  {password}"
-    sys.stdout.write(said + "\n")
 
 
 def main() -> None:

@@ -93,6 +93,7 @@ def erase(
     from api import erasing
     from api.standing import house_at
 
+    erasing.check_reason(because)
     house = house_at(data)
     if not confirm:
         doomed = erasing.look(house, subject, value)

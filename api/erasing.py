@@ -46,6 +46,12 @@ class Doomed:
         }  # fmt: skip
 
 
+def check_reason(because: str) -> None:
+    """Raises KnownTrouble for a reason that is blank or too long."""
+    if not because.strip() or len(because) > LONGEST_REASON:
+        raise KnownTrouble(f"Say with --because why this is erased, in at most {LONGEST_REASON} characters.")
+
+
 def look(house: House, subject: str, field: str) -> list[Doomed]:
     """Every value of this name that a recording's events still have, or the one of an event.
 
@@ -60,8 +66,7 @@ def erase(house: House, subject: str, field: str, *, because: str, confirmed: st
 
     Raises KnownTrouble where the confirmation is not that of just these values and this reason.
     """
-    if not because.strip() or len(because) > LONGEST_REASON:
-        raise KnownTrouble(f"Say with --because why this is erased, in at most {LONGEST_REASON} characters.")
+    check_reason(because)
     with house.writing() as session:
         doomed = _found(session, subject, field)
         if confirmed != confirmation(doomed, because):

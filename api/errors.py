@@ -1,8 +1,8 @@
 """The one table from what went wrong to what the caller is told.
 
 ApiError
-├── SignInNeeded     nobody is signed in                 pages: to the sign-in page; API: 401
-├── PasswordIsStale  the one-time password must change   pages: to the password page; API: 403
+├── SignInNeeded     nobody is signed in                 pages: to the sign-in page; programs: 401
+├── PasswordIsStale  the one-time password must change   pages: to the password page; programs: 403
 ├── CrossSite        another site's page sent this       403
 ├── BadRequest       what was asked makes no sense       400, with the member that is wrong
 └── RangeRefused     no such bytes                       416
@@ -39,6 +39,13 @@ log = structlog.get_logger()
 PROBLEM = "application/problem+json"
 
 
+ELSEWHERE = "This request came from a page of another site. Open the page here and try again."
+UNSAID = (
+    "This request does not say where it comes from, and may have been sent by a page of another site. People sign in "
+    "at /sign-in and use the forms there; programs bring a token (Authorization: Bearer), as /api describes."
+)
+
+
 class ApiError(Exception):
     """Something about the request itself."""
 
@@ -60,8 +67,8 @@ class PasswordIsStale(ApiError):
 class CrossSite(ApiError):
     """Another site's page sent this request."""
 
-    def __init__(self) -> None:
-        super().__init__("This request came from a page of another site. Open the page here and try again.")
+    def __init__(self, *, says_nothing: bool = False) -> None:
+        super().__init__(UNSAID if says_nothing else ELSEWHERE)
 
 
 class BadRequest(ApiError):
@@ -89,6 +96,8 @@ class Problem:
     title: str
     detail: str
     errors: tuple[dict[str, str], ...] = ()
+    sign_in: str = ""
+    """Where a person signs in, if that is what is missing."""
 
     def body(self, request_id: str) -> dict[str, Any]:
         """The members as JSON."""
@@ -101,9 +110,12 @@ class Problem:
         }
         if self.errors:
             members["errors"] = list(self.errors)
+        if self.sign_in:
+            members["sign_in"] = self.sign_in
         return members
 
 
+SIGN_IN = "/sign-in"
 UNKEPT = "A text holds a control character or a number is too large. Take it out and try again."
 AWAY = "The database cannot be reached just now. Nothing is lost; try again in a minute."
 
@@ -150,7 +162,9 @@ def problem_of(error: Exception) -> Problem:
             status, kind, title, fixed = ANSWERS[known]
             detail = fixed or _sentence(str(error))
             pointer = getattr(error, "pointer", "")
-            return Problem(status, kind, title, detail, ({"pointer": pointer, "detail": detail},) if pointer else ())
+            errors = ({"pointer": pointer, "detail": detail},) if pointer else ()
+            sign_in = SIGN_IN if isinstance(error, SignInNeeded | CrossSite) else ""
+            return Problem(status, kind, title, detail, errors, sign_in)
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return Problem(503, "database-away", "Try again in a minute", AWAY)
     return Problem(
@@ -183,8 +197,8 @@ def answer_for(request: Request, error: Exception) -> Response:
     if problem.status >= 500:
         log.error("request failed", path=request.url.path, status=problem.status, exc_info=error)
     headers = _extra_headers(error, problem)
-    if isinstance(error, SignInNeeded | PasswordIsStale) and not request.url.path.startswith("/api/"):
-        return _send_away(request, error)
+    if isinstance(error, SignInNeeded | PasswordIsStale) and (away := _away(request, error)) is not None:
+        return away
     if wants_page(request):
         page: Callable[[Request, Problem], Response] = request.app.state.error_page
         response = page(request, problem)
@@ -206,15 +220,15 @@ def _extra_headers(error: Exception, problem: Problem) -> dict[str, str]:
     return {}
 
 
-def _send_away(request: Request, error: Exception) -> Response:
-    """To the sign-in or password page, and back again afterwards where that is a page."""
-    there = "/account/password" if isinstance(error, PasswordIsStale) else "/sign-in"
-    if request.headers.get("hx-request"):
+def _away(request: Request, error: Exception) -> Response | None:
+    """To the sign-in or password page, and back again afterwards where that is a page. None for a program."""
+    there = "/account/password" if isinstance(error, PasswordIsStale) else SIGN_IN
+    if request.headers.get("hx-request") and not request.url.path.startswith("/api/"):
         # A redirect would be followed into the fragment; this takes the whole page along.
         return Response(status_code=401, headers={"HX-Redirect": there})
     if not wants_page(request):
-        return Response(status_code=401)
-    if request.method == "GET" and there == "/sign-in" and request.url.path != "/":
+        return None
+    if request.method == "GET" and there == SIGN_IN and request.url.path != "/":
         back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         there += f"?next={quote(back, safe='')}"
     return RedirectResponse(there, status_code=303)

@@ -84,7 +84,8 @@ class FrontDoor:
 
     async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         if comes_from_elsewhere(scope):
-            raise CrossSite
+            headers = Headers(scope=scope)
+            raise CrossSite(says_nothing="origin" not in headers and "sec-fetch-site" not in headers)
         await self.app(scope, receive, send)
 
 

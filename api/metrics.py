@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from api.authentication import is_loopback
 from api.dependencies import BEARER, AtDesk, Desk, asking, signed_in
 from api.enquiries import children, docks, standing
+from api.enquiries.handed_in import handed_in
 from evidence import clock
 from evidence.access import Action, decide
 from evidence.database import ReadSession
@@ -111,15 +112,16 @@ def _hosts(registry: CollectorRegistry, found: Sequence[HostLine]) -> None:
 
 
 def _docks(registry: CollectorRegistry, session: ReadSession, desk: Desk) -> None:
-    found = docks.wall(session, silent_after=timedelta(seconds=desk.ingest.silent_after_seconds))
+    silent_after = timedelta(seconds=desk.ingest.silent_after_seconds)
+    found, by_name = docks.wall(session, silent_after=silent_after), handed_in(session, silent_after=silent_after)
     bays = Gauge("continuity_bays", "Bays by look", ["look"], registry=registry)
     for look in docks.Look:
         bays.labels(look.value).set(sum(bay.stand.look is look for dock in found for bay in dock.bays))
     Gauge("continuity_docks_silent", "Docks that are silent", registry=registry).set(
         sum(dock.silent_for is not None for dock in found)
     )
-    Gauge("continuity_backlog_bytes", "Bytes listed by docks and not yet here", registry=registry).set(
-        sum(dock.backlog_bytes for dock in found)
+    Gauge("continuity_backlog_bytes", "Bytes listed by docks, or handed in, and not yet here", registry=registry).set(
+        sum(dock.backlog_bytes for dock in found) + sum(each.bytes_left for each in by_name)
     )
 
 

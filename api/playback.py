@@ -14,6 +14,7 @@ import re
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cache
 from threading import Lock
 from typing import Final
@@ -47,6 +48,10 @@ SHEET_SHAPE: Final = re.compile(r"storyboard(-\d{3,5}\.jpg|\.vtt)")
 # What a browser is ever told that bytes from outside are. Anything else is offered as plain bytes.
 SERVED_AS: Final = re.compile(r"(video|audio)/[a-z0-9.+-]+|image/jpeg|text/vtt|application/json")
 MEDIA_THREADS: Final = 32  # reads of the store at one moment; each is a piece of one object
+VIEWED: Final = (EventType.RENDITION_VIEWED, EventType.RENDITION_PART_VIEWED, EventType.MASTER_VIEWED)
+# No sign-in lasts longer than a day, and its number is in the key of the viewing; an hour more for two clocks. A
+# program that names the same page again after that is recorded again.
+ONE_VIEWING: Final = timedelta(hours=25)
 # Bytes from outside may carry script for whatever would run it; this lets none run.
 MEDIA_POLICY: Final = "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; sandbox"
 
@@ -190,7 +195,8 @@ def view_key(caller: Caller, recording: UUID, view: str | None, *, of: str = "")
 def record_view(session: WriteSession, caller: Caller, source: Source, view: str) -> None:
     """Write the viewing down, unless another of our processes has."""
     session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": int(view[:15], 16)})
-    if _is_recorded(session, source.recording, view):
+    since = clock.now() - ONE_VIEWING
+    if ledger.has_said(session, source.recording, kinds=VIEWED, fact=("view", view), since=since):
         return
     facts: dict[str, str | int] = {"kind": source.kind.value, "view": view}
     if source.beginning_s is not None:
@@ -201,15 +207,6 @@ def record_view(session: WriteSession, caller: Caller, source: Source, view: str
     what = what if source.beginning_s is None else EventType.RENDITION_PART_VIEWED
     event = Event(type=what, subject=source.recording, actor=caller.actor, facts=facts, objects=[seen])
     ledger.record(session, event)
-
-
-def _is_recorded(session: ReadSession, recording: UUID, view: str) -> bool:
-    after = 0
-    while lines := ledger.history(session, recording, after=after):
-        if any(line.facts.get("view") == view for line in lines):
-            return True
-        after = lines[-1].subject_no
-    return False
 
 
 def _has_it(known: str, etag: str) -> bool:

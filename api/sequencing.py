@@ -57,8 +57,9 @@ def run(*, wait: bool) -> int:
     say_started(house, "sequencer")
     stop = threading.Event()
     stop_on_signals(stop)
-    sequencer = Sequencer(house, signer_of(house), unwitnessed=lambda: is_unwitnessed(settings))
     duties = Duties(house, settings, subtree_reader)
+    # The policy that the duties go by: a file that was spoilt since the start must not stop the signing.
+    sequencer = Sequencer(house, signer_of(house), unwitnessed=duties.is_unwitnessed)
     beside = threading.Thread(target=_turn, args=(duties, sequencer, stop), name="duties outside")
     beside.start()
     try:

@@ -45,7 +45,7 @@ class WebSettings(BaseSettings):
     trusted_proxies: list[str] = Field(
         default=[],
         description="Addresses or networks of the proxies before the front desk, as a JSON list; only what these say "
-        "in X-Forwarded-For counts",
+        "in X-Forwarded-For and X-Forwarded-Proto counts",
     )
     classification: str = Field(
         default="OFFICIAL-SENSITIVE", max_length=40, description="Protective marking in the foot of each page"

@@ -17,7 +17,7 @@ from evidence.bootstrap import House, open_house, store_settings
 from evidence.custody.events import Actor
 from evidence.database import ReadSession, for_owner
 from evidence.jobs import waiting
-from evidence.models import Incident, Quarantine, Recording
+from evidence.models import Incident, Person, Quarantine, Recording
 from evidence.settings import EvidenceSettings, secrets_folder
 from evidence.store.probe import probe
 from evidence.vocabulary import ActorKind, AgentKind, Role
@@ -119,6 +119,30 @@ def make_account(data: Path, *, name: str, shown: str, role: str, collar: str | 
             return create_person(session, wanted, by=operator())[1]
     except BadRequest as refused:
         raise KnownTrouble(str(refused)) from refused
+
+
+def accounts_at(data: Path) -> list[dict[str, Any]]:
+    """Every account, by name, and whether its person can sign in."""
+    from api.accounts import people
+
+    with house_at(data).reading() as session:
+        return [
+            {
+                "name": each.sign_in_name,
+                "shown": each.display_name,
+                "collar_number": each.collar_number,
+                "role": each.role.value,
+                "state": _state_of(each),
+                "disabled_at": clock.as_text(each.disabled_at) if each.disabled_at else None,
+            }
+            for each in people(session)
+        ]
+
+
+def _state_of(person: Person) -> str:
+    if person.disabled_at is not None:
+        return "disabled"
+    return "first_sign_in_to_come" if person.password_must_change else "in_use"
 
 
 def migrate() -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
@@ -11,6 +13,14 @@ UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 def count(number: int, noun: str, plural: str | None = None) -> str:
     """`1 file`, `2 files`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def each_once(said: Iterable[str], *, noun: str = "piece of work", plural: str = "pieces of work") -> list[str]:
+    """Sentences in their order, each once: one that stands several times says of how many things it is true."""
+    return [
+        f"{sentence}." if number == 1 else f"{sentence} ({count(number, noun, plural)})."
+        for sentence, number in Counter(said).items()
+    ]
 
 
 def size(number: float) -> str:
@@ -48,6 +58,21 @@ def moment(at: datetime | None, zone: ZoneInfo, *, seconds: bool = False) -> str
     local = at.astimezone(zone)
     time = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
     return f"{local.day} {local:%B %Y}, {time} {local:%Z}"
+
+
+def written_moment(words: str, zone: ZoneInfo) -> datetime | None:
+    """A moment read back as `moment` writes it, with or without the short name of its zone; None for other words.
+
+    The short name tells summer from winter in the hour that comes twice.
+    """
+    plain, _, name = words.rpartition(" ") if words[-1:].isalpha() else (words, "", "")
+    try:
+        local = datetime.strptime(plain.replace(",", ""), "%d %B %Y %H:%M")  # noqa: DTZ007 - its zone is given below
+    except ValueError:
+        return None
+    meant = [local.replace(tzinfo=zone, fold=fold) for fold in (0, 1)] + [local.replace(tzinfo=UTC)]
+    # In UTC, because Python holds no moment of the hour that comes twice to be equal to one of another zone.
+    return next((at.astimezone(UTC) for at in meant if name in {"", at.tzname()}), None)
 
 
 def clock_offset(milliseconds: int | None) -> str:

@@ -155,6 +155,7 @@ class IncidentKind(StrEnum):
     TIMESTAMP_REFUSED = "timestamp_refused"
     WITNESS_SILENT = "witness_silent"
     WITNESS_REFUSES = "witness_refuses"
+    TRUST_FILE_REFUSED = "trust_file_refused"
 
 
 class HowEnded(StrEnum):
@@ -172,6 +173,7 @@ class HowEnded(StrEnum):
     TOO_MUCH_READ = "too_much_read"
     NO_WALL = "no_wall"
     STOPPED = "stopped"
+    LOST = "lost"
 
 
 class QuarantineDecision(StrEnum):

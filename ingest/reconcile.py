@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from sqlalchemy import select, text
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from evidence import clock
 from evidence.bootstrap import House
@@ -17,7 +18,7 @@ from evidence.incidents import Trouble, open_incident, settle_incident
 from evidence.jobs import JobState, RunningJob, enqueue, status
 from evidence.models import Agent, Arrival, DockingSession
 from evidence.notices import tell_wall
-from evidence.vocabulary import ArrivalState, IncidentKind
+from evidence.vocabulary import AgentKind, ArrivalState, IncidentKind
 from ingest import gaps
 from ingest.enrolment import actor_of
 from ingest.nudges import verify_request
@@ -51,13 +52,20 @@ def renudge(house: House) -> int:
 
 
 def mark_silent(house: House, *, after: timedelta) -> int:
-    """Open an incident for each agent with a device docked that has not been heard of; close it when it speaks."""
+    """Open an incident for each agent with a device docked that has not been heard of; close it when it speaks.
+
+    Files that were handed in by name are no device: whoever did it is told by the command that they wait for.
+    """
     with house.writing() as session:
         docked = session.execute(
             select(Agent, DockingSession)
             .join(DockingSession, DockingSession.agent_id == Agent.id)
-            .where(DockingSession.closed_at.is_(None), Agent.revoked_at.is_(None))
-            .distinct(Agent.id)
+            .where(
+                DockingSession.closed_at.is_(None),
+                DockingSession.kind != AgentKind.WORKSTATION,
+                Agent.revoked_at.is_(None),
+            )
+            .ext(distinct_on(Agent.id))
             .order_by(Agent.id, DockingSession.opened_at.desc())
         ).all()
         return sum(_mark(session, agent, docking, after=after) for agent, docking in docked)

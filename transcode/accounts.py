@@ -23,7 +23,11 @@ KEPT: Final = timedelta(days=60)
 
 
 def counted(house: House, spec: TaskSpec) -> TaskSpec:
-    """The same task, after which it is written down how its children ended, however the job itself did."""
+    """The same task, after which it is written down how its children ended, however the job itself did.
+
+    A worker that dies writes nothing down: whoever takes its job away counts the attempt as lost, in the same
+    transaction. What earlier children of that attempt did well is then not known either.
+    """
 
     @wraps(spec.run)
     def run(job: RunningJob) -> None:
@@ -32,7 +36,7 @@ def counted(house: House, spec: TaskSpec) -> TaskSpec:
         finally:
             write_down(house)
 
-    return replace(spec, run=run)
+    return replace(spec, run=run, opens_media=True)
 
 
 def write_down(house: House) -> None:

@@ -28,6 +28,7 @@ SAYS = {
     How.TOO_MUCH_READ: "asked for more of the master than its budget",
     How.NO_WALL: "could not be walled in and was not started",
     How.STOPPED: "was called off",
+    How.LOST: "was lost with its worker",
 }
 
 

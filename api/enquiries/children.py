@@ -29,6 +29,7 @@ ENDINGS: Final[Mapping[HowEnded, tuple[str, str]]] = {
     HowEnded.TOO_MUCH_READ: ("warn", "Read without end"),
     HowEnded.NO_WALL: ("bad", "Could not be walled in"),
     HowEnded.STOPPED: ("quiet", "Called off"),
+    HowEnded.LOST: ("bad", "Lost with its worker"),
 }
 """Look and words of each way to end."""
 
@@ -41,6 +42,14 @@ TASKS: Final[Mapping[str, str]] = {
     "packets": "counting packets",
     "repair": "repairing",
     "quality": "measuring quality",
+    # Of those that were lost with their worker, the job: what its child did just then nobody saw.
+    "transcode.probe": "a job that examines",
+    "transcode.render": "a job that makes a copy",
+    "transcode.segment": "a job that makes a part of a copy",
+    "transcode.join": "a job that joins parts",
+    "transcode.beginning": "a job that joins a beginning",
+    "transcode.pictures": "a job that makes pictures",
+    "transcode.clip": "a job that cuts a clip",
 }
 
 

@@ -175,8 +175,9 @@ def _after_removal(facts: BayFacts) -> Stand:
 
 
 def wall(session: ReadSession, *, silent_after: timedelta, only: UUID | None = None) -> tuple[Dock, ...]:
-    """Every dock that has not been revoked, with its bays."""
-    query = select(Agent).where(Agent.revoked_at.is_(None)).order_by(Agent.name, Agent.id)
+    """Every dock and suite that has not been revoked, with its bays. A workstation is neither: see `handed_in`."""
+    stands = Agent.revoked_at.is_(None) & (Agent.kind != AgentKind.WORKSTATION)
+    query = select(Agent).where(stands).order_by(Agent.name, Agent.id)
     agents = session.scalars(query if only is None else query.where(Agent.id == only)).all()
     found = _bays(session, [agent.id for agent in agents])
     incidents = _incident_counts(session)
@@ -205,6 +206,7 @@ def _bays(session: ReadSession, agents: Sequence[UUID]) -> dict[UUID, list[_Seen
         select(DockingSession)
         .where(
             DockingSession.agent_id.in_(agents),
+            DockingSession.kind != AgentKind.WORKSTATION,
             DockingSession.closed_at.is_(None) | (DockingSession.opened_at > clock.now() - REMEMBERED),
         )
         .ext(distinct_on(DockingSession.agent_id, DockingSession.bay))

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Select, exists, select
 
 from api.enquiries.recordings import RecordingLine, one
+from api.wording import each_once
 from evidence import jobs
 from evidence.access import Asker
 from evidence.database import ReadSession
@@ -110,6 +111,11 @@ class Dossier:
         """Jobs that wait or run."""
         return tuple(each for each in self.work.values() if each.state in {JobState.WAITING, JobState.RUNNING})
 
+    @property
+    def going_on_in_words(self) -> list[str]:
+        """What these jobs do or wait for, as sentences; what several wait for is said once."""
+        return each_once(filter(None, map(_said_of, self.going_on)))
+
 
 def dossier(session: ReadSession, asker: Asker, name: str) -> Dossier:
     """Look a recording up by reference or id. Raises NotFound where there is none that the asker may see."""
@@ -134,6 +140,16 @@ def dossier(session: ReadSession, asker: Asker, name: str) -> Dossier:
         beginning=newest_beginning(session, line.id),
         parts=_parts(session, line.id),
     )
+
+
+def _said_of(job: JobStatus) -> str:
+    if job.progress is not None:
+        done = f", {int(job.progress.fraction * 100)} %" if job.progress.fraction is not None else ""
+        return f"{job.progress.phase[:1].upper()}{job.progress.phase[1:]}{done}"
+    if job.state is not JobState.WAITING:
+        return ""
+    because = f": {job.failure.detail.rstrip('.')}" if job.failure else ""
+    return ("Waiting to be tried again" if job.not_before else "Waiting for a worker") + because
 
 
 def newest_beginning(session: ReadSession, recording: UUID) -> PartialCopy | None:

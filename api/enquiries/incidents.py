@@ -31,6 +31,7 @@ TITLES = {
     IncidentKind.CENSUS_GAP: "The store does not hold what it should",
     IncidentKind.WITNESS_SILENT: "A witness does not sign",
     IncidentKind.WITNESS_REFUSES: "A witness knows the custody log otherwise",
+    IncidentKind.TRUST_FILE_REFUSED: "A changed list of witnesses or authorities is not in force",
     IncidentKind.TIMESTAMP_MISSING: "No time-stamp could be had",
     IncidentKind.TIMESTAMP_REFUSED: "A time-stamp does not hold",
 }

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api import accounts, attempts, authentication
-from api.authentication import Caller, SignInRefused
+from api.authentication import Caller, NotLetIn, SignInRefused
 from api.dependencies import Asking, AtDesk, SignedIn
 from api.errors import BadRequest
 from api.pages.rendering import go_to, page
@@ -66,12 +66,12 @@ def choose_password(
             person = authentication.check_password(
                 session, desk.web, lane, password=current_password[:1000], address=address
             )
-            if person is not None:
+            if not isinstance(person, NotLetIn):
                 accounts.choose_password(session, person.id, new=new_password, by=caller.actor, keep=caller.key)
     except (SignInRefused, BadRequest) as refused:
         field = getattr(refused, "pointer", "current_password")
         return _refused(request, caller, field, str(refused))
-    if person is None:
+    if isinstance(person, NotLetIn):
         return _refused(request, caller, "current_password", "That is not the password you signed in with.")
     return go_to("/", note="Your password is changed.")
 

@@ -19,6 +19,7 @@ from api.authentication import COOKIE, Caller
 from api.dependencies import AtDesk, Desk, may
 from api.displays import DISPLAY_COOKIE, display_caller, display_or_person, make_display
 from api.enquiries import docks, incidents
+from api.enquiries.handed_in import handed_in
 from api.errors import BadRequest
 from api.pages.rendering import fragment, go_to, page
 from api.wall_feed import WallFeed
@@ -114,8 +115,9 @@ def look_of(desk: Desk, key: str) -> str:
     silent_after = timedelta(seconds=desk.ingest.silent_after_seconds)
     with desk.house.reading() as session:
         found = docks.wall(session, silent_after=silent_after, only=only)
+        by_name = handed_in(session, silent_after=silent_after) if only is None else ()
         troubles = incidents.dock_incidents(session, only=only)
-    values = {"docks": found, "incidents": troubles, "now": clock.now()}
+    values = {"docks": found, "handed_in": by_name, "incidents": troubles, "now": clock.now()}
     return fragment(desk, "parts/wall.html", values)
 
 

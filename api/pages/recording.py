@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from api.acts import retry_failed_work
 from api.authentication import Caller
 from api.dependencies import AtDesk, Desk, may
 from api.enquiries import recordings
+from api.enquiries.children import ENDINGS
 from api.enquiries.dossier import Dossier, dossier, has_sound, media_lines, shows_pictures
 from api.looks import (
     CONDITIONS,
@@ -31,6 +33,7 @@ from api.pages.rendering import go_to, page
 from api.playback import Source, Views
 from api.records_of_reading import note_details, note_history
 from api.wording import clock_offset
+from evidence import clock
 from evidence.access import Action, Resource, decide
 from evidence.custody import ledger
 from evidence.database import ReadSession
@@ -196,6 +199,8 @@ def _values(found: Dossier, caller: Caller) -> dict[str, object]:
         "urgency": found.urgency,
         "may_set_urgency": decide(caller.asker, Action.SET_URGENCY, resource).allow,
         "urgency_reasons": URGENCY_REASONS,
+        "tomorrow": clock.now() + timedelta(days=1),
+        "endings": {how.value: look for how, look in ENDINGS.items()},
         "has_storyboard": found.ready(RenditionKind.STORYBOARD) is not None,
         "has_waveform": found.ready(RenditionKind.WAVEFORM) is not None,
         "has_frames": found.ready(RenditionKind.FRAMES) is not None,

@@ -10,16 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api import attempts, authentication
-from api.authentication import COOKIE, SignInRefused
-from api.dependencies import AtDesk, SignedIn
+from api.authentication import COOKIE, NotLetIn, SignInRefused
+from api.dependencies import AtDesk, SignedIn, desk_of
 from api.pages.rendering import go_to, page
 from evidence.custody import ledger
 from evidence.custody.events import Event, EventType
 from evidence.models import Person
 
 router = APIRouter(include_in_schema=False)
-
-WRONG = "The sign-in name and password do not go together."
 
 
 @router.get("/sign-in")
@@ -44,12 +42,14 @@ def sign_in(
         turn = authentication.turn(desk.house, desk.web, name=name, address=address, device=brought)
         with turn as lane, desk.house.writing() as session:
             person = authentication.check_password(session, desk.web, lane, password=password[:1000], address=address)
-            number = authentication.open_session(session, desk.web, person, request) if person else None
-            device = attempts.remember_browser(session, person.id, brought) if person else ""
+            number, device = "", ""
+            if not isinstance(person, NotLetIn):
+                number = authentication.open_session(session, desk.web, person, request)
+                device = attempts.remember_browser(session, person.id, brought)
     except SignInRefused as refused:
         return _form(request, next=next, name=name, fault=str(refused), status=429)
-    if person is None or number is None:
-        return _form(request, next=next, name=name, fault=WRONG)
+    if isinstance(person, NotLetIn):
+        return _form(request, next=next, name=name, fault=person.because)
     response = go_to("/account/password" if person.password_must_change else own_path(next))
     authentication.set_cookie(response, number, desk.web)
     authentication.set_device_cookie(response, device)
@@ -82,6 +82,6 @@ def _form(request: Request, *, next: str, name: str = "", fault: str = "", statu
         "next": own_path(next) if next else "",
         "name": name[:200],
         "errors": [{"text": fault, "href": "#name"}] if fault else [],
-        "cookies_hold": authentication.cookies_will_hold(request),
+        "cookies_hold": authentication.cookies_will_hold(request, desk_of(request).web),
     }
     return page(request, "sign_in.html", values, status=status or (422 if fault else 200))

@@ -46,6 +46,7 @@ class Problem(Shape):
     detail: str = Field(description="What went wrong and what to do, in words for a person")
     request_id: str = Field(default="", description="The number under which the log has the rest")
     errors: list[dict[str, str]] = Field(default=[], description="What is wrong with which member, by JSON pointer")
+    sign_in: str = Field(default="", description="Where a person signs in, if that is what is missing")
 
 
 class PageOf(Shape, Generic[T]):

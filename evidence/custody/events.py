@@ -228,8 +228,9 @@ class Event:
 
 
 def sentence(event_type: EventType, *, facts: Mapping[str, Any], actor: str) -> str:
-    """What happened, as a person would say it. A fact that was not recorded shows as `?`."""
-    return SAYS[event_type][0].format_map(_Known({**facts, "actor": actor}))
+    """What happened, as a person would say it: `1,048,576 bytes`. A fact that was not recorded shows as `?`."""
+    said = {name: f"{fact:,}" if type(fact) is int else fact for name, fact in facts.items()}
+    return SAYS[event_type][0].format_map(_Known({**said, "actor": actor}))
 
 
 class _Known(dict[str, Any]):

@@ -6,15 +6,16 @@ a subject's events are numbered without gap or double; other subjects do not wai
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import func, literal, select, text
 
 from evidence import clock
+from evidence.custody.canonical import canonical
 from evidence.custody.events import SAYS, Actor, Event, EventType, Object, sentence
 from evidence.custody.facts import check_facts
 from evidence.custody.leaf import FORMAT, ZERO, Leaf, hash_of, read_leaf, write_leaf
@@ -111,6 +112,24 @@ def history(session: ReadSession, subject: UUID, *, after: int = 0, limit: int =
     ).all()
     opened = revealed(session, [row.id for row in rows])
     return [_line(row, opened.get(row.id, {})) for row in rows]
+
+
+def has_said(
+    session: ReadSession, subject: UUID, *, kinds: Collection[EventType], fact: tuple[str, str], since: datetime
+) -> bool:
+    """Whether an event of these kinds states a fact of a subject: its name and its text. One question by the index.
+
+    Only leaves written from `since` on are looked into; the database does it, and sends none of them here.
+    """
+    # As a leaf has it: sorted members without spaces. A text that quotes these words has its quotes escaped.
+    words = canonical(dict([fact]))[1:-1]
+    found = select(CustodyEvent.ingest_no).where(
+        CustodyEvent.subject == subject,
+        CustodyEvent.at >= since,
+        CustodyEvent.type.in_([each.value for each in kinds]),
+        func.position(literal(words).op("IN")(CustodyEvent.leaf)) > 0,
+    )
+    return session.scalars(found.limit(1)).first() is not None
 
 
 def erase_sealed(

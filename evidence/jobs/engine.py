@@ -315,7 +315,8 @@ class EngineWorker(Worker):
                 for pid in await declare_dead_neighbours(pool, machine=self._report.machine, me=self._report.id):
                     log.error("worker process %s of this machine has died", pid)
             await forget_reports(pool, older_than=self._pace.forget)
-            while found := await rescue_one(pool, stall=self._stall(), crashes=self._pace.crashes):
+            media = {name for name, spec in self._crew.specs.items() if spec.opens_media}
+            while found := await rescue_one(pool, stall=self._stall(), crashes=self._pace.crashes, media=media):
                 log.error("job %s of a dead worker: %s", *found)
 
     def _stall(self) -> float:

@@ -108,7 +108,8 @@ class TaskSpec:
 
     `run` is synchronous, runs in a thread of its own and may be run again after any crash. Exceptions in
     `retry_on` mean that something was away: the job waits `first_wait` seconds, then longer each time up to
-    `longest_wait`, and fails after `max_attempts` such ends. Any other exception fails it at once.
+    `longest_wait`, and fails after `max_attempts` such ends. Any other exception fails it at once. `opens_media`: it
+    runs children whose endings are counted; an attempt that is lost with its worker counts as one that nobody saw end.
     """
 
     name: str
@@ -119,6 +120,7 @@ class TaskSpec:
     retry_on: tuple[type[Exception], ...] = ()
     first_wait: float = 5.0
     longest_wait: float = 900.0
+    opens_media: bool = False
 
 
 @dataclass(frozen=True, slots=True)

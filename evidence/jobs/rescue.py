@@ -8,6 +8,7 @@ that two rescuers never move the same one, and a job whose result is just being 
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from uuid import UUID
 
@@ -17,6 +18,9 @@ from evidence.jobs.storing import Pool
 
 # A stall limit that no heartbeat is older than, but for those declared dead (minus infinity).
 ONLY_THE_DECLARED = 10 * 365 * 86_400.0
+
+# Where a child was lost whose worker no report names any more: one that a neighbour has declared dead.
+NOWHERE = "unknown"
 
 RESCUE = """
 WITH dead AS (
@@ -53,7 +57,14 @@ noted AS (
         WHEN 'twin_waits' THEN '; a newer job of its kind waits in its place'
         ELSE '' END),
     verdict IN ('buried', 'twin_waits')
-  FROM judged WHERE verdict <> 'stopped')
+  FROM judged WHERE verdict <> 'stopped'),
+lost AS (
+  INSERT INTO child_ending (hour, host, task, ending, count)
+  SELECT date_trunc('hour', now(), 'UTC'), coalesce((
+      SELECT r.host FROM worker_report r, jsonb_array_elements(r.lanes) AS lane
+      WHERE (lane->>'worker')::bigint = judged.worker_id LIMIT 1), %(nowhere)s), task_name, 'lost', 1
+  FROM judged WHERE worker_id IS NOT NULL AND task_name = ANY(%(media)s::text[])
+  ON CONFLICT (hour, host, task, ending) DO UPDATE SET count = child_ending.count + 1)
 SELECT id, verdict,
   CASE verdict
     WHEN 'worker_lost' THEN procrastinate_retry_job_v2(id, now(), NULL, NULL, NULL)::text
@@ -73,10 +84,15 @@ WHERE id IN (SELECT (lane->>'worker')::bigint FROM report, jsonb_array_elements(
 FORGET = "DELETE FROM worker_report WHERE seen_at < now() - make_interval(secs => %(forget)s)"
 
 
-async def rescue_one(pool: Pool, *, stall: float, crashes: int) -> tuple[int, str] | None:
-    """Move one dead worker's job. Returns its number and what became of it; None: there is none."""
+async def rescue_one(pool: Pool, *, stall: float, crashes: int, media: Collection[str] = ()) -> tuple[int, str] | None:
+    """Move one dead worker's job. Returns its number and what became of it; None: there is none.
+
+    `media` are the tasks whose children are counted: how that of the lost attempt ended nobody saw, and that is
+    written down with the move.
+    """
     async with pool.connection() as db, db.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(RESCUE, {"stall": stall, "crashes": crashes})
+        words = {"stall": stall, "crashes": crashes, "media": sorted(media), "nowhere": NOWHERE}
+        await cursor.execute(RESCUE, words)
         row = await cursor.fetchone()
     return None if row is None else (row["id"], row["verdict"])
 

@@ -11,7 +11,11 @@ from evidence.vocabulary import HowEnded
 
 
 class ChildEnding(Base):
-    """Children of one task that ended one way on one host within one hour. `task`: what the child was to do."""
+    """Children of one task that ended one way on one host within one hour. `task`: what the child was to do.
+
+    Of those that were `lost` with their worker nobody knows what they did just then: their `task` is the job's, and
+    each attempt that was lost counts once.
+    """
 
     __tablename__ = "child_ending"
 

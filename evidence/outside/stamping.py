@@ -27,6 +27,7 @@ from evidence.outside import book, tokens
 from evidence.outside.asking import Asker
 from evidence.outside.book import Published
 from evidence.outside.errors import NoTimeStamp, OutsideError, TokenRefused, Unreachable
+from evidence.outside.trust_files import TrustFile, tell
 from evidence.settings import EvidenceSettings, TimeAuthority
 from evidence.tlog.checkpoint import parse_checkpoint
 from evidence.tlog.note import parse_note
@@ -65,15 +66,29 @@ class StampAuthority:
         self.name = settings.name
         self._url = settings.url
         self._asker = asker
+        self._told: str | None = ""  # what was last said of the file: at the start, nothing is known
         try:
-            self.chain = tokens.Chain.read(settings.certificates.read_bytes())
+            self.file = TrustFile(settings.certificates, tokens.Chain.read)
         except (OSError, ValueError) as error:
             raise SettingsRefused(
                 f"CONTINUITY_TIME_AUTHORITIES: the certificates of {settings.name}, {settings.certificates}: {error}"
             ) from error
 
+    @property
+    def chain(self) -> tokens.Chain:
+        """The certificates in force: the file is read again where it has changed."""
+        return self.file.now()
+
+    def look(self, house: House) -> None:
+        """Tell where a changed file of certificates is not in force."""
+        self.file.now()
+        if self.file.fault != self._told:
+            tell(house, self.file, by=WHO)
+            self._told = self.file.fault
+
     def stamp(self, note: bytes, size: int) -> Token:
         """A time-stamp over these bytes. Raises Unreachable or TokenRefused."""
+        chain = self.chain  # one for question and answer
         query = tokens.ask_for(note)
         before = clock.now()
         answer = self._asker.post(self._url, query.as_bytes(), content_type=ASKED)
@@ -82,10 +97,10 @@ class StampAuthority:
             raise Unreachable(self._url, f"HTTP status {answer.status}")
         if answer.content_type != ANSWERED:
             raise TokenRefused(f"the answer is {answer.content_type or 'of no type'}, not a time-stamp")
-        stamped = tokens.judge(answer.body, note, self.chain, query=query)
+        stamped = tokens.judge(answer.body, note, chain, query=query)
         if not before - MOST_APART <= stamped.at <= after + MOST_APART:
             raise TokenRefused(f"it says {clock.as_text(stamped.at)}, and our clock {clock.as_text(after)}")
-        return Token(self.name, size, note, query.as_bytes(), answer.body, stamped.at, self.chain.pem())
+        return Token(self.name, size, note, query.as_bytes(), answer.body, stamped.at, chain.pem())
 
 
 class Stamping:
@@ -101,6 +116,8 @@ class Stamping:
 
     def tick(self, now: datetime) -> list[Token]:
         """Ask the authorities whose turn it is, and look whose silence is too long. Raises no OutsideError."""
+        for each in self.authorities:
+            each.look(self._house)
         with self._house.reading() as session:
             published = book.newest(session)
             due = [each for each in self.authorities if published and self._is_due(session, each, published, now)]

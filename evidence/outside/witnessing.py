@@ -27,6 +27,7 @@ from evidence.outside import book
 from evidence.outside.asking import Answer, Asker
 from evidence.outside.book import Published
 from evidence.outside.errors import Unreachable, WitnessRefuses
+from evidence.outside.trust_files import TrustFile, tell
 from evidence.settings import EvidenceSettings
 from evidence.store import CustodyStore
 from evidence.tlog.errors import BadSignature, Malformed
@@ -77,11 +78,30 @@ class Witnessing:
         self._silence = timedelta(hours=settings.outside_silence_hours)
         self._asker = Asker(within=settings.outside_seconds)
         self._asked: dict[str, datetime] = {}
-        self.policy = read_policy(settings)
-        self.desks = desks_of(self.policy) if self.policy else []
+        self._file = policy_file(settings)
+        self._told: str | None = ""  # what was last said of the file: at the start, nothing is known
+        self.policy: Policy | None = None
+        self.desks: list[Desk] = []
+        self.look()
+
+    @property
+    def fault(self) -> str | None:
+        """Why the policy file as it lies there is not in force, if it is not."""
+        return self._file.fault if self._file is not None else None
+
+    def look(self) -> Policy | None:
+        """The policy in force: the file is read again where it has changed."""
+        policy = self._file.now() if self._file is not None else None
+        if policy is not self.policy:
+            self.policy, self.desks = policy, desks_of(policy) if policy else []
+        return policy
 
     def tick(self, now: datetime) -> None:
         """Ask the witnesses whose turn it is, keep what they sign, and look whose silence is too long."""
+        self.look()
+        if self._file is not None and self._file.fault != self._told:
+            tell(self._house, self._file, by=WHO)
+            self._told = self._file.fault
         with self._house.reading() as session:
             published = book.newest(session)
             due = [each for each in self.desks if published and self._is_due(session, each, published, now)]
@@ -185,12 +205,18 @@ class Witnessing:
 
 
 def read_policy(settings: EvidenceSettings) -> Policy | None:
-    """The witness policy that the settings name, if they do. Raises SettingsRefused."""
+    """The witness policy that the settings name, as it lies there now. Raises SettingsRefused."""
+    file = policy_file(settings)
+    return None if file is None else file.now()
+
+
+def policy_file(settings: EvidenceSettings) -> TrustFile[Policy] | None:
+    """The file of the witness policy, if the settings name one. Raises SettingsRefused where it is of no use."""
     path = settings.witness_policy
     if path is None:
         return None
     try:
-        return parse_policy(path.read_bytes())
+        return TrustFile(path, parse_policy)
     except (OSError, Malformed) as error:
         raise SettingsRefused(f"CONTINUITY_WITNESS_POLICY: {path}: {error}") from error
 

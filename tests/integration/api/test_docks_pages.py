@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 from fastapi import FastAPI
@@ -14,10 +15,12 @@ from starlette.testclient import TestClient
 
 from api.authentication import COOKIE
 from api.displays import DISPLAY_COOKIE
+from evidence import clock
 from evidence.incidents import Trouble, open_incident
-from evidence.models import ApiToken, ListedFile, SignedIn
+from evidence.models import Agent, ApiToken, DockingSession, ListedFile, SignedIn
 from evidence.notices import tell_wall
-from evidence.vocabulary import IncidentKind, ListedState
+from evidence.vocabulary import AgentKind, IncidentKind, ListedState
+from ingest.reconcile import mark_silent
 from tests.integration.api.conftest import Visitor
 from tests.support.cast import TEST
 from tests.support.house import World, until
@@ -59,6 +62,35 @@ def test_the_wall_says_of_each_bay_what_may_be_done(as_: Visitor, shelf: Shelf) 
     }  # fmt: skip
     assert list(bays(page)) == ["1", "2", "3", "4", "10"]
     assert "Uploading 75 %" in page
+
+
+def test_files_handed_in_by_name_are_no_camera_that_fell_silent(world: World, as_: Visitor, shelf: Shelf) -> None:
+    workstation = Shelf(world)
+    with world.house.writing() as session:
+        told = {"kind": AgentKind.WORKSTATION, "name": "Handed in on the command line"}
+        session.execute(update(Agent).where(Agent.id == workstation.agent).values(**told))
+    workstation.docking("Handed in on the command line", [(ListedState.RECEIPTED, GB, GB)] * 2)
+    left = workstation.docking("Handed in on the command line", [(ListedState.SENDING, GB, 0)])
+    with world.house.writing() as session:
+        session.execute(update(DockingSession).values(kind=AgentKind.WORKSTATION))
+    supervisor = as_("supervisor")
+    page = supervisor.get("/docks").text
+    assert 'data-handed-in="Handed in on the command line" data-said="Being taken in"' in page
+    assert page.count("Handed in on the command line") == 2, "the attribute and the words"
+    assert bays(page) == {}
+    hour_ago = clock.now() - timedelta(hours=1)
+    with world.house.writing() as session:
+        session.execute(update(Agent).where(Agent.id == workstation.agent).values(seen_at=hour_ago))
+        session.execute(update(DockingSession).values(seen_at=hour_ago))
+    page = supervisor.get("/docks").text
+    assert "2 of 3 files stored and checked. 1 file not stored." in page
+    assert "Silent for" not in page
+    assert "Do not remove" not in page
+    assert mark_silent(world.house, after=timedelta(minutes=3)) == 0
+    with world.house.writing() as session:
+        session.execute(update(ListedFile).where(ListedFile.session_id == left).values(state=ListedState.RECEIPTED))
+        session.execute(update(Agent).where(Agent.id == shelf.agent).values(seen_at=clock.now()))
+    assert 'data-said="All stored"' in supervisor.get("/docks").text
 
 
 def test_only_the_newest_device_of_a_bay_is_on_the_wall(as_: Visitor, shelf: Shelf) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from typer.testing import CliRunner
 
 from api import erasing
+from api.cli import app as commands
 from api.trouble import KnownTrouble
 from evidence.custody import ledger
 from evidence.custody.sealing import revealed
@@ -52,3 +56,13 @@ def test_a_recording_s_values_of_one_name_go_together(world: World) -> None:
 def test_what_is_not_there_is_said(world: World, subject: str) -> None:
     with pytest.raises(KnownTrouble, match=r"no recording|no personal value"):
         erasing.look(world.house, subject, "actor")
+
+
+@pytest.mark.parametrize("reason", ["", "  \t", "x" * 501])
+@pytest.mark.parametrize("confirm", [[], ["--confirm", "0" * 12]])
+def test_without_a_reason_nothing_is_even_looked_at(tmp_path: Path, reason: str, confirm: list[str]) -> None:
+    words = ["custody", "erase", "R0000001", "--value", "actor", "--because", reason, "--data", str(tmp_path), *confirm]
+    done = CliRunner().invoke(commands, words)
+    assert isinstance(done.exception, KnownTrouble)
+    assert "Say with --because why this is erased" in str(done.exception)
+    assert "0000" not in done.output

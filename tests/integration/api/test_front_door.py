@@ -75,6 +75,31 @@ def test_a_form_of_our_own_page_is_taken(client: TestClient, cast: Cast, headers
     assert client.post("/sign-in", data=FORM, headers=headers, follow_redirects=False).status_code == 303
 
 
+@pytest.mark.parametrize("accept", ["*/*", "application/json"])
+def test_a_program_that_is_not_signed_in_is_told_what_to_do(client: TestClient, accept: str) -> None:
+    told = {"Accept": accept}
+    page = client.get("/recordings", headers=told, follow_redirects=False)
+    assert (page.status_code, page.headers["content-type"]) == (401, "application/problem+json")
+    assert page.headers["www-authenticate"] == "Bearer"
+    said = page.json()
+    assert (said["type"], said["detail"], said["sign_in"]) == (
+        "/problems/sign-in-needed", "Sign in to go on.", "/sign-in",
+    )  # fmt: skip
+    sent = client.post("/people", data={"display_name": "x"}, headers=told, follow_redirects=False)
+    assert (sent.status_code, sent.headers["content-type"]) == (403, "application/problem+json")
+    assert "does not say where it comes from" in sent.json()["detail"]
+    assert sent.json()["sign_in"] == "/sign-in"
+
+
+def test_a_person_who_is_not_signed_in_is_led_to_the_form(client: TestClient) -> None:
+    told = {"Accept": "text/html"}
+    page = client.get("/recordings?kind=interview", headers=told, follow_redirects=False)
+    assert (page.status_code, page.headers["location"]) == (303, "/sign-in?next=%2Frecordings%3Fkind%3Dinterview")
+    sent = client.post("/people", data={"display_name": "x"}, headers=told, follow_redirects=False)
+    assert sent.status_code == 403
+    assert 'href="/sign-in"' in sent.text
+
+
 def test_no_route_changes_anything_on_get(client: TestClient) -> None:
     for path in ("/sign-out", "/docks/display", "/account/sessions/end", "/agents/codes", "/jobs/1/retry"):
         assert client.get(path, headers={"Accept": "text/html"}, follow_redirects=False).status_code in {404, 405}

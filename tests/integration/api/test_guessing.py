@@ -19,7 +19,7 @@ from api.settings import WebSettings
 from api.turns import STRANGERS
 from evidence import clock
 from evidence.identifiers import new_id
-from evidence.models import KnownDevice, SignInAttempt
+from evidence.models import KnownDevice, Person, SignInAttempt
 from tests.support.cast import PASSWORD, TEST, Cast
 from tests.support.house import World
 
@@ -172,7 +172,8 @@ def test_attempts_at_once_are_not_all_checked(world: World, cast: Cast) -> None:
         check_password(first, settings, here, password=WRONG, address=HERE)
         with pytest.raises(SignInRefused, match="Another attempt"):
             check_password(second, settings, here, password=WRONG, address=HERE)
-        assert check_password(third, settings, elsewhere, password=PASSWORD, address=ELSEWHERE) is not None
+        found = check_password(third, settings, elsewhere, password=PASSWORD, address=ELSEWHERE)
+        assert isinstance(found, Person)
 
 
 def test_strangers_without_end_cost_a_bounded_part_and_keep_no_known_browser_waiting(desk: TestClient) -> None:

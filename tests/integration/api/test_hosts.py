@@ -160,7 +160,7 @@ def test_the_json_api_says_and_does_the_same(stage: Stage, client: TestClient, c
     assert client.post("/api/v1/hosts/nobody/drain", json={}, headers=chief).status_code == 404
     assert client.post(f"/api/v1/jobs/{stage.running}/cancel", headers=other).status_code == 200
     said = client.get(f"/api/v1/jobs/{stage.running}", headers=other).json()
-    assert (said["state"], said["cancelled_by"]) == ("running", "test supervisor")
+    assert (said["state"], said["cancelled_by"]) == ("running", "the program “test supervisor”")
     assert client.post(f"/api/v1/jobs/{stage.running}/retry", headers=other).status_code == 409
 
 

@@ -223,7 +223,7 @@ def test_programs_read_the_same_media_with_a_token(
             f"/api/v1/recordings/{reference}/media", headers={**header, "Range": f"bytes={first}-{first + 9}"}
         )
         assert (answer.status_code, answer.content) == (206, BODY[first : first + 10])
-    assert viewings(world, reference) == ["test supervisor opened the master itself"]
+    assert viewings(world, reference) == ["the program “test supervisor” opened the master itself"]
 
 
 def test_an_empty_master_is_an_empty_answer(supervisor: TestClient, shelf: Shelf) -> None:

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from api import accounts
 from api.authentication import COOKIE
 from api.passwords import hash_of
+from api.settings import WebSettings
 from evidence.custody.ledger import history
 from evidence.models import Person, SignedIn
 from evidence.vocabulary import Role
@@ -128,7 +129,12 @@ def test_a_disabled_account_is_out_at_once(world: World, cast: Cast, as_: Visito
     with world.house.writing() as session:
         accounts.disable(session, cast.ids["officer"], by=TEST)
     assert not is_in(browser)
-    assert attempt(browser, "officer", PASSWORD)[0] == 422
+    right, wrong = attempt(browser, "officer", PASSWORD), attempt(browser, "officer", "not it at all")
+    assert right[0] == wrong[0] == 422
+    assert "This account is disabled" in right[1]
+    # Who does not know the password learns nothing about the account.
+    assert "disabled" not in wrong[1]
+    assert "do not go together" in wrong[1]
 
 
 def test_another_role_bites_at_once(world: World, cast: Cast, as_: Visitor) -> None:
@@ -195,6 +201,15 @@ def test_on_plain_http_elsewhere_the_form_says_that_it_will_not_work(client: Tes
     assert "Signing in will not work at this address" in page
     assert "Signing in will not work" not in client.get("http://127.0.0.1:8080/sign-in").text
     assert "Signing in will not work" not in client.get("https://testserver/sign-in").text
+
+
+@pytest.mark.parametrize(("trusted", "warned"), [("10.0.0.0/8", False), ("192.0.2.0/24", True)])
+def test_behind_a_trusted_proxy_that_speaks_https_nobody_is_warned(world: World, trusted: str, warned: bool) -> None:
+    app = world.app(web=WebSettings(trusted_proxies=[trusted]))
+    behind = TestClient(app, base_url="http://evidence.example", client=("10.1.2.3", 4711))
+    told = {"X-Forwarded-For": "203.0.113.5", "X-Forwarded-Proto": "https"}
+    assert ("Signing in will not work" in behind.get("/sign-in", headers=told).text) is warned
+    assert "Signing in will not work" in behind.get("/sign-in").text
 
 
 def test_an_expired_sign_in_takes_a_live_part_to_the_sign_in_page(world: World, as_: Visitor) -> None:

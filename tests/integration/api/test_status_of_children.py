@@ -55,9 +55,16 @@ def test_a_copy_below_the_floor_is_shown_and_counted(
     page = as_("supervisor").get("/recordings/R0000001").text
     assert "VMAF 71.26 on average over 24 pictures" in page
     assert "Below the floor" in page
-    assert "with_messages" in page
+    assert "The child that made it: ended, with messages about the file" in page
     said = client.get("/metrics", headers=cast.token(Role.ADMINISTRATOR)).text
     assert 'continuity_quality_below_floor{build="0123456789abcdef",gauge="vmaf",recipe=' in said
     told = client.get("/api/v1/recordings/R0000001", headers=cast.token(Role.ADMINISTRATOR)).json()
     assert told["renditions"][0]["quality"]["mean"] == 71.26
     assert told["renditions"][0]["ending"] == "with_messages"
+
+
+def test_children_that_were_lost_with_their_worker_are_told(world: World, as_: Visitor) -> None:
+    write(world, task="transcode.render", ending=HowEnded.LOST, count=2)
+    page = as_("officer").get("/status").text
+    assert "Lost with its worker" in page
+    assert "a job that makes a copy 2" in page

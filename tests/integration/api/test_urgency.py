@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
+from api.wording import moment
 from evidence import clock
 from evidence.custody.ledger import history
 from evidence.models import Recording
@@ -90,6 +92,11 @@ def test_the_page_offers_it_to_a_supervisor_and_to_nobody_else(as_: Visitor, she
     page = supervisor.post(f"/recordings/{reference}/urgency", data=asked)
     assert "A person has been charged" in page.text
     assert "Court on Monday" in page.text
+    tomorrow = moment(clock.now() + timedelta(days=1), ZoneInfo("Europe/London"))
+    assert f"such as {tomorrow}" in page.text
+    page = supervisor.post(f"/recordings/{reference}/urgency", data={"reason": "charged", "until": tomorrow})
+    assert f"until {tomorrow}" in page.text
+    assert "Marked by Rhys Bevan" in page.text
     refused = supervisor.post(f"/recordings/{reference}/urgency", data={"reason": "hold", "until": "soon"})
     assert refused.status_code == 400
     assert "Goes in its turn" in supervisor.post(f"/recordings/{reference}/urgency/clear").text

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from api.wording import clock_offset, count, duration, how_long, moment, size
+from api.wording import clock_offset, count, duration, each_once, how_long, moment, size, written_moment
 
 LONDON = ZoneInfo("Europe/London")
 
@@ -60,3 +60,27 @@ def test_counting() -> None:
 )
 def test_clock_offsets(milliseconds: int | None, said: str) -> None:
     assert clock_offset(milliseconds) == said
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("27 November 2026, 14:05", datetime(2026, 11, 27, 14, 5, tzinfo=UTC)),
+        ("27 November 2026, 14:05 GMT", datetime(2026, 11, 27, 14, 5, tzinfo=UTC)),
+        ("1 july 2026 14:05", datetime(2026, 7, 1, 13, 5, tzinfo=UTC)),
+        ("25 October 2026, 01:30 BST", datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),
+        ("25 October 2026, 01:30 GMT", datetime(2026, 10, 25, 1, 30, tzinfo=UTC)),
+        ("1 July 2026, 14:05 UTC", datetime(2026, 7, 1, 14, 5, tzinfo=UTC)),
+        ("1 July 2026, 14:05 GMT", None),
+        ("31 February 2026, 14:05", None),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_a_moment_is_read_back_as_it_is_written(words: str, meant: datetime | None) -> None:
+    assert written_moment(words, LONDON) == meant
+
+
+def test_what_is_true_of_several_is_said_once() -> None:
+    said = ["Encoding, 40 %", "Waiting for a worker", "Waiting for a worker", "Waiting for a worker"]
+    assert each_once(said) == ["Encoding, 40 %.", "Waiting for a worker (3 pieces of work)."]

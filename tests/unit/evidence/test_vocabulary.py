@@ -59,6 +59,11 @@ def test_facts_that_hold_braces_are_shown_as_they_are() -> None:
     assert said == "dock 1 offered {actor.__class__}, 1 bytes"
 
 
+def test_numbers_are_written_for_people() -> None:
+    said = sentence(EventType.ARRIVAL_CLAIMED, facts={"name": "2026.mp4", "size": 21_474_836_480}, actor="dock 1")
+    assert said == "dock 1 offered 2026.mp4, 21,474,836,480 bytes"
+
+
 def test_viewing_is_consultation_and_release_is_erasure() -> None:
     # What DPA 2018 s.62 wants logged is decided here once; these two are what an inspector asks for first.
     assert SAYS[EventType.RENDITION_VIEWED][1] is Operation.CONSULTATION

@@ -18,9 +18,15 @@ def running(yard: Yard, **args: str | int) -> tuple[int, dict[str, int]]:
     return job, began
 
 
+def lost(yard: Yard) -> list[tuple[str, str, int]]:
+    """The children that nobody saw end: host, task, how many."""
+    rows = yard.rows("SELECT host, task, count FROM child_ending WHERE ending = 'lost' ORDER BY host")
+    return [(row["host"], row["task"], row["count"]) for row in rows]
+
+
 def test_a_killed_workers_job_runs_again_elsewhere(yard: Yard) -> None:
     """No one but the heartbeat tells of the death, as when the whole machine is gone."""
-    yard.worker()
+    yard.worker(host="bench-9")
     job, began = running(yard, seconds=60)
     other = yard.worker()
     os.kill(began["pid"], signal.SIGKILL)
@@ -33,6 +39,8 @@ def test_a_killed_workers_job_runs_again_elsewhere(yard: Yard) -> None:
     # Not before the heartbeat is a stall limit old, and not much later.
     assert BRISK["stall"] - BRISK["beat"] - 0.2 < waited < BRISK["stall"] + 3 * BRISK["beat"] + 6
     assert [row["reason"] for row in yard.failures(job)] == ["worker_lost"]
+    # Counted with the move: nobody saw how its child ended. The host is the one that the report names.
+    assert lost(yard) == [("bench-9", "test.child", 1)]
 
 
 def test_a_neighbour_sees_a_dead_process_at_once(yard: Yard) -> None:
@@ -42,6 +50,7 @@ def test_a_neighbour_sees_a_dead_process_at_once(yard: Yard) -> None:
     os.kill(began["pid"], signal.SIGKILL)
     eventually("it starts again", lambda: len(yard.said("began", job)) == 2, within=30)
     assert not is_alive(began["child"])
+    assert lost(yard) == [("unknown", "test.child", 1)], "its report went when it was declared dead"
     assert len(eventually("only the living are reported", lambda: len(yard.reports()) == 1 and yard.reports())) == 1
 
 
@@ -112,6 +121,7 @@ def test_a_job_that_kills_its_workers_is_buried(yard: Yard) -> None:
         ("worker_lost", False), ("worker_lost", False), ("buried", True),
     ]  # fmt: skip
     assert "the end of 3 workers" in rows[-1]["detail"]
+    assert lost(yard) == [], "it runs no children"
 
 
 def test_a_cancelled_job_of_a_dead_worker_is_not_run_again(yard: Yard) -> None:

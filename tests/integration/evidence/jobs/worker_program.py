@@ -115,7 +115,10 @@ def main() -> None:
     runs = (hand.noop, hand.note, hand.child, hand.stubborn, hand.poison, hand.paused)
     run_worker(
         orders["url"],
-        [TaskSpec(name=f"test.{run.__name__}", queue="test", priority=0, run=run) for run in runs],
+        [
+            TaskSpec(name=f"test.{run.__name__}", queue="test", priority=0, run=run, opens_media=run == hand.child)
+            for run in runs
+        ],
         [Lane(tuple(lane["queues"]), lane["concurrency"]) for lane in orders["lanes"]],
         periodics=[Periodic("test.sweep", hand.note, every_seconds=1)] if orders["sweep"] else [],
         pace=Pace(**orders["pace"]),
