@@ -167,7 +167,7 @@ def test_a_bare_stream_is_shown_at_the_rate_that_its_working_copy_has() -> None:
 
 
 def test_the_second_field_of_a_picture_is_no_picture_of_its_own() -> None:
-    halves = line(range(0, 8), {place: FIELD | (OPEN if place % 4 == 0 else 0) for place in range(0, 8, 2)})
+    halves = line(range(8), {place: FIELD | (OPEN if place % 4 == 0 else 0) for place in range(0, 8, 2)})
     flags = bytes(each or FIELD | HIDDEN for each in halves.flags)
     plan = pictures(replace(halves, flags=flags), 1, 4, facts())
     assert (plan.ticks, plan.ends, plan.copied) == ((2, 4, 6), 8, 0)
