@@ -20,6 +20,10 @@ HOSTILE_ENDINGS: Final = {
     How.SIGNAL: "Opening it makes the decoder fail",
 }
 ENCRYPTED: Final = "The clip is encrypted; the device laid its key beside it. It is not damaged."
+NO_INDEX: Final = (
+    "The recording was cut off before the device wrote its index (often a loss of power). "
+    "The pictures may still be in the file; it cannot be played as it is."
+)
 UNCLEAN: Final = "some of its bytes are not as its kind of file has them"
 TOO_LARGE: Final = ("Picture size", "get_buffer() failed", "Cannot allocate memory", "Size of bitstream", "max_pixels")
 
@@ -86,10 +90,7 @@ def _refused(signature: Signature, ending: Ending, *, has_key: bool) -> Verdict:
 
 def _what_is_missing(signature: Signature, said: str) -> str:
     if "moov atom not found" in said:
-        return (
-            "The recording was cut off before the device wrote its index (often a loss of power). "
-            "The pictures may still be in the file; it cannot be played as it is."
-        )
+        return NO_INDEX
     because = plainly(said[-300:], "its header makes no sense")
     return f"It begins like {signature.name}, and cannot be read: {because}."
 
