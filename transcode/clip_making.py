@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
@@ -84,7 +84,7 @@ class _Maker:
         found = self.facts.picture
         said = self._ask(IndexSaid, "looking for places to cut", do="index", picture=found.index if found else None)
         self.manifest = said.manifest()
-        self.picture = said.picture.as_line() if said.picture is not None else None
+        self.picture = clip_plan.with_times(said.picture.as_line()) if said.picture is not None else None
         self.lines = {each.index: each.as_line() for each in said.sounds}
         self.origin = clip_plan.begins_at([*([self.picture] if self.picture else []), *self.lines.values()])
 
@@ -94,7 +94,10 @@ class _Maker:
         cut = self._cut(pictures.begins, pictures.stops, pictures)
         told = {**self._places(cut), "pictures": self._film(pictures), "sounds": self._sounds(cut)}
         output = self.output / "clip.mp4"
-        self._write(output, do="clip", **told)
+        if self._write(output, do="clip", **told).disordered:
+            cut = replace(cut, pictures=clip_plan.by_count(pictures))
+            told["pictures"] = self._film(clip_plan.by_count(pictures))
+            self._write(output, do="clip", **told)
         return self._checked(cut, output, "video/mp4", told)
 
     def still(self) -> MadeClip:
@@ -103,6 +106,8 @@ class _Maker:
         told = {"pictures": self._film(pictures)}
         output = self.output / "still.png"
         said = self._write(output, do="still", **told)
+        if said.disordered:
+            said = self._write(output, do="still", pictures=self._film(clip_plan.by_count(pictures)))
         found = self.facts.picture
         shown = found.shown_size if found is not None else (0, 0)
         if (said.width, said.height) != shown:

@@ -12,18 +12,19 @@ import itertools
 from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Final
 
-from transcode.media import MediaFacts, StreamFacts
+from transcode.media import FRAMES_FOR_STREAMS_WITHOUT_A_RATE, MediaFacts, StreamFacts
 
 UNSAID: Final = -(1 << 63)
-KEY, IDR, HIDDEN = 1, 2, 4
+KEY, IDR, HIDDEN, FIELD = 1, 2, 4, 8
 WARM_UP: Final = Fraction(1)
 """Seconds before the in point at which reading begins: sound lies beside its picture, not on it."""
 PRIMING: Final = 1
 """AAC packets that a decoder must have heard before the first that counts (ISO 14496-3: windows overlap by half)."""
+MOST_A_SECOND: Final = 240
 SET_NUMBERS: Final = 32
 """Numbers that a sequence parameter set of H.264 can have (7.4.2.1.1)."""
 
@@ -34,7 +35,10 @@ class NoClip(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One stream's packets in decoding order, times in ticks of `base` seconds. `sets`: H.264 parameter sets."""
+    """One stream's packets in decoding order, times in ticks of `base` seconds. `sets`: H.264 parameter sets.
+
+    `pace`: pictures a second, by FFmpeg's guess. `assumed`: the stream gives no times, and these are by that guess.
+    """
 
     index: int
     codec: str
@@ -47,6 +51,8 @@ class Line:
     lengths: int = 0
     sets: tuple[bytes, ...] = ()
     resets: bool = False
+    pace: Fraction = Fraction(0)
+    assumed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +120,34 @@ class Cut:
     remarks: tuple[str, ...] = field(default=())
 
 
+def with_times(line: Line) -> Line:
+    """Pictures of a bare stream have no times: each is shown when its working copy shows it, one after another at the
+    rate that FFmpeg takes the stream to have.
+    """
+    if not line.flags or set(line.pts) | set(line.dts) != {UNSAID}:
+        return line
+    pace = line.pace if 0 < line.pace <= MOST_A_SECOND else Fraction(FRAMES_FOR_STREAMS_WITHOUT_A_RATE)
+    number = itertools.accumulate(0 if flags & HIDDEN else 1 for flags in line.flags)
+    times = array("q", [max(0, each - 1) for each in number])
+    return replace(line, base=1 / pace, pts=times, dts=times, lasting=array("q", [1] * len(times)), assumed=True)
+
+
+def by_count(plan: Pictures) -> Pictures:
+    """The same pictures by their number as they come out of the decoder, which is how they are numbered on the page."""
+    return replace(
+        plan,
+        head=len(plan.ticks),
+        tail=0,
+        first_packet=0,
+        end_packet=0,
+        start=None,
+        tail_start=None,
+        counted=True,
+        why="every picture is encoded: its times have another order than its pictures, which are taken as they are "
+        "decoded and shown at these times in their order",
+    )
+
+
 def shown_ticks(line: Line) -> tuple[list[int], bool]:
     """When each picture is shown, in showing order; and whether these times tell pictures apart."""
     said = [at for at, flags in zip(line.pts, line.flags, strict=True) if not flags & HIDDEN]
@@ -122,7 +156,7 @@ def shown_ticks(line: Line) -> tuple[list[int], bool]:
         said = [at for at, flags in zip(line.dts, line.flags, strict=True) if not flags & HIDDEN]
         return sorted(at for at in said if at != UNSAID), False
     found = sorted(said)
-    return found, all(here < there for here, there in itertools.pairwise(found))
+    return found, not line.assumed and all(here < there for here, there in itertools.pairwise(found))
 
 
 def pictures(line: Line, first: int, end: int, facts: MediaFacts, *, whole: str = "") -> Pictures:
@@ -132,7 +166,8 @@ def pictures(line: Line, first: int, end: int, facts: MediaFacts, *, whole: str 
         raise NoClip(f"the recording has {len(ticks)} pictures, and {first} up to {end} are not all among them")
     wanted = ticks[first:end]
     ends = ticks[end] if end < len(ticks) else wanted[-1] + _last_lasts(line, ticks)
-    hindrance = whole or ("" if apart else "its times do not tell its pictures apart") or hinders(line, facts)
+    alike = "it gives its pictures no times" if line.assumed else "its times do not tell its pictures apart"
+    hindrance = whole or ("" if apart else alike) or hinders(line, facts)
     number = free_set_number(line.sets)
     place = None if hindrance else _copied(line, ticks, first, end)
     if place is None and not hindrance:
@@ -173,6 +208,7 @@ def hinders(line: Line, facts: MediaFacts) -> str:
     found = stream or StreamFacts(index=line.index)
     hindrances = (
         (line.codec != "h264", f"{line.codec} is not copied into clips, H.264 is"),
+        (any(flags & FIELD for flags in line.flags), "its pictures are coded as two fields each"),
         (found.interlaced, "its pictures are interlaced"),
         (found.pixel_format not in ("yuv420p", "yuvj420p"), f"its pictures are {found.pixel_format}"),
         (not line.sets, "it has no parameter sets that could be kept beside the clip's own"),
@@ -235,8 +271,11 @@ def _start(line: Line, tick: int) -> int | None:
 def _last_lasts(line: Line, ticks: Sequence[int]) -> int:
     """How long the last picture is shown: what the container says, else as long as the one before."""
     last = max(range(len(line.pts)), key=lambda place: line.pts[place] if not line.flags[place] & HIDDEN else UNSAID)
-    if line.lasting[last] > 0:
-        return line.lasting[last]
+    halves = line.flags[last : last + 2]
+    pair = not line.assumed and [flags & FIELD for flags in halves] == [FIELD, FIELD] and halves[1] & HIDDEN
+    lasts = sum(line.lasting[last : last + 2]) if pair else line.lasting[last]
+    if lasts > 0:
+        return lasts
     return ticks[-1] - ticks[-2] if len(ticks) > 1 else max(1, round(Fraction(1, 25) / line.base))
 
 

@@ -21,6 +21,7 @@ from evidence.notices import tell_recordings
 from evidence.store import StoredRendition
 from evidence.vocabulary import RenditionState
 from transcode.clip_recipe import Recipe
+from transcode.ending import placeless
 
 WORKROOM: Final = Actor.system("transcode")
 CLIP: Final = "transcode.clip"
@@ -123,6 +124,7 @@ def write_made(session: WriteSession, row: Clip, made: StoredClip) -> None:
 
 def write_failed(session: WriteSession, row: Clip, because: str) -> None:
     """A clip could not be made: it stands with its reason until a person asks again."""
+    because = placeless(because)
     row.state, row.reason, row.attempts = RenditionState.FAILED, because, row.attempts + 1
     _record(session, row, EventType.CLIP_FAILED, WORKROOM, {}, because=because)
     tell_recordings(session, row.recording_id)

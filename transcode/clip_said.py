@@ -35,6 +35,7 @@ class LineSaid(BaseModel):
     index: int = Field(ge=0, lt=10_000)
     codec: str = Field(pattern=r"^[a-z0-9_.-]{1,60}$")
     base: tuple[Annotated[int, Field(gt=0, le=1 << 40)], Annotated[int, Field(gt=0, le=1 << 40)]]
+    pace: tuple[Annotated[int, Field(ge=0, lt=1 << 31)], Annotated[int, Field(gt=0, lt=1 << 31)]] = (0, 1)
     rate: int = Field(ge=0, lt=1 << 31)
     lengths: int = Field(ge=0, le=4)
     sets: Annotated[tuple[Unit, ...], BeforeValidator(_of_hex), Field(max_length=100)] = ()
@@ -58,6 +59,7 @@ class LineSaid(BaseModel):
             lasting=columns[2],
             flags=self.flags,
             rate=self.rate,
+            pace=Fraction(*self.pace),
             lengths=self.lengths,
             sets=self.sets,
             resets=self.resets,
@@ -78,7 +80,11 @@ class HashesSaid(Saying):
 
 
 class WrittenSaid(Saying):
-    """A file was written. Sizes in pixels, of a still picture."""
+    """A file was written. Sizes in pixels, of a still picture. `disordered`: it was not, as the master's pictures come
+    out of the decoder in another order than their times have.
+    """
+
+    disordered: bool = False
 
     width: int = Field(default=0, ge=0, lt=1 << 24)
     height: int = Field(default=0, ge=0, lt=1 << 24)

@@ -55,7 +55,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Cutter:
+class ClipMaker:
     """Makes clips."""
 
     house: House

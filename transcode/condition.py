@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from evidence.vocabulary import Condition
-from transcode.ending import Ending, How
+from transcode.ending import Ending, How, plainly
 from transcode.media import MediaFacts, StreamFacts
 from transcode.signature import Seems, Signature
 
@@ -20,6 +20,11 @@ HOSTILE_ENDINGS: Final = {
     How.SIGNAL: "Opening it makes the decoder fail",
 }
 ENCRYPTED: Final = "The clip is encrypted; the device laid its key beside it. It is not damaged."
+NO_INDEX: Final = (
+    "The recording was cut off before the device wrote its index (often a loss of power). "
+    "The pictures may still be in the file; it cannot be played as it is."
+)
+UNCLEAN: Final = "some of its bytes are not as its kind of file has them"
 TOO_LARGE: Final = ("Picture size", "get_buffer() failed", "Cannot allocate memory", "Size of bitstream", "max_pixels")
 
 
@@ -85,11 +90,9 @@ def _refused(signature: Signature, ending: Ending, *, has_key: bool) -> Verdict:
 
 def _what_is_missing(signature: Signature, said: str) -> str:
     if "moov atom not found" in said:
-        return (
-            "The recording was cut off before the device wrote its index (often a loss of power). "
-            "The pictures may still be in the file; it cannot be played as it is."
-        )
-    return f"It begins like {signature.name}, and cannot be read: {said[-300:] or 'its header makes no sense'}"
+        return NO_INDEX
+    because = plainly(said[-300:], "its header makes no sense")
+    return f"It begins like {signature.name}, and cannot be read: {because}."
 
 
 def _nothing_in_it(facts: MediaFacts, ending: Ending) -> Verdict | None:
@@ -109,7 +112,7 @@ def _not_whole(signature: Signature, facts: MediaFacts, ending: Ending) -> Verdi
     found = (
         (share, f"The file ends early: {share:.0%} of what its index names is not there."),
         (hidden, "It plays, and hides a playlist that names other files. Nothing it names was opened."),
-        (ending.messages, f"It opens, with errors: {''.join(ending.messages[:1])}"),
+        (ending.messages, f"It opens, with errors: {plainly(''.join(ending.messages[:1]), UNCLEAN)}."),
         (_first_fault(facts), f"Part of it cannot be decoded{_first_fault(facts)}."),
         (_unusable(facts), _unusable(facts)),
         (signature.ends_early, "The file ends early: its header promises more sound than is there."),
@@ -133,4 +136,4 @@ def _seen_or_heard(stream: StreamFacts) -> str:
 
 def _first_fault(facts: MediaFacts) -> str:
     fault = next((stream.fault for stream in (*facts.pictures, *facts.sounds) if stream.fault), None)
-    return f": {fault}" if fault else ""
+    return f": {plainly(fault, UNCLEAN)}" if fault else ""

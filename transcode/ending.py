@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 from dataclasses import dataclass
+from typing import Final
 
 from evidence.vocabulary import HowEnded
 from transcode.sandbox import Layer
@@ -12,7 +13,26 @@ from transcode.sandbox import Layer
 MESSAGE_LINES = 400
 ADDRESS = re.compile(r" @ 0x[0-9a-f]+")
 """Where in its memory FFmpeg keeps what it speaks of: noise, and different every time."""
+PLACE: Final = re.compile(r"(?<![\w./])(?:file:)?(?:/[\w.@+-]+)+/(?=[\w.@+-])")
+"""The folder in an absolute path: where we work is nobody's business, and differs each time."""
+PLAIN: Final = (
+    (
+        "did not come out of the decoder",
+        "a picture that should be there could not be decoded; the file is damaged there",
+    ),
+    ("pictures came out of the decoder", "fewer pictures could be decoded than the file names; it is damaged"),
+    ("not found again", "its packets could not be found a second time where they were before"),
+    ("Invalid data", "some of its bytes make no sense as pictures or sound; the file is damaged or not complete"),
+    ("No space left", "there was no room left to work in"),
+    ("moov dref", "it points to media in another file, which is not opened"),
+    ("max_streams", "it has more tracks than any recording needs"),
+    ("streams exceeds", "it has more tracks than any recording needs"),
+)
+"""What a person is told first where FFmpeg's own words hold one of these."""
 
+
+OURS: Final = ("what the master says of itself cannot be",)
+"""Sentences that our own code gives as a refusal."""
 
 How = HowEnded
 SAYS = {
@@ -58,9 +78,9 @@ class Ending:
         """One sentence for a person, with the child's last words where there are any."""
         said = SAYS[self.how].format(code=self.code, seconds=self.seconds, cpu_seconds=self.cpu_seconds)
         last = self.messages[-1] if self.messages and self.how != How.CLEAN else ""
-        if self.how is How.EXIT_CODE and not self.code and last:
-            return last  # it ended well; what it found is the reason
-        return f"the child {said}" + (f" ({last})" if last else "")
+        if self.how is How.EXIT_CODE:
+            return plainly(last, f"the work {said}" if self.code else "the file could not be worked on")
+        return f"the work {said}{detail(last)}"
 
 
 def how_it_ended(code: int, messages: tuple[str, ...], *, cpu_left: float, walled: bool) -> How:
@@ -91,6 +111,25 @@ def _by_signal(number: int, cpu_left: float) -> How:
     return How.SIGNAL
 
 
+def placeless(words: str) -> str:
+    """The same without the folders of absolute paths."""
+    return PLACE.sub("", words)
+
+
+def detail(words: str) -> str:
+    """A tool's own words, to be put behind a sentence for a person; nothing where there are none."""
+    told = placeless(words).strip().rstrip(".")[-400:]
+    return f" (technical detail: {told})" if told else ""
+
+
+def plainly(words: str, otherwise: str) -> str:
+    """What a tool's words mean for a person, and then those words. Sentences of our own are left as they are."""
+    if words.startswith(OURS):
+        return words
+    found = next((plain for sign, plain in PLAIN if sign in words), otherwise)
+    return f"{found}{detail(words)}"
+
+
 class Kept:
     """The first and the last of a stream, up to a limit: tags can be megabytes, and the end tells most."""
 
@@ -107,7 +146,9 @@ class Kept:
     def lines(self) -> tuple[str, ...]:
         text = (bytes(self.head) + bytes(self.tail)).decode(errors="backslashreplace")
         found = [
-            printable(ADDRESS.sub("", line))[:500] for line in text.replace("\r", "\n").split("\n") if line.strip()
+            placeless(printable(ADDRESS.sub("", line)))[:500]
+            for line in text.replace("\r", "\n").split("\n")
+            if line.strip()
         ]
         return tuple(found[: MESSAGE_LINES // 2] + found[max(MESSAGE_LINES // 2, len(found) - MESSAGE_LINES // 2) :])
 

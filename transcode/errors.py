@@ -65,7 +65,7 @@ class ChildFailed(TranscodeError):
     """A limited child did not end as it should."""
 
     def __init__(self, doing: str, ending: Ending) -> None:
-        super().__init__(f"{doing}: {ending.in_words()}")
+        super().__init__(f"{doing} did not succeed: {ending.in_words()}")
         self.doing, self.ending = doing, ending
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from evidence.models import Urgency as StatedUrgency
 from evidence.vocabulary import Condition, Playability, RenditionKind, RenditionMethod, RenditionState
 from transcode import repair, results, urgency
 from transcode.child import Ranges
+from transcode.condition import NO_INDEX
 from transcode.media import MediaFacts
 from transcode.mending import Hope, Mender, count_siblings
 from transcode.nudges import pictures_request, render_request
@@ -55,6 +56,8 @@ class Examiner:
         plan = decide(found.facts, found.verdict.condition, longest_hours=self.settings.longest_hours)
         tried = self._siblings(recording_id, found)
         hope = self._hope(recording_id, found, ranges, job)
+        if tried is not None and hope is None and found.verdict.sentence == NO_INDEX:
+            found = _with_reason(found, tried)
         with self.house.writing() as session:
             write_examination(session, master, found, plan, hope)
             results.locked_recording(session, recording_id).siblings_tried = tried
@@ -73,6 +76,12 @@ class Examiner:
             return None
         job.report("looking for pictures", None)
         return Mender(self.house, self.settings, job.stopping).hope(recording_id, ranges)
+
+
+def _with_reason(found: Examination, tried: int) -> Examination:
+    """What no repair could be found for says so, and what would help."""
+    said = f"{found.verdict.sentence} {repair.unrepaired(tried)}"
+    return replace(found, verdict=replace(found.verdict, sentence=said))
 
 
 def key_lies_beside(session: ReadSession, recording_id: UUID) -> bool:

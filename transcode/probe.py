@@ -12,7 +12,7 @@ from evidence.vocabulary import Condition
 from transcode import child, sandbox
 from transcode.child import Command, Listener, Ranges
 from transcode.condition import Verdict, judge
-from transcode.ending import Ending, How
+from transcode.ending import Ending, How, detail
 from transcode.errors import ChildBroke, SandboxRefused
 from transcode.media import MediaFacts
 from transcode.sandbox import Wall
@@ -84,12 +84,13 @@ def facts_of(told: dict[str, Any], messages: tuple[str, ...]) -> MediaFacts | No
 def _facts(ending: Ending) -> tuple[MediaFacts | None, Verdict | None]:
     """Believe the child as far as its words can be checked; a verdict where it broke or talks nonsense."""
     if ending.how is How.EXIT_CODE:
-        said = f"Examining it broke the examination ({' '.join(ending.messages[-1:])}). It is kept as it came."
+        told = detail(" ".join(ending.messages[-1:]))
+        said = f"The examination of this file broke off{told}. It is kept as it came."
         return None, Verdict(Condition.UNKNOWN, said)
     if not ending.usable:
         return None, None
     try:
         return facts_of(json.loads(ending.output), ending.messages), None
     except (ValueError, TypeError) as error:
-        said = f"What it says of itself cannot be ({type(error).__name__}). It is kept as it came."
+        said = f"What it says of itself cannot be{detail(type(error).__name__)}. It is kept as it came."
         return None, Verdict(Condition.HOSTILE, said)

@@ -131,6 +131,22 @@ def worth_trying(verdict: Verdict, signature: Signature, facts: MediaFacts | Non
     return facts is None and verdict.condition is Condition.DAMAGED and is_mp4
 
 
+def unrepaired(tried: int) -> str:
+    """Why nothing was repaired and what would help, for a person. `tried`: how many intact recordings of the same
+    device, or of its make and model, there are to go by.
+    """
+    again = "As soon as another one is kept, this is tried again by itself."
+    if not tried:
+        return (
+            "No pictures could be taken out of it by itself, and no intact recording of the same device, or of its "
+            f"make and model, is kept that would say how they are decoded. {again}"
+        )
+    return (
+        "No pictures could be taken out of it, neither by itself nor decoded as the nearest intact recordings of the "
+        f"same device, or of its make and model ({tried} kept). {again}"
+    )
+
+
 def repair_by(look: LookSaid, known: Known) -> Repair | None:
     """By what to repair, after a look; nothing where pictures do not come out as they should."""
     if not look.fits or not look.codec:

@@ -19,6 +19,7 @@ from evidence.notices import tell_recordings
 from evidence.store import StoredRendition
 from evidence.vocabulary import Condition, HowEnded, Playability, RenditionKind, RenditionMethod, RenditionState
 from transcode.condition import Verdict
+from transcode.ending import placeless
 from transcode.packets import Manifest
 
 WORKROOM: Final = Actor.system("transcode")
@@ -167,13 +168,14 @@ def write_failed(
 
     `how` is the word for the end of the child that was to make it, where one ended badly.
     """
+    because = placeless(because)
     row.state, row.reason, row.attempts = RenditionState.FAILED, because, row.attempts + 1
     row.facts = {**(row.facts or {}), "ending": how.value if how else "none"}
     _record(session, EventType.RENDITION_FAILED, recording.id, {"kind": row.kind.value}, because=because)
     if row.kind is not RenditionKind.PLAYBACK or recording.playability is Playability.PLAYABLE:
         return
     sound = recording.condition is Condition.SOUND
-    write_unplayable(session, recording, f"{NO_COPY} ({because})." if sound else because)
+    write_unplayable(session, recording, f"{NO_COPY}: {because}." if sound else because)
     if sound:
         recording.playability = Playability.FAILED
 

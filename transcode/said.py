@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from transcode.ending import Ending, How
+from transcode.ending import Ending, How, placeless
 from transcode.errors import ChildBroke, RenderFailed
 from transcode.packets import Header, Manifest, Track, times
 
@@ -27,6 +27,12 @@ def _plain(told: object) -> object:
     return base64.b64decode(told, validate=True) if isinstance(told, str) else told
 
 
+def _without_places(told: object) -> object:
+    return placeless(told) if isinstance(told, str) else told
+
+
+Reason = Annotated[str, BeforeValidator(_without_places)]
+"""A tool's words: it names our scratch files by their whole path."""
 Column = Annotated[bytes, BeforeValidator(_plain), Field(max_length=64 << 20)]
 
 
@@ -37,7 +43,7 @@ class Saying(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    refused: str = Field(default="", max_length=1000)
+    refused: Reason = Field(default="", max_length=1000)
     ended: How = How.CLEAN
 
 
@@ -92,7 +98,7 @@ class Counted(Saying):
     """A file's packets. `ended_early`: why it was not read to its end."""
 
     counted: tuple[TrackSaid, ...] = Field(default=(), max_length=1000)
-    ended_early: str = Field(default="", max_length=1000)
+    ended_early: Reason = Field(default="", max_length=1000)
 
     def manifest(self) -> Manifest:
         """As a manifest; an empty one with its reason where what was said cannot be."""

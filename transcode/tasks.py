@@ -20,7 +20,7 @@ from transcode.accounts import counted
 from transcode.clip_records import CLIP
 from transcode.clip_records import PRIORITY as CLIP_PRIORITY
 from transcode.clip_records import QUEUE as CLIPS
-from transcode.clips import Cutter
+from transcode.clips import ClipMaker
 from transcode.errors import ChildBroke, ScratchFull
 from transcode.examination import Examiner
 from transcode.joining import Beginner, Joiner
@@ -57,7 +57,7 @@ def tasks(house: House, settings: TranscodeSettings) -> Sequence[TaskSpec]:
     specs = (
         patient(name=PROBE, queue="verify", priority=PROBE_PRIORITY, run=Examiner(house, settings).run),
         patient(name=RENDER, queue="transcode", priority=RENDER_PRIORITY, run=Renderer(house, settings).run),
-        patient(name=CLIP, queue=CLIPS, priority=CLIP_PRIORITY, run=Cutter(house, settings).run),
+        patient(name=CLIP, queue=CLIPS, priority=CLIP_PRIORITY, run=ClipMaker(house, settings).run),
         patient(name=SEGMENT, queue="transcode", priority=RENDER_PRIORITY, run=SegmentMaker(house, settings).run),
         patient(name=JOIN, queue="remux", priority=REMUX_PRIORITY, run=Joiner(house, settings).run),
         patient(name=BEGINNING, queue="remux", priority=REMUX_PRIORITY, run=Beginner(house, settings).run),

@@ -112,6 +112,20 @@ def test_speed_sound_and_whole_screen_have_keys_and_buttons(window: Window, refe
     assert page.get_by_role("slider", name="Position").get_attribute("aria-valuetext").startswith("0:00.000 of 0:0")  # type: ignore[union-attr]
 
 
+def test_sound_alone_offers_nothing_that_is_of_pictures(window: Window, shelf: Shelf, footage: Footage) -> None:
+    body = footage.of("speech.m4a").read_bytes()
+    made = shelf.playing(body, content_type="audio/mp4", streams=[SOUND], kind=RecordingKind.INTERVIEW)
+    page = window("officer").open(f"/recordings/{made}")
+    page.click("summary:has-text('Keys')")
+    for words in ("One frame back", "One frame on", "Whole screen", "Save this frame"):
+        assert page.get_by_role("button", name=words).count() == 0, words
+    assert page.get_by_text("one frame on").count() == page.get_by_text("whole screen").count() == 0
+    page.click('[data-do="toggle"]')
+    wait_for(page, "document.querySelector('video').currentTime > 0.1")
+    page.evaluate("document.body.dispatchEvent(new KeyboardEvent('keydown', { key: '.', bubbles: true }))")
+    assert not page.evaluate("document.querySelector('video').paused")
+
+
 def test_opening_the_page_is_no_viewing_and_watching_is_one(world: World, window: Window, reference: str) -> None:
     def viewings() -> int:
         with world.house.reading() as session:

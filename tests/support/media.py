@@ -12,6 +12,8 @@ from typing import Final
 
 import imageio_ffmpeg
 
+from tests.support import coded_fields
+
 TIME_LIMIT: Final = 120
 PICTURE: Final = ("-f", "lavfi", "-i", "testsrc2=s=320x240:r=25:d=2")
 LARGE: Final = ("-f", "lavfi", "-i", "testsrc2=s=1280x960:r=25:d=1")
@@ -57,6 +59,8 @@ RECIPES: Final[Mapping[str, tuple[str, ...]]] = {
     "ntsc-alaw.mov": (*NTSC, *TELEPHONE, *QUICK, "-c:a", "pcm_alaw"),
     "open-gop.mp4": (*NTSC, *SOUND, *QUICK, "-x264-params", "open-gop=1", *AAC),
     "interlaced-h264.mp4": (*PICTURE, *QUICK, "-vf", "tinterlace=interleave_top", "-flags", "+ildct+ilme"),
+    "bare.h264": (*NTSC, *QUICK),
+    "bare.hevc": (*NTSC, *HEVC),
     "mpeg2.ts": (*PICTURE, *SOUND, "-c:v", "mpeg2video", "-c:a", "mp2"),
     "interlaced.ts": (*PICTURE, "-vf", "tinterlace=interleave_top", "-c:v", "mpeg2video", "-flags", "+ildct+ilme"),
     "h264.ts": (*PICTURE, *SOUND, *REORDERED, *AAC),
@@ -131,6 +135,9 @@ class Footage:
             "turned.mp4": self._turned,
             "cut-repeats.mp4": lambda: self._half("repeats.mp4"),
             "reserved.mp4": lambda: self._half("repeats.mp4") + bytes(1 << 18),
+            "fields.ts": lambda: coded_fields.stream(25),
+            "fields.h264": lambda: coded_fields.bare(25),
+            "disordered.mp4": lambda: coded_fields.disordered(self.of("hevc.mp4").read_bytes(), [6]),
             "torn.mp4": lambda: torn(without_index(self.of("repeats.mp4").read_bytes())),
             "truncated.ts": lambda: self._half("h264.ts"),
             "truncated.avi": lambda: self._half("mjpeg.avi"),

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 
 import av
 import av.filter
@@ -18,8 +18,21 @@ TURNS = {90: ("cclock",), 180: ("clock", "clock"), 270: ("clock",)}
 """Filters that set a picture upright, by its rotation in degrees counter-clockwise."""
 
 
+LOOK_ON: Final = 16
+"""Pictures that a decoder may hold back to put them in order (ITU-T H.264, A.3.1; H.265, A.4.2): no later one belongs
+before the last wanted one.
+"""
+
+
+NEVER: Final = -(1 << 63)
+
+
 class NotFound(ValueError):
     """A wanted picture did not come out of the decoder."""
+
+
+class Disordered(ValueError):
+    """The decoder gives pictures in another order than their times have."""
 
 
 def reading_from(container: Any, stream: Any, start: int | None) -> None:
@@ -31,38 +44,56 @@ def reading_from(container: Any, stream: Any, start: int | None) -> None:
 
 
 def by_ticks(container: Any, stream: Any, ticks: Sequence[int], start: int | None) -> Iterator[Any]:
-    """The pictures that are shown at these ticks, in order. Raises NotFound."""
+    """The pictures that are shown at these ticks, in order. Raises NotFound, Disordered."""
     reading_from(container, stream, start)
     wanted = iter(ticks)
-    due = next(wanted, None)
+    due, beyond = next(wanted, None), 0
+    try:
+        for frame in _in_order(_read(container, stream), ticks):
+            if frame.pts == due:
+                yield frame
+                due = next(wanted, None)
+            elif due is None or frame.pts > due:
+                beyond += 1
+            if beyond == LOOK_ON:
+                break
+    except av.FFmpegError:
+        if due is not None:  # what breaks behind the last wanted picture is none of this clip's
+            raise
+    if due is not None:
+        raise NotFound(f"the picture at tick {due} of its stream did not come out of the decoder")
+
+
+def _in_order(frames: Iterator[Any], ticks: Sequence[int]) -> Iterator[Any]:
+    """The same pictures, as long as none from between the first and the last wanted one comes late."""
+    latest = NEVER
+    for frame in frames:
+        if frame.pts is None:
+            continue
+        if ticks[0] <= latest > frame.pts <= ticks[-1]:
+            raise Disordered(f"the picture at tick {frame.pts} of its stream comes after that at {latest}")
+        latest = max(latest, frame.pts)
+        yield frame
+
+
+def _read(container: Any, stream: Any) -> Iterator[Any]:
     for packet in container.demux(stream):
-        for frame in packet.decode():
-            if due is None:
-                return
-            if frame.pts is None or frame.pts < due:
-                continue
-            if frame.pts > due:
-                raise NotFound(f"the picture at tick {due} of its stream did not come out of the decoder")
-            yield frame
-            due = next(wanted, None)
-        if due is None:
-            return
-    raise NotFound(f"the picture at tick {due} of its stream did not come out of the decoder")
+        yield from packet.decode()
 
 
-def by_count(container: Any, stream: Any, ticks: Sequence[int], number: int) -> Iterator[Any]:
+def by_count(
+    container: Any, stream: Any, ticks: Sequence[int], number: int, base: Fraction | None = None
+) -> Iterator[Any]:
     """As many pictures as there are ticks, from picture `number` of the whole recording on. Raises NotFound."""
     reading_from(container, stream, None)
-    given, counted = 0, 0
-    for packet in container.demux(stream):
-        for frame in packet.decode():
-            if number <= counted < number + len(ticks):
-                frame.pts, frame.time_base = ticks[given], stream.time_base
-                given += 1
-                yield frame
-            counted += 1
-            if given == len(ticks):
-                return
+    counted = 0
+    for frame in _read(container, stream):
+        if counted >= number:
+            frame.pts, frame.time_base = ticks[counted - number], base or stream.time_base
+            yield frame
+        counted += 1
+        if counted == number + len(ticks):
+            return
     raise NotFound(f"only {counted} pictures came out of the decoder")
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import base64
 from array import array
+from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any
 
 import av
 
+from transcode.inside.fields import HEADER, IDR_SLICE, Fields
 from transcode.inside.opening import Master, Task
 from transcode.inside.packets import Counter, length_size, neutral, parameter_sets, set_name
 
 UNSAID = -(1 << 63)
-KEY, IDR, HIDDEN = 1, 2, 4
-IDR_SLICE = 5
-"""ITU-T H.264, table 7-1: nothing that follows in decoding order refers to anything before it."""
+KEY, IDR, HIDDEN, FIELD = 1, 2, 4, 8
+"""IDR (ITU-T H.264, table 7-1): nothing that follows in decoding order refers to anything before it. HIDDEN: the packet
+adds no picture to those shown. FIELD: it is half a picture; the second half is hidden, too.
+"""
 TELL_EVERY = 2000
 MOST_SETS = 64
 
@@ -92,9 +95,12 @@ class _Line:
         extradata = bytes(context.extradata or b"") if context is not None else b""
         self.lengths = length_size(self.codec, extradata)
         self.rate = int(context.sample_rate or 0) if context is not None and stream.type == "audio" else 0
+        pace = stream.guessed_rate if stream.type == "video" else None
+        self.pace = [pace.numerator, pace.denominator] if pace and pace > 0 else [0, 1]
         self.pts, self.dts, self.lasting, self.flags = array("q"), array("q"), array("q"), bytearray()
         self.sets: dict[bytes, bytes] = {}
         self.resets = False
+        self.fields = Fields()
         if self.codec == "h264":
             self._learn(parameter_sets("h264", extradata))
 
@@ -104,13 +110,18 @@ class _Line:
         self.lasting.append(packet.duration or 0)
         flags = (KEY if packet.is_keyframe else 0) | (HIDDEN if packet.is_discard else 0)
         if self.codec == "h264":
-            left, sets = neutral("h264", bytes(packet), self.lengths)
+            data = bytes(packet)
+            left, sets = neutral("h264", data, self.lengths)
             self._learn(sets)
-            flags |= IDR if packet.is_keyframe and IDR_SLICE in kinds(left, self.lengths) else 0
+            units = list(units_of(left, 4 if left is not data else self.lengths or 4))
+            flags |= IDR if packet.is_keyframe and any(unit[0] & 31 == IDR_SLICE for unit in units) else 0
+            alone, second = self.fields.take(units)
+            flags |= (FIELD if alone else 0) | (HIDDEN if second else 0)
         self.flags.append(flags)
 
     def _learn(self, sets: list[bytes]) -> None:
         for unit in sets:
+            self.fields.learn(unit)
             name = set_name("h264", unit)
             if self.sets.setdefault(name, unit) != unit or len(self.sets) > MOST_SETS:
                 self.resets = True
@@ -122,6 +133,7 @@ class _Line:
             "codec": self.codec,
             "base": self.base,
             "rate": self.rate,
+            "pace": self.pace,
             "lengths": self.lengths,
             "sets": [each.hex() for each in self.sets.values()],
             "resets": self.resets,
@@ -129,10 +141,11 @@ class _Line:
         }
 
 
-def kinds(data: bytes, lengths: int) -> set[int]:
-    """What units are in a packet whose units stand behind their lengths (of four bytes in the neutral form)."""
-    found, place, width = set(), 0, lengths or 4
+def units_of(data: bytes, width: int) -> Iterator[bytes]:
+    """The beginnings of a packet's units, which stand behind their lengths of `width` bytes."""
+    place = 0
     while place + width < len(data):
-        found.add(data[place + width] & 31)
-        place += width + int.from_bytes(data[place : place + width], "big")
-    return found
+        size = int.from_bytes(data[place : place + width], "big")
+        place += width
+        yield data[place : place + min(size, HEADER)]
+        place += size

@@ -147,7 +147,7 @@ class Film:
         with Master(self.task).opened() as master:
             source = master.streams[int(self.told["index"])]
             if self.told["counted"]:
-                yield from by_count(master, source, ticks, int(self.told["number"]))
+                yield from by_count(master, source, ticks, int(self.told["number"]), self.base)
             else:
                 yield from by_ticks(master, source, ticks, start)
 

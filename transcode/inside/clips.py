@@ -12,7 +12,7 @@ from typing import Any
 import av
 
 from transcode.inside import clip_index, clip_writing
-from transcode.inside.clip_frames import Dressing
+from transcode.inside.clip_frames import Disordered, Dressing
 from transcode.inside.clip_sound import copied_sound, frames, placed, samples
 from transcode.inside.guards import MAX_PIXELS
 from transcode.inside.opening import Master, Task, guarded
@@ -23,10 +23,14 @@ SAMPLE_CODERS = {"u8": "pcm_u8", "s16": "pcm_s16le", "s32": "pcm_s32le"}
 
 
 def run(task: Task) -> dict[str, Any]:
-    """Do what the file that `options` names tells. `refused` where the bytes could not be worked on."""
+    """Do what the file that `options` names tells. `refused` where the bytes could not be worked on, `disordered` where
+    pictures cannot be told apart by their times.
+    """
     told = json.loads(Path(str(task.options["told"])).read_bytes())
     try:
         return DOES[told["do"]](replace(task, options=told))
+    except Disordered:
+        return {"disordered": True}
     except (av.FFmpegError, ValueError) as error:
         return {"refused": f"{type(error).__name__}: {error}"[:500]}
 

@@ -221,6 +221,12 @@ def number_bits(body: bytes) -> tuple[int, bool]:
 
     Raises EndOfBits.
     """
+    _, found, apart = to_numbers(body)
+    return found, apart
+
+
+def to_numbers(body: bytes) -> tuple[Bits, int, bool]:
+    """A sequence parameter set read as far as `number_bits` needs it, and what that gives. Raises EndOfBits."""
     if len(body) < 2:
         raise EndOfBits
     bits, profile, apart = Bits(body[4:400]), body[1], False
@@ -236,7 +242,7 @@ def number_bits(body: bytes) -> tuple[int, bool]:
     found = bits.number() + 4
     if found > 16:
         raise EndOfBits
-    return found, apart
+    return bits, found, apart
 
 
 def _skip_scaling(bits: Bits, size: int) -> None:

@@ -47,6 +47,7 @@ CUTS = [
     ("hevc.mp4", 11, 45, 0, True),
     ("asp.avi", 11, 45, 0, False),
     ("plain.mp4", 10, 37, 12, True),
+    ("interlaced-h264.mp4", 4, 20, 0, None),
 ]
 
 
@@ -69,7 +70,7 @@ def test_a_clip_has_exactly_the_pictures_that_were_asked_for(
     alike = [likeness(one, other) for (_, one), (_, other) in zip(mine, theirs, strict=True)]
     begin = told["encoded_before"]
     assert set(alike[begin : begin + told["copied"]]) <= {100.0}
-    assert min(alike) > 38
+    assert min(alike) > (20 if "interlaced" in name else 38)  # the clip's are deinterlaced
     assert copied is None or told["copied"] == copied
     assert [each["copied"] > 0 for each in row.facts["sounds"]] == ([] if sound is None else [sound])
     assert workroom.history(recording)[-2:] == ["clip.requested", "clip.made"]

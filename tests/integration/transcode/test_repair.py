@@ -170,7 +170,8 @@ def test_another_camera_s_settings_are_not_forced_upon_it(workroom: Workroom, ca
         found = workroom.settled(recording)
     assert (found.condition, found.playability) == (Condition.DAMAGED, Playability.UNPLAYABLE)
     assert "cut off" in (found.condition_reason or "")
-    assert workroom.quarantined(recording)
+    assert "(1 kept)" in (found.playability_reason or "")
+    assert [each.reason for each in workroom.quarantined(recording)] == [found.condition_reason]
 
 
 @pytest.mark.parametrize(

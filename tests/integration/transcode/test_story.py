@@ -192,7 +192,7 @@ def test_a_copy_that_fails_says_why_and_a_person_can_ask_again(
     assert row.reason
     assert "making the playback copy" in row.reason
     (aside,) = workroom.quarantined(recording)
-    assert aside.reason == found.playability_reason == f"{NO_COPY} ({row.reason})."
+    assert aside.reason == found.playability_reason == f"{NO_COPY}: {row.reason}."
     with workroom.house.writing() as session:
         render_again(session, row.id, by=PERSON)
     with workroom.working():

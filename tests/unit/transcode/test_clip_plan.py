@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 
-from transcode.clip_plan import HIDDEN, IDR, KEY, UNSAID, Line, NoClip, free_set_number, pictures, sound
+from transcode.clip_plan import (
+    FIELD,
+    HIDDEN,
+    IDR,
+    KEY,
+    UNSAID,
+    Line,
+    NoClip,
+    free_set_number,
+    pictures,
+    sound,
+    with_times,
+)
 from transcode.media import MediaFacts
 
 BASE = Fraction(1, 25)
@@ -144,3 +157,17 @@ def test_other_sound_is_encoded_exactly(told: Line, more: dict[str, object]) -> 
 
 def test_where_a_track_has_nothing_there_is_no_sound() -> None:
     assert sound(heard(), Fraction(2), Fraction(3), sounds()) is None
+
+
+def test_a_bare_stream_is_shown_at_the_rate_that_its_working_copy_has() -> None:
+    bare = replace(line([UNSAID] * 6, {0: OPEN}), dts=array("q", [UNSAID] * 6), pace=Fraction(30000, 1001))
+    plan = pictures(with_times(bare), 2, 5, facts())
+    assert (plan.begins, plan.stops) == (Fraction(2 * 1001, 30000), Fraction(5 * 1001, 30000))
+    assert (plan.counted, plan.copied, plan.number) == (True, 0, 2)
+
+
+def test_the_second_field_of_a_picture_is_no_picture_of_its_own() -> None:
+    halves = line(range(8), {place: FIELD | (OPEN if place % 4 == 0 else 0) for place in range(0, 8, 2)})
+    flags = bytes(each or FIELD | HIDDEN for each in halves.flags)
+    plan = pictures(replace(halves, flags=flags), 1, 4, facts())
+    assert (plan.ticks, plan.ends, plan.copied) == ((2, 4, 6), 8, 0)

@@ -20,6 +20,7 @@ from transcode.repair import (
     outcome,
     plan,
     repair_by,
+    unrepaired,
     worth_trying,
 )
 from transcode.signature import signature
@@ -124,3 +125,10 @@ def test_pictures_are_turned_as_the_sibling_s_are() -> None:
     mine = repair(rotation=-90)
     made = encoding(facts_of(look(width=1920, height=1080), mine, 5_000_000), mine, longest_hours=1)
     assert made.filters[1:3] == (("transpose", "clock"), ("scale", "720:-2"))
+
+
+@pytest.mark.parametrize(("tried", "said"), [(0, "no intact recording of the same device"), (7, "(7 kept)")])
+def test_what_nothing_could_be_taken_out_of_says_what_would_help(tried: int, said: str) -> None:
+    told = unrepaired(tried)
+    assert said in told
+    assert "tried again by itself" in told

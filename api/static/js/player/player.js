@@ -66,7 +66,8 @@ function listen() {
   if (hasPaintTimes) video.requestVideoFrameCallback(onPaint);
 }
 
-const hasPaintTimes = "requestVideoFrameCallback" in HTMLVideoElement.prototype && !player.classList.contains("c-player--sound");
+const isSound = player.classList.contains("c-player--sound");
+const hasPaintTimes = "requestVideoFrameCallback" in HTMLVideoElement.prototype && !isSound;
 
 function onPaint(_now, { mediaTime }) {
   painted = mediaTime;
@@ -107,11 +108,13 @@ const KEYS = {
   s: ACTS.mute, f: ACTS.full, i: () => cuts?.set("in"), o: () => cuts?.set("out"),
 };
 
+const OF_PICTURES = [",", ".", "f"];
+
 function onKey(event) {
   const elsewhere = event.target.closest("input:not([type=range]), select, textarea, a, button, summary");
   if (event.ctrlKey || event.altKey || event.metaKey || (elsewhere && !(elsewhere.matches("button[data-do]") && event.key !== " "))) return;
   const act = KEYS[event.key];
-  if (!act) return;
+  if (!act || (isSound && OF_PICTURES.includes(event.key))) return;
   event.preventDefault();
   act();
 }
