@@ -113,7 +113,8 @@ def test_faults_in_forms_are_named_at_the_top_and_take_the_focus(window: Window,
     visit = window()
     visit.open("/sign-in")
     visit.page.click("main form button >> text=Sign in")
-    assert visit.page.evaluate("document.activeElement.className") == "govuk-error-summary"
+    # The answer is there before its script has run.
+    visit.page.wait_for_selector(".govuk-error-summary:focus")
     assert visit.accessibility_faults() == []
     assert visit.page.title().startswith("Error: Sign in")
     visit.complaints[:] = [each for each in visit.complaints if "422" not in each]
