@@ -116,6 +116,11 @@ def placeless(words: str) -> str:
     return PLACE.sub("", words)
 
 
+def words_placeless(value: object) -> object:
+    """For a validator: the same, where what a child said is text at all."""
+    return placeless(value) if isinstance(value, str) else value
+
+
 def detail(words: str) -> str:
     """A tool's own words, to be put behind a sentence for a person; nothing where there are none."""
     told = placeless(words).strip().rstrip(".")[-400:]

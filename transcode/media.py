@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from transcode.ending import placeless, printable
+from transcode.ending import printable, words_placeless
 
 DAY_MS = 24 * 3600 * 1000
 LONGEST_MS = 40 * DAY_MS
@@ -21,10 +21,6 @@ FRAMES_FOR_STREAMS_WITHOUT_A_RATE = 30
 
 def _tidy(value: object) -> object:
     return printable(value)[:1000] if isinstance(value, str) else value
-
-
-def _of_a_tool(value: object) -> object:
-    return placeless(value) if isinstance(value, str) else value
 
 
 def _within(value: object) -> object:
@@ -57,7 +53,7 @@ class StreamFacts(Facts):
     language: Word | None = None
     attached_picture: bool = False
     decoded: bool = False
-    fault: Annotated[Word | None, BeforeValidator(_of_a_tool)] = None
+    fault: Annotated[Word | None, BeforeValidator(words_placeless)] = None
     untimed: bool = False
 
     width: int = Field(default=0, ge=0, le=1_000_000)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from transcode.ending import Ending, How, placeless
+from transcode.ending import Ending, How, words_placeless
 from transcode.errors import ChildBroke, RenderFailed
 from transcode.packets import Header, Manifest, Track, times
 
@@ -27,11 +27,7 @@ def _plain(told: object) -> object:
     return base64.b64decode(told, validate=True) if isinstance(told, str) else told
 
 
-def _without_places(told: object) -> object:
-    return placeless(told) if isinstance(told, str) else told
-
-
-Reason = Annotated[str, BeforeValidator(_without_places)]
+Reason = Annotated[str, BeforeValidator(words_placeless)]
 """A tool's words: it names our scratch files by their whole path."""
 Column = Annotated[bytes, BeforeValidator(_plain), Field(max_length=64 << 20)]
 
