@@ -92,10 +92,11 @@ class LogUnderEverything(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Hold everything against everything, and give back what was used."""
-        self._lead()
-        faults = faults_of(self.house, AllKeys(self.house))
         # A copy that was put back may know fewer keys than there are; the list is brought up to date by the clock.
         rotating.enter(self.house, self.keys, by=BY)
+        self._learn()
+        self._lead()
+        faults = faults_of(self.house, AllKeys(self.house))
         faults += [claim.words for claim in fsck.verify(self.house).contradicted]
         self.house.sessions.engine.dispose()
         if self.copied is not None:
