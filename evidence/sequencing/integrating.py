@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import text
 
 from evidence.bootstrap import House
 from evidence.custody.rows import LogState
 from evidence.database import ReadSession
-from evidence.sequencing.edge import Edge, Written
+from evidence.sequencing.edge import Edge
 from evidence.sequencing.errors import LeafDiffers
 from evidence.sequencing.numbering import held
 from evidence.sequencing.reading import PARTIAL
@@ -34,10 +34,18 @@ NUMBERED = text(
 
 @dataclass(frozen=True, slots=True)
 class Grown:
-    """How far the tree is built: its edge in files, and the same edge as it is kept in the database."""
+    """How far the tree is built: its edge in files, and the same edge as it is kept in the database.
+
+    `parts` are those files of the edge that may lie in the store as they were when they were not full: by whole path.
+    """
 
     edge: Edge
     frontier: Frontier
+    parts: frozenset[str] = frozenset()
+
+    def with_parts(self) -> Grown:
+        """The same, with every part of the edge in the store."""
+        return replace(self, parts=frozenset(each.path.partition(".p/")[0] for each in self.edge.partial()))
 
 
 def integrate(house: House, epoch: int, grown: Grown, at_step: Step) -> Grown:
@@ -50,7 +58,8 @@ def integrate(house: House, epoch: int, grown: Grown, at_step: Step) -> Grown:
     if not leaves:
         return grown
     edge, full = grown.edge.grown(leaves)
-    after = Grown(edge, grown.frontier.extend(leaf_hash(leaf) for leaf in leaves))
+    outdated = grown.parts & {each.path for each in full}
+    after = Grown(edge, grown.frontier.extend(leaf_hash(leaf) for leaf in leaves), grown.parts - outdated)
     put_all(house.custody, [(each.path, each.data) for each in full], locked=True)
     at_step("tiles stored")
     with house.writing() as session:
@@ -58,7 +67,8 @@ def integrate(house: House, epoch: int, grown: Grown, at_step: Step) -> Grown:
         state.integrated_size, state.root = edge.size, after.frontier.root()
         state.frontier = list(after.frontier.nodes)
     at_step("integrated")
-    _clear(house.custody, grown.edge, full)
+    for path in outdated:
+        house.custody.clear_partial(f"{PARTIAL}{path}.p/")
     return after
 
 
@@ -99,7 +109,7 @@ def load(house: House) -> Grown:
         while full := size >> HEIGHT * len(rows):
             below = range(full - full % WIDTH, full)
             rows.append(tuple(pool.map(_top(house.custody, len(rows) - 1), below)))
-    return Grown(Edge(size, tuple(rows), tuple(leaves)), frontier)
+    return Grown(Edge(size, tuple(rows), tuple(leaves)), frontier).with_parts()
 
 
 def hashes_in(tile: bytes) -> list[bytes]:
@@ -110,11 +120,3 @@ def hashes_in(tile: bytes) -> list[bytes]:
 def _top(store: CustodyStore, level: int) -> Callable[[int], bytes]:
     """Reads the root over a full tile of a level."""
     return lambda number: root_of(hashes_in(store.get(tile_path(level, number))))
-
-
-def _clear(store: CustodyStore, before: Edge, full: Sequence[Written]) -> None:
-    """What was partial is in the full one now."""
-    was_partial = {each.path.partition(".p/")[0] for each in before.partial()}
-    for each in full:
-        if each.path in was_partial:
-            store.clear_partial(f"{PARTIAL}{each.path}.p/")

@@ -23,7 +23,7 @@ from evidence.outside.errors import WouldFork
 from evidence.sequencing import mishaps
 from evidence.sequencing.errors import MustHalt, SignerRefuses, StoreDiffers
 from evidence.sequencing.integrating import Grown, Step, integrate, load
-from evidence.sequencing.numbering import held, is_waiting, number, take_over
+from evidence.sequencing.numbering import BATCH, held, is_waiting, number, take_over
 from evidence.sequencing.opening import look
 from evidence.sequencing.publishing import make_known, publish
 from evidence.sequencing.reading import LOCK, WANTED
@@ -101,6 +101,7 @@ class Sequencer:
                 grown = self._integrated(epoch, grown)
                 if grown.edge.size > published and (wanted or time.monotonic() >= due):
                     published = self._publish(epoch, grown)
+                    grown = grown.with_parts()
                     due = time.monotonic() + self.pace.checkpoint
             trouble.over()
             wanted = any(True for _ in line.notifies(timeout=self.pace.look, stop_after=1))
@@ -121,21 +122,23 @@ class Sequencer:
         with self.house.writing() as session:
             held(session, epoch)
             make_known(session, opened.newest, unwitnessed=self.unwitnessed())
-        return epoch, grown, opened.newest.checkpoint.size
+        return epoch, grown.with_parts(), opened.newest.checkpoint.size
 
     def _integrated(self, epoch: int, grown: Grown) -> Grown:
-        """Number what waits and build the tree over it."""
-        while True:
+        """Number what waits and build the tree over it. What comes meanwhile waits for the next look."""
+        full = True
+        while full:
             with self.house.reading() as session:
                 waiting, size = is_waiting(session), session.get_one(LogState, 1).size
-            if not waiting and size == grown.edge.size:
-                return grown
+            before = size
             if waiting:
                 with self.house.writing() as session:
                     size = number(session, epoch)
                 self.at_step("numbered")
             while grown.edge.size < size:
                 grown = integrate(self.house, epoch, grown, self.at_step)
+            full = size - before >= BATCH
+        return grown
 
     def _publish(self, epoch: int, grown: Grown) -> int:
         unwitnessed = self.unwitnessed()

@@ -15,6 +15,7 @@ from evidence.sequencing.errors import NotSequencedYet
 from evidence.sequencing.sequencer import Pace, Sequencer
 from evidence.tlog.merkle import leaf_hash
 from evidence.tlog.signing import KeyPair
+from evidence.tlog.tiles import entries_path, tile_path
 from tests.support.house import until
 from tests.support.log import (
     QUICK,
@@ -52,6 +53,14 @@ def test_one_sequencer_goes_on_where_it_was(house: House, keys: KeyPair) -> None
         until(lambda: published_size(house) == 520, what="a checkpoint")
     assert raised == []
     assert faults_of(house, keys) == []
+    # What was published while it was not full has gone, and what is not full now is there.
+    parts = set(house.custody.list("partial/"))
+    assert parts >= {f"partial/{path}" for path in (tile_path(0, 2, 8), tile_path(1, 0, 2), entries_path(2, 8))}
+    assert {part.partition(".p/")[0] for part in parts} == {
+        "partial/tile/0/002",
+        "partial/tile/1/000",
+        "partial/tile/entries/002",
+    }
 
 
 def test_sixteen_writers_leave_no_gap_no_double_and_no_wrong_order(house: House, keys: KeyPair) -> None:
