@@ -6,17 +6,24 @@ One commit, at the edge that opened the session; none is open across file, netwo
 
 from __future__ import annotations
 
+import math
+import select
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any, NewType
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, Engine, Enum, LargeBinary, MetaData, Text, Uuid, create_engine
+from sqlalchemy import BigInteger, DateTime, Engine, Enum, LargeBinary, MetaData, Text, Uuid, create_engine, event
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, Dialect, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry
 
 ReadSession = NewType("ReadSession", Session)
 WriteSession = NewType("WriteSession", ReadSession)
@@ -24,6 +31,8 @@ WriteSession = NewType("WriteSession", ReadSession)
 # Made by the migrations, with rights to match.
 SERVICE_ROLE = "continuity_service"
 AS_SERVICE = f"-crole={SERVICE_ROLE}"  # without a blank, which URLs write in two ways
+
+FRESH = 1.0  # seconds after its last use in which a connection is only looked at, and not tried
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -83,9 +92,39 @@ def for_owner(url: str) -> str:
 
 def open_engine(url: str, *, pool_size: int = 10) -> Engine:
     """An engine with a bounded pool. Connections are tried before use: the server may have restarted."""
-    return create_engine(
-        psycopg_url(url), pool_pre_ping=True, pool_size=pool_size, max_overflow=pool_size, pool_timeout=30
-    )
+    engine = create_engine(psycopg_url(url), pool_size=pool_size, max_overflow=pool_size, pool_timeout=30)
+    event.listen(engine, "checkin", _note_the_time)
+    event.listen(engine, "checkout", partial(_try, engine.dialect))
+    return engine
+
+
+def _note_the_time(connection: object, record: ConnectionPoolEntry) -> None:
+    del connection
+    record.info["given_back"] = time.monotonic()
+
+
+def _try(dialect: Dialect, connection: DBAPIConnection, record: ConnectionPoolEntry, proxy: object) -> None:
+    """Raise InvalidatePoolError for a connection whose server is gone: the pool then takes a new one.
+
+    One that was in use a moment ago is only looked at. A server that ends a connection says so in it, and nobody else
+    writes to one that is idle; a journey to ask would cost more than most of what is asked.
+    """
+    del proxy
+    given_back = record.info.get("given_back", math.inf)
+    try:
+        if time.monotonic() - given_back < FRESH and not _has_news(connection):
+            return
+        gone = not dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error:
+        gone = True
+    if gone:
+        raise InvalidatePoolError
+
+
+def _has_news(connection: DBAPIConnection) -> bool:
+    looking = select.poll()
+    looking.register(connection.fileno(), select.POLLIN)
+    return bool(looking.poll(0))
 
 
 class Sessions:

@@ -42,16 +42,17 @@ def read_canonical(body: bytes) -> Any:
 
 
 def _checked(value: Any, depth: int) -> Any:
+    # What is met most often stands first, and the plain types before their kinds: asking for a kind takes long.
     match value:
-        case None | bool():
-            return value
         case str():
             return _checked_text(value)
+        case None | bool():
+            return value
         case int():
             return _checked_number(value)
-        case Mapping() | Sequence() if depth >= DEEPEST:
+        case dict() | list() | Mapping() | Sequence() if depth >= DEEPEST:
             raise NotCanonical(f"lists and mappings stand in one another more than {DEEPEST} deep")
-        case Mapping():
+        case dict() | Mapping():
             return {_checked_name(name): _checked(member, depth + 1) for name, member in value.items()}
         case Sequence() if not isinstance(value, bytes | bytearray):
             return [_checked(member, depth + 1) for member in value]
@@ -80,7 +81,7 @@ def _checked_number(number: int) -> int:
 def _checked_name(name: Any) -> str:
     if not isinstance(name, str) or not name.isascii():
         raise NotCanonical(f"{name!r} is not a member name")
-    return _checked_text(name)
+    return name if name.isprintable() else _checked_text(name)
 
 
 def _members_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

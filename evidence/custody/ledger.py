@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, literal, select, text
+from sqlalchemy import func, literal, select
 
 from evidence import clock
 from evidence.custody.canonical import canonical
@@ -26,21 +27,12 @@ from evidence.errors import LogDisagrees, NotALeaf
 from evidence.identifiers import new_id
 
 # One statement takes the next number, gives the hash before it, asks the database what time it is, and which
-# checkpoint is the newest that the witness policy has accepted: the event is no older than that.
-NEXT = text(
-    "INSERT INTO custody.head AS h (subject, n, leaf_hash) VALUES (:subject, 1, :zero)"
+# checkpoint is the newest that the witness policy has accepted: the event is no older than that. It and the one that
+# writes go to the driver as they stand: what SQLAlchemy does with a statement costs as much as the journey.
+NEXT = (
+    "INSERT INTO custody.head AS h (subject, n, leaf_hash) VALUES (%(subject)s, 1, %(zero)s)"
     " ON CONFLICT (subject) DO UPDATE SET n = h.n + 1 RETURNING n, leaf_hash, clock_timestamp() AS at,"
     " (SELECT witnessed_size FROM custody.state), (SELECT witnessed_root FROM custody.state)"
-)
-# And one writes everything: each statement is a journey to the database, and callers wait for every one of them.
-WRITE = text(
-    "WITH sealed AS (INSERT INTO custody.sealed (event_id, field, salt, value_enc) SELECT :id, field, salt, plain"
-    " FROM unnest(CAST(:fields AS text[]), CAST(:salts AS bytea[]), CAST(:plains AS bytea[])) "
-    " AS given (field, salt, plain)),"
-    " ended AS (UPDATE custody.head SET leaf_hash = :leaf_hash WHERE subject = :subject),"
-    " written AS (INSERT INTO custody.event (id, subject, subject_no, type, at, leaf, leaf_hash)"
-    " VALUES (:id, :subject, :n, :type, :at, :leaf, :leaf_hash) RETURNING ingest_no, at)"
-    " INSERT INTO custody.queue (ingest_no, at) SELECT ingest_no, at FROM written RETURNING ingest_no"
 )
 
 
@@ -77,7 +69,8 @@ def record(session: WriteSession, event: Event) -> Recorded:
     canonical form; the caller's change must then not happen either.
     """
     check_facts(event)
-    n, prev, at, seen, root = session.execute(NEXT, {"subject": event.subject, "zero": ZERO}).one()
+    connection = session.connection()
+    n, prev, at, seen, root = connection.exec_driver_sql(NEXT, {"subject": event.subject, "zero": ZERO}).one()
     event_id = new_id()
     origin = str(session.info["log_origin"])
     kept = seal({"actor": event.actor.shown, **event.personal})
@@ -94,11 +87,10 @@ def record(session: WriteSession, event: Event) -> Recorded:
         "at": at,
         "leaf": leaf,
         "leaf_hash": leaf_hash,
-        "fields": [each.field for each in kept],
-        "salts": [each.salt for each in kept],
-        "plains": [each.plain for each in kept],
     }
-    ingest_no = session.execute(WRITE, row).scalar_one()
+    for number, each in enumerate(kept):
+        row |= {f"field{number}": each.field, f"salt{number}": each.salt, f"plain{number}": each.plain}
+    ingest_no = connection.exec_driver_sql(_write(len(kept)), row).scalar_one()
     return Recorded(event_id, ingest_no, n, at, leaf_hash)
 
 
@@ -180,6 +172,19 @@ def check_subject(session: ReadSession, subject: UUID) -> int:
         raise LogDisagrees(f"subject {subject} has {n} events, and its head says otherwise")
     check_sealed(session, subject, leaves)
     return n
+
+
+@cache
+def _write(sealed: int) -> str:
+    """The statement that writes an event with so many sealed values: one journey, for callers wait for each."""
+    values = ", ".join(f"(%(id)s, %(field{each})s, %(salt{each})s, %(plain{each})s)" for each in range(sealed))
+    return (
+        f"WITH sealed AS (INSERT INTO custody.sealed (event_id, field, salt, value_enc) VALUES {values}),"  # noqa: S608
+        " ended AS (UPDATE custody.head SET leaf_hash = %(leaf_hash)s WHERE subject = %(subject)s),"
+        " written AS (INSERT INTO custody.event (id, subject, subject_no, type, at, leaf, leaf_hash)"
+        " VALUES (%(id)s, %(subject)s, %(n)s, %(type)s, %(at)s, %(leaf)s, %(leaf_hash)s) RETURNING ingest_no, at)"
+        " INSERT INTO custody.queue (ingest_no, at) SELECT ingest_no, at FROM written RETURNING ingest_no"
+    )
 
 
 def _leaf_of(row: CustodyEvent) -> Leaf:
