@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 
 from evidence.bootstrap import House
 from evidence.database import ReadSession
-from evidence.jobs import HostState, RunningJob, held, hosts
+from evidence.jobs import HostState, LeaseLost, RunningJob, held, hosts
 from evidence.models import Rendition
+from evidence.store import StoredRendition
 from transcode import parts, results
 from transcode.errors import RenderFailed
 from transcode.examination import urgency_of
-from transcode.keeping import forget
-from transcode.making import ask, streams_of
+from transcode.keeping import Keeper, forget
+from transcode.making import read_master
 from transcode.nudges import URGENT_QUEUE
 from transcode.parts import ONE_PIECE, Layout
 from transcode.plan import Plan
@@ -21,6 +22,17 @@ from transcode.scratch import scratch
 from transcode.segments import Cut, InOnePiece, Room, cuts, is_worth_it, oddity, start_of, survey_of
 from transcode.settings import TranscodeSettings
 from transcode.wanted import Wanted, work_for
+
+READING = "reading.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where a copy is cut, and what was read of the master for that: whoever joins it need not read it again."""
+
+    cuts: tuple[Cut, ...]
+    layout: Layout
+    reading: StoredRendition
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +57,33 @@ class Cutter:
         found = self._find(wanted, plan, job, slots)
         if isinstance(found, InOnePiece):
             return replace(plan, reason=f"{plan.reason}; urgent, and made in one piece: {found.reason}")
-        self._write(wanted, *found, job)
+        try:
+            self._write(wanted, found, job)
+        except LeaseLost:
+            forget(self.house, [found.reading.key])
+            raise
         return None
 
-    def _find(
-        self, wanted: Wanted, plan: Plan, job: RunningJob, slots: int
-    ) -> tuple[tuple[Cut, ...], Layout] | InOnePiece:
+    def _find(self, wanted: Wanted, plan: Plan, job: RunningJob, slots: int) -> Found | InOnePiece:
         odd = oddity(wanted.facts, wanted.condition)
         if odd:
             return InOnePiece(odd)
         try:
             with scratch(self.settings, needed=0) as folder:
                 work = work_for(self.house, self.settings, wanted, plan, folder, job)
-                options = {"streams": streams_of(plan)}
-                said = ask(work, ReadingSaid, task="tables", phase="looking for key frames", options=options)
+                said, answer = read_master(work, phase="looking for key frames")
+                found = self._decide(wanted, plan, said, slots)
+                if isinstance(found, InOnePiece):
+                    return found
+                path = folder / READING
+                path.write_bytes(answer)
+                return Found(*found, Keeper(self.house, wanted.master.id, job).part(path, READING))
         except RenderFailed as error:
             return InOnePiece(str(error))
+
+    def _decide(
+        self, wanted: Wanted, plan: Plan, said: ReadingSaid, slots: int
+    ) -> tuple[tuple[Cut, ...], Layout] | InOnePiece:
         surveyed = survey_of(said, plan.picture if plan.picture is not None else -1)
         if surveyed is None:
             return InOnePiece("its packets are too many to be listed")
@@ -71,11 +94,11 @@ class Cutter:
             return found
         return found, Layout(start_us=start_of(said), base=base, has_sound=bool(plan.sounds))
 
-    def _write(self, wanted: Wanted, found: tuple[Cut, ...], layout: Layout, job: RunningJob) -> None:
+    def _write(self, wanted: Wanted, found: Found, job: RunningJob) -> None:
         with self.house.writing() as session:
             recording = results.locked_recording(session, wanted.master.id)
             row = session.get_one(Rendition, wanted.row.id)
-            old = parts.write_cut(session, recording, row, found, layout)
+            old = parts.write_cut(session, recording, row, found.cuts, found.layout, found.reading)
             results.tell(session, recording)
             held(session, job.held)
         forget(self.house, old)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
+import structlog
 from sqlalchemy import func, select
 
 from evidence.bootstrap import House
@@ -25,21 +26,24 @@ from evidence.store import StoredRendition
 from evidence.store.errors import ObjectMissing
 from evidence.vocabulary import RenditionKind, RenditionState, SegmentState
 from transcode import parts, results
+from transcode.ending import Ending, How
 from transcode.errors import OutputUntrue, RenderFailed
 from transcode.keeping import Keeper, forget
-from transcode.making import Work, ask, frames_of, hold_against, streams_of
+from transcode.making import Work, frames_of, hold_against, read_master
 from transcode.nudges import pictures_request
-from transcode.parts import SOUND, Layout
+from transcode.parts import READING, SOUND, Layout
 from transcode.pieces import put_together
 from transcode.plan import Plan
 from transcode.results import Result
-from transcode.said import ReadingSaid
+from transcode.said import ReadingSaid, understood
 from transcode.scratch import scratch
 from transcode.segments import ready_from_start
 from transcode.settings import TranscodeSettings
 from transcode.wanted import Wanted, look_up, plan_of, work_for
 
 BEGINNING = "beginning.mp4"
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ class Table:
     wanted: Wanted
     plan: Plan
     segments: Sequence[Segment]
+    reading: Segment | None = None
 
     @property
     def needed(self) -> int:
@@ -61,6 +66,16 @@ class Table:
         found = {part.number: self._fetched(part, work) for part in self.segments}
         sound = found.pop(SOUND, None)
         return [found[number] for number in sorted(found)], sound
+
+    def master(self, work: Work) -> ReadingSaid:
+        """What was read of the master when it was cut; read again where that is gone, or not what it was."""
+        if self.reading is not None:
+            try:
+                answer = self._fetched(self.reading, work).read_bytes()
+                return understood(Ending(how=How.CLEAN, output=answer), ReadingSaid, "checking")
+            except OutputUntrue:
+                log.warning("the master is read again", rendition=str(self.wanted.row.id))
+        return read_master(work, phase="checking")[0]
 
     def _fetched(self, part: Segment, work: Work) -> Path:
         assert part.key is not None  # noqa: S101 - for the type checker; it is ready
@@ -116,7 +131,7 @@ class Joiner:
 
     def _made(self, table: Table, work: Work, job: RunningJob) -> list[Result]:
         plan, layout = table.plan, Layout.of(table.wanted.row)
-        master = ask(work, ReadingSaid, task="tables", phase="checking", options={"streams": streams_of(plan)})
+        master = table.master(work)
         files, sound = table.fetch(work)
         path = put_together(work, files, sound, base=layout.base, start_us=layout.start_us)
         decoded_ms = sum(int(part.facts.get("decoded_ms", 0)) for part in table.segments)
@@ -252,7 +267,9 @@ def lay_out(house: House, settings: TranscodeSettings, rendition_id: UUID) -> Ta
         return None
     with house.reading() as session:
         segments = parts.parts_of(session, wanted.row)
-    return Table(house, wanted, plan_of(wanted, settings), segments)
+    made = [each for each in segments if each.number >= SOUND]
+    reading = next((each for each in segments if each.number == READING), None)
+    return Table(house, wanted, plan_of(wanted, settings), made, reading)
 
 
 def _is_ready(row: Rendition) -> bool:

@@ -289,6 +289,15 @@ def _looked_at(copy: ReadingSaid, ending: Ending) -> MediaFacts | None:
         return None
 
 
+def read_master(work: Work, *, phase: str) -> tuple[ReadingSaid, bytes]:
+    """The master read through, and the child's answer as it came: `understood` reads it again wherever it is kept.
+
+    Raises what `ask` raises.
+    """
+    ending = _asked(work, task="tables", phase=phase, options={"streams": streams_of(work.plan)})
+    return understood(ending, ReadingSaid, phase), ending.output
+
+
 def ask(work: Work, kind: type[SaidT], *, phase: str, **told: Any) -> SaidT:
     """Let a child read the master (or the file at `path`) through, and believe its answer as far as it checks.
 

@@ -30,6 +30,8 @@ from transcode.segments import Cut, is_due, ready_from_start
 
 SOUND: Final = 0
 """The number of the part that is all of the sound."""
+READING: Final = -1
+"""The number of what was read of the master when it was cut: kept with the parts, and no part of the copy."""
 FACTS: Final = "parts"
 ONE_PIECE: Final = "one_piece"
 AT_ONCE: Final = 50
@@ -54,12 +56,17 @@ class Layout:
 
 
 def parts_of(session: ReadSession, row: Rendition) -> list[Segment]:
-    """Every part of a copy, the sound first."""
+    """Every part of a copy, the sound before the pictures, and before it what was read of the master."""
     return list(session.scalars(select(Segment).where(Segment.rendition_id == row.id).order_by(Segment.number)))
 
 
 def write_cut(
-    session: WriteSession, recording: Recording, row: Rendition, found: Sequence[Cut], layout: Layout
+    session: WriteSession,
+    recording: Recording,
+    row: Rendition,
+    found: Sequence[Cut],
+    layout: Layout,
+    reading: StoredRendition,
 ) -> list[str]:
     """A copy is made in parts from now on: a row and a job for each. Keys of earlier parts that may be removed."""
     old = [part.key for part in parts_of(session, row) if part.key]
@@ -72,7 +79,7 @@ def write_cut(
     rows = [_segment(row, cut, layout, recording) for cut in found]
     if layout.has_sound:
         rows.insert(0, _sound(row, recording))
-    session.add_all(rows)
+    session.add_all([_reading(row, reading), *rows])
     session.flush()
     urgent = urgency_of(session, recording.id).priority
     numbers = enqueue_all(session, [segment_request(each.id, urgent=urgent) for each in rows])
@@ -97,6 +104,13 @@ def _segment(row: Rendition, cut: Cut, layout: Layout, recording: Recording) -> 
 def _sound(row: Rendition, recording: Recording) -> Segment:
     end = (recording.duration_ms or 0) * 1000
     return Segment(id=new_id(), rendition_id=row.id, number=SOUND, first_us=0, end_us=end, frames=0)
+
+
+def _reading(row: Rendition, stored: StoredRendition) -> Segment:
+    return Segment(
+        id=new_id(), rendition_id=row.id, number=READING, first_us=0, end_us=0, frames=0, state=SegmentState.READY,
+        key=stored.key, size=stored.size, sha256=stored.sha256, made_at=clock.now(),
+    )  # fmt: skip
 
 
 def _from_start(tick: int, layout: Layout) -> int:

@@ -15,6 +15,7 @@ from evidence.vocabulary import SegmentState
 
 class Segment(Base):
     """One part of a playback copy. Number 0 is all of the sound, made once; pictures count from 1.
+    Number -1 is what was read of the master for the cut, and no part.
 
     Times in microseconds from the recording's beginning: `first_us` is when its first picture is shown, `end_us` when
     the next part's is. `frames` is how many pictures it must have. `cut` says which of the master's packets it needs.

@@ -25,6 +25,8 @@ from tests.support.numbered import numbered, numbers
 from tests.support.workroom import Workroom
 from transcode import parts, pieces, raising, sweep, tasks
 from transcode.errors import AlreadyPast, OutputUntrue
+from transcode.making import Work, read_master
+from transcode.said import ReadingSaid
 from transcode.settings import TranscodeSettings
 
 SUPERVISOR = Actor.system("a supervisor of the test")
@@ -58,7 +60,7 @@ def playback(workroom: Workroom, recording: UUID) -> Rendition:
 
 def segments(workroom: Workroom, row: Rendition) -> list[Segment]:
     with workroom.house.reading() as session:
-        return parts.parts_of(session, row)
+        return [part for part in parts.parts_of(session, row) if part.number >= parts.SOUND]
 
 
 def beginnings(workroom: Workroom, row: Rendition) -> list[PartialCopy]:
@@ -183,6 +185,32 @@ def test_lost_parts_are_asked_for_again_and_joined(workroom: Workroom, cut_up: U
     with workroom.working():
         made = workroom.finished(cut_up)[RenditionKind.PLAYBACK]
     assert made.facts["made_in"]["parts"] >= 3
+
+
+@pytest.mark.parametrize("state", ["kept", "gone", "other bytes"])
+def test_the_master_is_read_again_for_the_join_only_where_its_reading_is_not_what_it_was(
+    workroom: Workroom, cut_up: UUID, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    again: list[str] = []
+
+    def reads(work: Work, *, phase: str) -> tuple[ReadingSaid, bytes]:
+        again.append(phase)
+        return read_master(work, phase=phase)
+
+    monkeypatch.setattr("transcode.joining.read_master", reads)
+    with workroom.house.writing() as session:
+        reading = session.scalars(select(Segment).where(Segment.number == parts.READING)).one()
+        assert reading.key is not None
+        if state == "gone":
+            workroom.house.renditions.delete(reading.key)
+        if state == "other bytes":
+            reading.sha256 = "0" * 64
+        parts.nudge_parts(session)
+    with workroom.working():
+        made = workroom.finished(cut_up)[RenditionKind.PLAYBACK]
+    assert made.facts["made_in"]["parts"] >= 3
+    assert made.facts["frames_exact"]
+    assert again == ([] if state == "kept" else ["checking"])
 
 
 def test_cancelling_one_part_cancels_them_all_and_asking_again_begins_anew(workroom: Workroom, cut_up: UUID) -> None:
