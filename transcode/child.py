@@ -8,6 +8,7 @@ has its own word. The whole process group is killed on time-out and when the wor
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import selectors
@@ -35,6 +36,12 @@ READS = "{reads}"
 """Stands in a command for the number of the descriptor that gives byte ranges."""
 PULSE = 0.5
 """Seconds after which a wait for a child looks whether it is still to be waited for."""
+REST = 0.05
+"""Seconds between two hearings of FFmpeg, which says a word on each picture and each fiftieth of a second of sound."""
+LITTLE = 16 * 1024
+"""Bytes in one hearing after which there is no hurry."""
+ROOM = 1 << 18
+"""Bytes that a child may say before it waits for us."""
 MESSAGE_LIMIT = 256 * 1024
 _ASKED = struct.Struct("<QI")
 _GIVEN = struct.Struct("<i")
@@ -92,7 +99,7 @@ class _Running:
         self.messages, self.report, self.output = Kept(MESSAGE_LIMIT), bytearray(), bytearray()
         self.lines, self.said, self.served = b"", 0, 0
         self.verdict: How | None = None
-        self.selector = selectors.DefaultSelector()
+        self.selector, self.ended = selectors.DefaultSelector(), selectors.DefaultSelector()
         self.ours: list[int] = []
         self.reader: socket.socket | None = None
         self.started = time.monotonic()
@@ -132,9 +139,14 @@ class _Running:
             for descriptor in theirs:
                 os.close(descriptor)
         self.memory.of(self.process.pid)
+        with contextlib.suppress(OSError):  # a kernel that has no such thing: a rest is then as long as it is
+            self.ours.append(end := os.pidfd_open(self.process.pid))
+            self.ended.register(end, selectors.EVENT_READ)
         stdout, stderr = self.process.stdout, self.process.stderr
         assert stdout is not None  # noqa: S101 - for the type checker: both were asked for
         assert stderr is not None  # noqa: S101
+        with contextlib.suppress(OSError):  # a user who has many pipes gets no larger ones
+            fcntl.fcntl(stdout.fileno(), fcntl.F_SETPIPE_SZ, ROOM)
         self._listen(stdout.fileno(), self._take_output)
         self._listen(stderr.fileno(), self.messages.take)
         self._listen(report, self.report.extend)
@@ -226,8 +238,9 @@ class _Running:
     def watch(self) -> None:
         """Listen until the child's pipes are dry, or it is dead and something else holds them open."""
         while self._has_pipes():
-            for key, _ in self.selector.select(timeout=0.1):
-                self._hear(key)
+            said = sum(self._hear(key) for key, _ in self.selector.select(timeout=0.1))
+            if 0 < said < LITTLE and not self.command.inside:
+                self.ended.select(timeout=REST)
             self.memory.look()
             if self.listener.stopping.is_set():
                 self._end(How.STOPPED)
@@ -242,15 +255,17 @@ class _Running:
     def _lives(self) -> bool:
         return os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
 
-    def _hear(self, key: selectors.SelectorKey) -> None:
+    def _hear(self, key: selectors.SelectorKey) -> int:
+        """Take what is there; how many bytes were said."""
         if key.data is None:
             self._serve(key.fileobj)  # type: ignore[arg-type] # the only entry without a taker is our socket
-            return
-        data = os.read(key.fd, 1 << 18)
+            return 0
+        data = os.read(key.fd, ROOM)
         if data:
             key.data(data)
         else:
             self.selector.unregister(key.fileobj)
+        return len(data)
 
     def reap(self) -> None:
         """Wait for the end of a child whose pipes are dry, no longer than it was given."""
@@ -289,6 +304,7 @@ class _Running:
 
     def _let_go(self) -> None:
         self.selector.close()
+        self.ended.close()
         for stream in (self.process.stdout, self.process.stderr, self.reader):
             if stream is not None:
                 stream.close()
