@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
 
 import pytest
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
+from api.accounts import NewPerson, create_person, disable, person_of
 from api.cli import app as commands
+from evidence.custody.events import Actor
 from evidence.custody.ledger import history
 from evidence.errors import AlreadySettled, NotFound
+from evidence.vocabulary import Role
 from tests.integration.api.conftest import Visitor
 from tests.support.cast import PASSWORD, Cast, sign_in
 from tests.support.hosts import environment_of
 from tests.support.house import World
 
+BY = Actor.system("test")
 Run = Callable[..., str]
 SAME = {"Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
 
@@ -96,6 +103,26 @@ def test_the_list_says_who_can_sign_in(cast: Cast, run: Run) -> None:
     shown = run("list")
     assert "Idris Vance" in shown
     assert "disabled" in shown
+
+
+def test_two_administrators_who_shut_each_other_out_at_one_moment_leave_one(world: World, cast: Cast) -> None:
+    with world.house.writing() as session:
+        other, _ = create_person(
+            session, NewPerson(sign_in_name="second", display_name="Second", role=Role.ADMINISTRATOR), by=BY
+        )
+    both = threading.Barrier(2)
+
+    def shut_out(person: UUID) -> bool:
+        with world.house.writing() as session:
+            person_of(session, person)
+            both.wait(10)
+            disable(session, person, by=BY)
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(shut_out, person) for person in (cast.ids["administrator"], other.id)]
+    refused = [each.exception() for each in asked if each.exception() is not None]
+    assert [type(each) for each in refused] == [AlreadySettled]
 
 
 def test_nobody_shuts_out_the_last_administrator_or_whom_there_is_not(cast: Cast, run: Run) -> None:
