@@ -78,7 +78,7 @@ def up(
         if not folder.is_dir():
             err.print(f"There is no folder {folder} yet: it is watched, and taken in when it appears", style="yellow")
     wanted = Wanted(data=data, host=host, port=port, workers=workers, docks=dock or (), demo=demo)
-    with Up(wanted, say=lambda words: err.print(words, style="dim")) as system:
+    with Up(wanted, say=lambda words: err.print(words, style="dim", markup=False, emoji=False)) as system:
         _announce(system.url, system.docks(), system.sign_ins(), as_json=as_json)
         if demo:
             from api import demo as demonstration
@@ -106,7 +106,9 @@ def ingest(
             sys.stdout.flush()
 
     show = not as_json and err.is_terminal
-    results = take_in(paths, data, show=show, say=lambda words: err.print(words, style="dim"), tell=tell)
+    results = take_in(
+        paths, data, show=show, say=lambda words: err.print(words, style="dim", markup=False, emoji=False), tell=tell
+    )
     if not results:
         err.print("There is no file in what was named.")
     elif not as_json:
@@ -209,7 +211,7 @@ def main() -> None:
 
 
 def _fail(words: str, *, code: int) -> None:
-    err.print(words, style="red")
+    err.print(words, style="red", markup=False, emoji=False, highlight=False)
     raise SystemExit(code)
 
 

@@ -60,7 +60,7 @@ def head(
         sys.stdout.write(found["note"])
         err.print(f"{found['published']} of {found['size']} numbered events are published, {found['waiting']} wait")
         if found["halted"]:
-            err.print(f"Halted: {found['halted']}", style="red")
+            err.print(f"Halted: {found['halted']}", style="red", markup=False, emoji=False)
     raise typer.Exit(1 if check and (found["halted"] or found["behind"]) else 0)
 
 

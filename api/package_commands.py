@@ -249,5 +249,5 @@ def _print_end(checked: Checked, *, own: bool) -> None:
 
 
 def _stop(words: str, *, code: int) -> NoReturn:
-    err.print(words, style="red", markup=False)
+    err.print(words, style="red", markup=False, emoji=False)
     raise typer.Exit(code)

@@ -7,6 +7,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
+
+ENOUGH: Final = 0.2
+"""Seconds after which pictures tell a speed: several are heard at once, and between those lies no time at all."""
 
 
 @dataclass(slots=True)
@@ -51,7 +55,7 @@ class ProgressReader:
         if self.now is not None:
             now = self.now()
             began, first = self.since = self.since or (now, at)
-            if now > began and at > first:
+            if now - began >= ENOUGH and at > first:
                 self.speed = round((at - first) / (now - began), 3)
         return True
 

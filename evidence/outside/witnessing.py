@@ -125,6 +125,26 @@ class Witnessing:
                     self._refused(each, error)
         self._look_for_silence([each for each in self.desks if each not in heard], published, now)
 
+    def ask_now(self, size: int) -> None:
+        """Ask for the checkpoint of this size, without waiting for anybody's turn; keep what is signed.
+
+        Who does not answer, or has signed more already, is asked in turn again, and told of there.
+        """
+        self.look()
+        with self._house.reading() as session:
+            published = book.checkpoint_of(session, size)
+            known = {each.url: book.last_signed(session, each.key_ids) for each in self.desks}
+        olds = [(each, last[0] if (last := known[each.url]) else 0) for each in self.desks]
+        due = [(each, old) for each, old in olds if old < size]
+        if published is None or not due:
+            return
+        with ThreadPoolExecutor(max_workers=len(due)) as threads:
+            for each, answer in [(each, threads.submit(self._ask, each, published, old)) for each, old in due]:
+                try:
+                    self._keep(each, published, answer.result())
+                except (Unreachable, WitnessRefuses) as error:
+                    log.warning("witness does not sign now", witness=each.name, because=str(error))
+
     def _is_due(self, session: ReadSession, desk: Desk, published: Published, now: datetime) -> bool:
         asked = self._asked.get(desk.url)
         if asked is not None and now - asked < self._every:

@@ -25,7 +25,7 @@ from evidence.custody.events import Actor, Event, EventType
 from evidence.identifiers import new_id
 from evidence.outside.errors import NoTimeStamp
 from evidence.outside.stamping import Token, stamps_now
-from evidence.outside.witnessing import read_policy
+from evidence.outside.witnessing import Witnessing, read_policy
 from evidence.package import contents as stated
 from evidence.package.bag import Bag, ZipStream, bag_at
 from evidence.package.case import case_jsonld
@@ -187,7 +187,9 @@ def _witness_policy(house: House) -> bytes | None:
 
 
 def _await_witnesses(house: House, policy: Policy, size: int) -> None:
-    """Give witnesses a moment. A package without them proves less, and says so."""
+    """Ask the log's witnesses at once, and give all a moment. A package without them proves less, and says so."""
+    if policy.quorum is not None and house.settings.witness_policy is not None:
+        Witnessing(house, house.settings, reading.subtree_reader).ask_now(size)
     ends, pause = time.monotonic() + WITNESSES_HAVE, threading.Event()
     while policy.quorum is not None and time.monotonic() < ends:
         with house.reading() as session:

@@ -67,7 +67,7 @@ def keep_reason(house: House, reason: MustHalt) -> None:
             Incident(
                 kind=IncidentKind.LOG_HALTED,
                 subject=SUBJECT,
-                reason=f"The custody log has been halted: {reason}",
+                reason=str(reason),
                 advice="Events wait in the database and are not lost. Follow the run-book `rolled-back`.",
             ),
             by=BY,

@@ -164,5 +164,7 @@ def _alone(house: House) -> Iterator[None]:
     with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as line:
         got = line.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()
         if got is None or not got[0]:
-            raise RollForwardRefused("a sequencer leads: stop it first")
+            raise RollForwardRefused(
+                "a sequencer leads, or the log is being rolled forward already: stop that, or wait for it"
+            )
         yield

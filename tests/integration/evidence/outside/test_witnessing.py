@@ -111,6 +111,27 @@ def test_checkpoints_are_witnessed_as_the_log_grows(own_log: OwnLog, north: Neig
     assert log.incidents() == set()
 
 
+def test_a_package_s_checkpoint_is_witnessed_at_once_between_the_turns(
+    own_log: OwnLog, north: Neighbour, tmp_path: Path
+) -> None:
+    with neighbour("away", tmp_path / "away", own_log.keys) as away:
+        lines = [*north.lines, *away.lines, "group both all north-ed25519 north-ml-dsa"]
+        log = under(own_log, tmp_path, lines, "both")
+    asking, now = duty(log), clock.now()
+    log.grow(1, unwitnessed=False)
+    asking.tick(now)
+    before = published_size(log.house)
+    log.grow(3, unwitnessed=False)
+    size = published_size(log.house)
+    asking.tick(now + MINUTE / 6)
+    assert witnessed(log) == before, "its turn has not come"
+    duty(log).ask_now(size)
+    assert witnessed(log) == size > before
+    duty(log).ask_now(before)  # signed already, and more
+    duty(log).ask_now(size + 1)  # no such checkpoint
+    assert witnessed(log) == size
+
+
 def test_a_witness_that_knows_another_size_is_asked_again_with_that(
     own_log: OwnLog, north: Neighbour, tmp_path: Path
 ) -> None:
