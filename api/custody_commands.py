@@ -149,4 +149,4 @@ def rollforward(data: DataDir = HERE, as_json: AsJson = False) -> None:
         out.print(f"{done['sealed_missing']} personal values were lost with the database, and are marked as lost.")
     if done["moved"]:
         out.print(f"{done['moved']} events that were written after the restore now stand behind those put back.")
-    out.print("Start the sequencer again.")
+    out.print("Start the sequencer again; where `continuity up` runs it, stop that and start it again.")

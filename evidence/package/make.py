@@ -170,7 +170,9 @@ def _published(house: House, event: UUID, within: timedelta) -> LogProof:
     try:
         return await_published(house, event, within)
     except NotSequencedYet as error:
-        raise NotYetInLog(seconds=within.total_seconds()) from error
+        with house.reading() as session:
+            halted = reading.log_standing(session).halted
+        raise NotYetInLog(seconds=within.total_seconds(), halted=halted) from error
 
 
 def _stamps(house: House, note: bytes) -> list[Token]:

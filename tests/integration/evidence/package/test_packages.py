@@ -30,6 +30,7 @@ from evidence.outside import book
 from evidence.package.check import check
 from evidence.package.errors import BytesDiffer, NameTaken, NothingToPackage, NotWritten, NotYetInLog
 from evidence.package.make import Order, begin, make, stream
+from evidence.sequencing.numbering import halt
 from evidence.tlog.checkpoint import parse_checkpoint
 from evidence.tlog.note import Algorithm, parse_note
 from evidence.tlog.policy import parse_policy
@@ -261,6 +262,10 @@ def test_without_a_sequencer_it_says_so(unkept: Scene, tmp_path: Path) -> None:
     with pytest.raises(NotYetInLog, match="continuity sequencer"):
         make(unkept.world.house, order, tmp_path / "package", by=MAKER)
     assert not (tmp_path / "package").exists()
+    with unkept.world.house.writing() as session:
+        halt(session, "the database holds 2 events of the log, and the store a signed checkpoint over 5")
+    with pytest.raises(NotYetInLog, match="The log is halted: the database holds 2 events"):
+        make(unkept.world.house, order, tmp_path / "package", by=MAKER)
 
 
 def test_an_interrupted_stream_cannot_be_opened(scene: Scene) -> None:
