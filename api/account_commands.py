@@ -13,8 +13,8 @@ from rich.markup import escape
 from rich.table import Table
 
 account_app = typer.Typer(help="Accounts of people.", no_args_is_help=True)
-err = Console(stderr=True, highlight=False)
-out = Console(highlight=False)
+err = Console(stderr=True, highlight=False, markup=False, emoji=False)
+out = Console(highlight=False, emoji=False)
 
 DataDir = Annotated[
     Path, typer.Option("--data", envvar="CONTINUITY_DATA_DIR", help="Folder that holds everything of this system")

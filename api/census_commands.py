@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-err = Console(stderr=True, highlight=False)
-out = Console(highlight=False)
+err = Console(stderr=True, highlight=False, markup=False, emoji=False)
+out = Console(highlight=False, emoji=False)
 
 
 def census(

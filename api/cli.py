@@ -46,8 +46,8 @@ app.command()(sequencer)
 package_commands.install(app)
 clip_commands.install(app)
 
-err = Console(stderr=True, highlight=False)
-out = Console(highlight=False)
+err = Console(stderr=True, highlight=False, markup=False, emoji=False)
+out = Console(highlight=False, emoji=False)
 
 DataDir = Annotated[
     Path, typer.Option("--data", envvar="CONTINUITY_DATA_DIR", help="Folder that holds everything of this system")
@@ -78,7 +78,7 @@ def up(
         if not folder.is_dir():
             err.print(f"There is no folder {folder} yet: it is watched, and taken in when it appears", style="yellow")
     wanted = Wanted(data=data, host=host, port=port, workers=workers, docks=dock or (), demo=demo)
-    with Up(wanted, say=lambda words: err.print(words, style="dim", markup=False, emoji=False)) as system:
+    with Up(wanted, say=lambda words: err.print(words, style="dim")) as system:
         _announce(system.url, system.docks(), system.sign_ins(), as_json=as_json)
         if demo:
             from api import demo as demonstration
@@ -106,9 +106,7 @@ def ingest(
             sys.stdout.flush()
 
     show = not as_json and err.is_terminal
-    results = take_in(
-        paths, data, show=show, say=lambda words: err.print(words, style="dim", markup=False, emoji=False), tell=tell
-    )
+    results = take_in(paths, data, show=show, say=lambda words: err.print(words, style="dim"), tell=tell)
     if not results:
         err.print("There is no file in what was named.")
     elif not as_json:
@@ -211,7 +209,7 @@ def main() -> None:
 
 
 def _fail(words: str, *, code: int) -> None:
-    err.print(words, style="red", markup=False, emoji=False, highlight=False)
+    err.print(words, style="red")
     raise SystemExit(code)
 
 

@@ -17,8 +17,8 @@ from api.witness_commands import keys_app, witness_app
 custody_app = typer.Typer(
     help="The custody log: its head, copies of it, what to do after a restore.", no_args_is_help=True
 )
-err = Console(stderr=True, highlight=False)
-out = Console(highlight=False)
+err = Console(stderr=True, highlight=False, markup=False, emoji=False)
+out = Console(highlight=False, emoji=False)
 
 DataDir = Annotated[
     Path, typer.Option("--data", envvar="CONTINUITY_DATA_DIR", help="Folder that holds everything of this system")
@@ -60,7 +60,7 @@ def head(
         sys.stdout.write(found["note"])
         err.print(f"{found['published']} of {found['size']} numbered events are published, {found['waiting']} wait")
         if found["halted"]:
-            err.print(f"Halted: {found['halted']}", style="red", markup=False, emoji=False)
+            err.print(f"Halted: {found['halted']}", style="red")
     raise typer.Exit(1 if check and (found["halted"] or found["behind"]) else 0)
 
 

@@ -15,8 +15,8 @@ from rich.table import Table
 
 host_app = typer.Typer(help="Worker hosts: what each runs; drain one for maintenance.", no_args_is_help=True)
 job_app = typer.Typer(help="Background jobs: what runs, cancel, try again.", no_args_is_help=True)
-err = Console(stderr=True, highlight=False)
-out = Console(highlight=False)
+err = Console(stderr=True, highlight=False, markup=False, emoji=False)
+out = Console(highlight=False, emoji=False)
 
 DataDir = Annotated[
     Path, typer.Option("--data", envvar="CONTINUITY_DATA_DIR", help="Folder that holds everything of this system")

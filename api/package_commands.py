@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from evidence.package.outsiders import Roots
     from evidence.tlog.policy import Policy
 
-err = Console(stderr=True, highlight=False)
-out = Console(highlight=False)
+err = Console(stderr=True, highlight=False, markup=False, emoji=False)
+out = Console(highlight=False, emoji=False)
 
 DataDir = Annotated[
     Path, typer.Option("--data", envvar="CONTINUITY_DATA_DIR", help="Folder that holds everything of this system")
@@ -249,5 +249,5 @@ def _print_end(checked: Checked, *, own: bool) -> None:
 
 
 def _stop(words: str, *, code: int) -> NoReturn:
-    err.print(words, style="red", markup=False, emoji=False)
+    err.print(words, style="red")
     raise typer.Exit(code)

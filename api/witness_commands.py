@@ -15,8 +15,8 @@ from evidence.settings import EvidenceSettings
 
 keys_app = typer.Typer(help="The keys that sign the custody log: make, replace, revoke.", no_args_is_help=True)
 witness_app = typer.Typer(help="Witness the custody log of another organisation.", no_args_is_help=True)
-err = Console(stderr=True, highlight=False)
-out = Console(highlight=False)
+err = Console(stderr=True, highlight=False, markup=False, emoji=False)
+out = Console(highlight=False, emoji=False)
 
 DataDir = Annotated[
     Path, typer.Option("--data", envvar="CONTINUITY_DATA_DIR", help="Folder that holds everything of this system")

@@ -73,7 +73,7 @@ class Table:
             try:
                 answer = self._fetched(self.reading, work).read_bytes()
                 return understood(Ending(how=How.CLEAN, output=answer), ReadingSaid, "checking")
-            except OutputUntrue:
+            except (OutputUntrue, RenderFailed):
                 log.warning("the master is read again", rendition=str(self.wanted.row.id))
         return read_master(work, phase="checking")[0]
 

@@ -108,27 +108,15 @@ class Witnessing:
             known = {each.url: book.last_signed(session, each.key_ids) for each in due}
         if published is None:
             return
-        heard = set()
-        with ThreadPoolExecutor(max_workers=max(1, len(due))) as threads:
-            asked = []
-            for each in due:
-                self._asked[each.url] = now
-                last = known[each.url]
-                asked.append((each, threads.submit(self._ask, each, published, last[0] if last else 0)))
-            for each, answer in asked:
-                try:
-                    self._keep(each, published, answer.result())
-                    heard.add(each)
-                except Unreachable as error:
-                    log.warning("witness not reached", witness=each.name, because=str(error))
-                except WitnessRefuses as error:
-                    self._refused(each, error)
+        self._asked |= {each.url: now for each in due}
+        olds = [(each, last[0] if (last := known[each.url]) else 0) for each in due]
+        heard = self._ask_all(olds, published)
         self._look_for_silence([each for each in self.desks if each not in heard], published, now)
 
     def ask_now(self, size: int) -> None:
         """Ask for the checkpoint of this size, without waiting for anybody's turn; keep what is signed.
 
-        Who does not answer, or has signed more already, is asked in turn again, and told of there.
+        Who has signed as much or more already is not asked.
         """
         self.look()
         with self._house.reading() as session:
@@ -136,14 +124,22 @@ class Witnessing:
             known = {each.url: book.last_signed(session, each.key_ids) for each in self.desks}
         olds = [(each, last[0] if (last := known[each.url]) else 0) for each in self.desks]
         due = [(each, old) for each, old in olds if old < size]
-        if published is None or not due:
-            return
-        with ThreadPoolExecutor(max_workers=len(due)) as threads:
+        if published is not None:
+            self._ask_all(due, published)
+
+    def _ask_all(self, due: list[tuple[Desk, int]], published: Published) -> set[Desk]:
+        """Ask these, each with the size it last signed, at the same time; who signed. What went wrong is told."""
+        heard = set()
+        with ThreadPoolExecutor(max_workers=max(1, len(due))) as threads:
             for each, answer in [(each, threads.submit(self._ask, each, published, old)) for each, old in due]:
                 try:
                     self._keep(each, published, answer.result())
-                except (Unreachable, WitnessRefuses) as error:
-                    log.warning("witness does not sign now", witness=each.name, because=str(error))
+                    heard.add(each)
+                except Unreachable as error:
+                    log.warning("witness not reached", witness=each.name, because=str(error))
+                except WitnessRefuses as error:
+                    self._refused(each, error)
+        return heard
 
     def _is_due(self, session: ReadSession, desk: Desk, published: Published, now: datetime) -> bool:
         asked = self._asked.get(desk.url)

@@ -96,7 +96,7 @@ def test_an_encode_says_how_far_it_is_before_its_storyboard(footage: Footage, se
         encoding = [(fraction, speed) for phase, fraction, speed in table.reported if phase == "encoding"]
         assert len([fraction for fraction, _ in encoding if fraction is not None and 0 < fraction < 0.9]) > 10
         speeds = [speed for _, speed in encoding if speed is not None]
-        assert len(speeds) > 10
+        assert speeds
         assert all(0 < speed < 1000 for speed in speeds), "several pictures are heard at once"
 
 
