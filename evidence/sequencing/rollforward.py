@@ -165,6 +165,6 @@ def _alone(house: House) -> Iterator[None]:
         got = line.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()
         if got is None or not got[0]:
             raise RollForwardRefused(
-                "a sequencer leads, or the log is being rolled forward already: stop that, or wait for it"
+                "a sequencer leads, or the log is being rolled forward already: stop it first, or wait for it"
             )
         yield
