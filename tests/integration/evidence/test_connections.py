@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError, OperationalError
 
-from evidence.database import FRESH, Sessions, open_engine
+from evidence.database import FRESH, Sessions, one_row, open_engine
 
 BACKEND = text("SELECT pg_backend_pid()")
 
@@ -58,3 +59,36 @@ def test_every_connection_of_the_pool_is_let_go_when_one_is_found_ended(sessions
 
 def test_a_connection_stays_in_use(sessions: Sessions) -> None:
     assert len({backend(sessions) for _ in range(20)}) == 1
+
+
+def test_a_statement_that_goes_to_the_driver_itself_is_of_its_transaction_and_fails_as_any_other(
+    sessions: Sessions,
+) -> None:
+    with sessions.engine.begin() as connection:
+        connection.execute(text("CREATE TABLE of_test (n integer PRIMARY KEY)"))
+    adding, one = "INSERT INTO of_test VALUES (%(n)s) RETURNING n", {"n": 1}
+
+    def add_twice() -> None:
+        with sessions.writing() as session:
+            assert one_row(session.connection(), adding, one) == (1,)
+            one_row(session.connection(), adding, one)
+
+    with pytest.raises(IntegrityError, match="of_test_pkey"):
+        add_twice()
+    with sessions.writing() as session:
+        assert one_row(session.connection(), adding, one) == (1,)
+
+
+def test_a_connection_that_is_lost_under_such_a_statement_is_let_go(sessions: Sessions, database_url: str) -> None:
+    pids = []
+
+    def ask_twice() -> None:
+        with sessions.writing() as session:
+            pids.extend(one_row(session.connection(), str(BACKEND), {}))
+            end(database_url, set(pids))
+            one_row(session.connection(), str(BACKEND), {})
+
+    with pytest.raises(OperationalError) as raised:
+        ask_twice()
+    assert raised.value.connection_invalidated
+    assert backend(sessions) not in pids
