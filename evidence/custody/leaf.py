@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from evidence.custody.canonical import LARGEST, NotCanonical, canonical, read_canonical
 from evidence.custody.shapes import Count, Digest, Id, Moment
@@ -22,11 +21,6 @@ FORMAT: Final = 1
 LONGEST: Final = 65_535
 ZERO: Final = bytes(32)
 EMPTY_ROOT: Final = hashlib.sha256(b"").hexdigest()
-
-
-def _is_a_time(text: str) -> str:
-    datetime.fromisoformat(text)
-    return text
 
 
 _Text = Annotated[str, StringConstraints(min_length=1)]
@@ -94,7 +88,7 @@ class Leaf(BaseModel):
     log: _Text
     id: Id
     type: _Text
-    at: Annotated[Moment, AfterValidator(_is_a_time)]
+    at: Moment
     subj: Id
     n: Annotated[int, Field(ge=1, le=LARGEST)]
     prev: Digest

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from evidence.custody.canonical import LARGEST
 from evidence.vocabulary import AgentKind, ClipKind, IncidentKind, RenditionKind, RenditionMethod, Role
@@ -12,12 +13,22 @@ from evidence.vocabulary import AgentKind, ClipKind, IncidentKind, RenditionKind
 # A field's name, of a fact as of a personal value.
 FIELD: Final = r"^[a-z][a-z0-9_]{0,39}$"
 
+
+def _is_a_time(text: str) -> str:
+    datetime.fromisoformat(text)
+    return text
+
+
 Count = Annotated[int, Field(ge=0, le=LARGEST)]
 Signed = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 KeyId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8,64}$")]
-Moment = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}(:[0-9]{2}){2}\.[0-9]{6}Z$")]
+Moment = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}(:[0-9]{2}){2}\.[0-9]{6}Z$"),
+    AfterValidator(_is_a_time),
+]
 Name = Annotated[str, StringConstraints(pattern=FIELD)]
 # A word that a program chose: of a task, a recipe, a code, a sort of metadata file.
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,79}$")]

@@ -129,6 +129,18 @@ def test_a_flipped_bit_here_and_there_is_judged_alike(both: Both) -> None:
     assert hold(both, 97) > 200
 
 
+@pytest.mark.parametrize("day", ["2026-15-02", "2026-02-30", "0000-01-01"])
+def test_a_package_made_on_a_day_that_is_none_is_judged_alike(both: Both, day: str) -> None:
+    path = "custody/contents.json"
+    body = re.sub(rb'"made":"[0-9-]{10}', f'"made":"{day}'.encode(), both.made.files[path])
+    assert body != both.made.files[path]
+    for files in ({**both.made.files, path: body}, seal({**both.made.files, path: body})):
+        found = both.ours(files)
+        assert found is not None
+        assert found == both.theirs(files)
+        assert found["files", "package"] == "contradicted"
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_every_flipped_byte_is_judged_alike(both: Both) -> None:

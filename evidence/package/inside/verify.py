@@ -1131,7 +1131,7 @@ class Check:
             contents = read_json(data[:-1])
         except Contradicted as error:
             contents = shown(error)
-        if not data.endswith(b"\n") or not fits(contents, CONTENTS):
+        if not data.endswith(b"\n") or not fits(contents, CONTENTS) or not _is_day(contents["made"]):
             yield f"{CONTENTS_FILE} does not have the form of such a file"
             return
         exhibits = contents["exhibits"]
