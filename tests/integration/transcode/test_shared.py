@@ -84,15 +84,14 @@ def made_of(path: Path, found: Examination, plan: Plan, settings: TranscodeSetti
     """Make the copy as the story would, with its one fall-back; a line about it, with `!` where none came of it."""
     assert found.facts is not None
     body = path.read_bytes()
-    with scratch(settings, needed=0) as folder, FileRanges(path) as ranges:
-        digest = hashlib.sha256(body).hexdigest()
-        source = Source(ranges=ranges, stream=lambda: iter([body]), sha256=digest, size=len(body))
-        for attempt in (plan, fallback(found.facts, "copying did not succeed")):
+    digest = hashlib.sha256(body).hexdigest()
+    for attempt in (plan, fallback(found.facts, "copying did not succeed")):
+        with scratch(settings, needed=0) as folder, FileRanges(path) as ranges:
             work = Work(
                 plan=attempt,
                 facts=found.facts,
                 condition=found.verdict.condition,
-                source=source,
+                source=Source(ranges=ranges, stream=lambda: iter([body]), sha256=digest, size=len(body)),
                 folder=folder,
                 settings=settings,
             )
