@@ -326,6 +326,8 @@ def _asked(  # noqa: PLR0913 - one child, said in full
         file_size=write,
         may_read=(*((str(path),) if path else ()), *map(str, beside)),
         may_write=(str(work.folder),) if write else (),
+        # Whoever waits for a copy of packets waits for seconds; an encode stands back to its very end.
+        nice=settings.nice if work.plan.filters else 0,
     )
     command = Command(
         inside=task,

@@ -43,17 +43,29 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Milliseconds."""
+    """Milliseconds, from the quickest to the slowest."""
 
-    median: float
-    p99: float
+    each: tuple[float, ...]
+
+    def __add__(self, other: Times) -> Times:
+        """Those of both."""
+        return Times(tuple(sorted(self.each + other.each)))
+
+    @property
+    def median(self) -> float:
+        """Of the one in the middle."""
+        return round(self.each[len(self.each) // 2], 2)
+
+    @property
+    def p99(self) -> float:
+        """Of the quickest of the slowest hundredth."""
+        return round(self.each[min(len(self.each) - 1, len(self.each) * 99 // 100)], 2)
 
 
 def times_of(asked: Asked, count: int) -> Times:
     """Ask so many times, in turns."""
     paths = [*PAGES, *QUESTIONS]
-    found = sorted(asked.once(paths[number % len(paths)]) for number in range(count))
-    return Times(round(found[len(found) // 2], 2), round(found[min(len(found) - 1, len(found) * 99 // 100)], 2))
+    return Times(tuple(sorted(asked.once(paths[number % len(paths)]) for number in range(count))))
 
 
 @contextmanager

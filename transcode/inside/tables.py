@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any
 
 import av
@@ -44,6 +43,7 @@ class Reading:
         self.start_us: int | None = None
         self.timescale = 0
         self.sound_us: dict[int, int] = {}
+        self._bases: dict[int, tuple[int, int]] = {}
 
     def read(self, container: InputContainer, wanted: list[int], task: Task) -> None:
         """Every packet of the wanted streams, in order; of the others only the count is kept."""
@@ -55,27 +55,39 @@ class Reading:
                 continue
             self.take(packet, wanted.index(packet.stream_index))
             if number % TELL_EVERY == 0 and packet.dts is not None:
-                task.tell(_microseconds(packet.dts, packet))
+                task.tell(self._microseconds(packet.dts, packet))
 
     def take(self, packet: Any, key: int) -> None:
         """One packet; `key` is its stream's place among the wanted ones."""
         moment = packet.pts if packet.pts is not None else packet.dts
-        at = _microseconds(moment, packet)
+        at = self._microseconds(moment, packet)
         self.start_us = at if self.start_us is None else min(self.start_us, at)
         if packet.stream.type != "video":
-            ends = _microseconds(moment + (packet.duration or 0), packet)
+            ends = self._microseconds(moment + (packet.duration or 0), packet)
             self.sound_us[key] = max(self.sound_us.get(key, 0), ends)
         elif not packet.is_discard:
             # An edit list may cut off pictures that are in the file only to decode the others by.
             self._show(packet, moment)
 
     def _show(self, packet: Any, moment: int) -> None:
-        self.times.append(_microseconds(moment, packet))
-        self.ticks.append(moment * packet.time_base.numerator)
-        self.timescale = packet.time_base.denominator
+        numerator, self.timescale = self._base(packet)
+        self.times.append(self._microseconds(moment, packet))
+        self.ticks.append(moment * numerator)
         self.untimed |= packet.pts is None
         if packet.dts is not None:
-            self.decoded_at.append(_microseconds(packet.dts, packet))
+            self.decoded_at.append(self._microseconds(packet.dts, packet))
+
+    def _microseconds(self, ticks: int, packet: Any) -> int:
+        numerator, denominator = self._base(packet)
+        return round(ticks * numerator * MICROSECONDS / denominator)
+
+    def _base(self, packet: Any) -> tuple[int, int]:
+        """What a tick of the packet's stream is, in seconds. Asked once a stream: PyAV makes a Fraction each time."""
+        base = self._bases.get(packet.stream_index)
+        if base is None:
+            made = packet.time_base
+            base = self._bases[packet.stream_index] = (made.numerator, made.denominator)
+        return base
 
     def told(self) -> dict[str, Any]:
         """For the parent. AVI says only when pictures are decoded, which is as evenly spaced."""
@@ -88,8 +100,3 @@ class Reading:
             "sound_us": [self.sound_us[key] for key in sorted(self.sound_us)],
             "counted": self.counter.told(),
         }
-
-
-def _microseconds(ticks: int, packet: Any) -> int:
-    base: Fraction = packet.time_base
-    return round(ticks * base.numerator * MICROSECONDS / base.denominator)
