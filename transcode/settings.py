@@ -35,7 +35,7 @@ class TranscodeSettings(BaseSettings):
         "memory carries them. The status page says how many and why",
     )
     nice: int = Field(
-        default=5,
+        default=15,
         ge=0,
         le=19,
         description="How far encodes, clips, storyboards and quality checks stand back behind pages and intake on the "
