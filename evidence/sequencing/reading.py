@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
@@ -66,6 +66,32 @@ STANDING = text(
 def log_standing(session: ReadSession) -> Standing:
     """How the log stands now."""
     return Standing(**session.execute(STANDING).mappings().one())
+
+
+LED = text(
+    "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = 0 AND objid = :lock"
+    " AND objsubid = 1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+)
+LAST_SIGNED = text("SELECT max(published_at) FROM custody.checkpoint")
+OLDEST_WAITING = text("SELECT min(at) FROM custody.queue")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leadership:
+    """Whether a sequencer leads, when a checkpoint was last signed, and since when the oldest event waits."""
+
+    is_led: bool
+    last_signed: datetime | None
+    oldest_waiting: datetime | None
+
+
+def leadership(session: ReadSession) -> Leadership:
+    """Whether anybody numbers events now. Who leads holds an advisory lock for as long as its process lives."""
+    return Leadership(
+        is_led=bool(session.execute(LED, {"lock": LOCK}).scalar_one()),
+        last_signed=session.execute(LAST_SIGNED).scalar_one(),
+        oldest_waiting=session.execute(OLDEST_WAITING).scalar_one(),
+    )
 
 
 def log_head(session: ReadSession) -> Checkpoint | None:
