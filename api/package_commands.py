@@ -110,12 +110,23 @@ def report(
     [wanted] = _found(house, [recording])
     if to.exists():
         raise NameTaken(str(to))
+    _say_whether_numbered(house)
     made = continuity.make(house, Wanted(recording=wanted, force=house.settings.force_name), by=operator())
     _write_whole(to, as_pdf([made]))
     if as_json:
         sys.stdout.write(json.dumps({"recording": str(wanted), "reference": made.reference, "out": str(to)}) + "\n")
     else:
         out.print(f"The continuity report of {made.reference} is in {to}", soft_wrap=True)
+
+
+def _say_whether_numbered(house: House) -> None:
+    """Before anything is waited for: that the log stands, where it does."""
+    from api.numbering import standing_of_log
+
+    with house.reading() as session:
+        trouble = standing_of_log(session)["trouble"]
+    if trouble:
+        err.print(f"{trouble} The report names what is not proved for that reason.", style="yellow", soft_wrap=True)
 
 
 def _verify_package(path: Path, policy: Path | None, roots: Path | None, *, as_json: bool) -> int:

@@ -15,7 +15,7 @@ from evidence.custody.events import EventType
 from evidence.custody.rows import Cosignature, CustodyEvent, Leaf, LogKey, LogState, PublishedCheckpoint
 from evidence.database import ReadSession, WriteSession
 from evidence.errors import NotFound
-from evidence.sequencing.errors import NotSequencedYet
+from evidence.sequencing.errors import LogHalted, NotSequencedYet
 from evidence.store import CustodyStore
 from evidence.store.errors import ObjectMissing
 from evidence.tlog.checkpoint import Checkpoint
@@ -35,6 +35,7 @@ Awaited = TypeVar("Awaited")
 WANTED = "custody_wanted"
 PUBLISHED = "custody_published"
 PARTIAL = "partial/"
+HALT_LOOK = 1.0  # seconds between two looks whether the log was halted meanwhile
 LOCK = 0x6C6F67  # the number of the advisory lock that whoever leads holds
 
 
@@ -211,8 +212,17 @@ def await_size(house: House, within: timedelta) -> Checkpoint:
     return _await(house, look, within)
 
 
+def _looked(session: ReadSession, look: Callable[[ReadSession], Awaited]) -> Awaited:
+    try:
+        return look(session)
+    except NotSequencedYet as not_yet:
+        if (halted := session.get_one(LogState, 1).halted) is not None:
+            raise LogHalted(not_yet.event_id, reason=halted) from not_yet
+        raise
+
+
 def _await(house: House, look: Callable[[ReadSession], Awaited], within: timedelta) -> Awaited:
-    """Look after each checkpoint until `look` no longer raises NotSequencedYet."""
+    """Look after each checkpoint until `look` no longer raises NotSequencedYet. Raises LogHalted at once."""
     ends = time.monotonic() + within.total_seconds()
     with house.sessions.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         listening: psycopg.Connection = connection.connection.driver_connection  # type: ignore[assignment]
@@ -223,11 +233,13 @@ def _await(house: House, look: Callable[[ReadSession], Awaited], within: timedel
             while True:
                 try:
                     with house.reading() as session:
-                        return look(session)
+                        return _looked(session, look)
+                except LogHalted:
+                    raise
                 except NotSequencedYet:
                     if (left := ends - time.monotonic()) <= 0:
                         raise
-                for _ in listening.notifies(timeout=left, stop_after=1):
+                for _ in listening.notifies(timeout=min(left, HALT_LOOK), stop_after=1):
                     pass
         finally:
             listening.execute("UNLISTEN *")

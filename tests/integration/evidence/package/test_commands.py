@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from evidence.sequencing.numbering import halt
 from evidence.settings import EvidenceSettings
 from tests.integration.evidence.package.conftest import Scene
 
@@ -103,3 +104,14 @@ def test_a_report_is_written_whole_and_over_nothing(scene: Scene, tmp_path: Path
     again = continuity(scene, "report", "R0000001", "--out", out)
     assert again.returncode == 1
     assert out.read_bytes() == written
+
+
+def test_a_report_names_a_halt_at_once(unkept: Scene, tmp_path: Path) -> None:
+    unkept.recording()
+    with unkept.world.house.writing() as session:
+        halt(session, "two histories")
+    done = continuity(unkept, "report", "R0000001", "--out", tmp_path / "report.pdf")
+    assert done.returncode == 0, done.stderr
+    assert "The custody log is halted, and nobody numbers events: two histories." in done.stderr
+    assert "The report names what is not proved" in done.stderr
+    assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
