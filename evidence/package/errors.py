@@ -33,10 +33,10 @@ class NameTaken(PackageError):
 
 
 class NotWritten(PackageError):
-    """The place for the package cannot be written."""
+    """The place for the package or report cannot be written."""
 
     def __init__(self, path: str, *, because: str) -> None:
-        super().__init__(f"the package could not be written to {path}: {because}. Nothing was left there")
+        super().__init__(f"{path} could not be written: {because}. Nothing was left there")
         self.path, self.because = path, because
 
 

@@ -84,8 +84,8 @@ class Ready:
 def make(house: House, order: Order, out: Path, *, by: Actor) -> Ready:
     """Make a package at a place: a folder, or a ZIP file by its name.
 
-    Raises NothingToPackage, NotFound, NotYetInLog, NameTaken, NotWritten, BytesDiffer, and what store and database
-    raise; there is nothing at the place then.
+    Raises NothingToPackage, NotFound, NotYetInLog, NameTaken, NoFolder, NotWritten, BytesDiffer, and what store and
+    database raise; there is nothing at the place then.
     """
     with bag_at(out) as bag:
         ready = begin(house, order, by=by)

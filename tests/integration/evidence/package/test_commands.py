@@ -115,3 +115,19 @@ def test_a_report_names_a_halt_at_once(unkept: Scene, tmp_path: Path) -> None:
     assert "The custody log is halted, and nobody numbers events: two histories." in done.stderr
     assert "The report names what is not proved" in done.stderr
     assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_a_place_in_a_folder_that_is_not_there_is_refused_with_the_folders_name(scene: Scene, tmp_path: Path) -> None:
+    scene.recording()
+    nowhere = tmp_path / "nowhere" / "deep"
+    for words in (
+        ("report", "R0000001", "--out", nowhere / "report.pdf"),
+        ("package", "R0000001", "--out", nowhere / "package.zip"),
+        ("package", "R0000001", "--out", nowhere / "package"),
+        ("custody", "export", "--out", nowhere / "log"),
+    ):
+        done = continuity(scene, *words)
+        assert (done.returncode, done.stdout) == (1, ""), done.stderr
+        assert f"there is no folder {nowhere} to write {Path(words[-1]).name} into: make it first" in done.stderr
+        assert "unfinished" not in done.stderr
+    assert not nowhere.parent.exists()
