@@ -131,3 +131,15 @@ def test_a_place_in_a_folder_that_is_not_there_is_refused_with_the_folders_name(
         assert f"there is no folder {nowhere} to write {Path(words[-1]).name} into: make it first" in done.stderr
         assert "unfinished" not in done.stderr
     assert not nowhere.parent.exists()
+
+
+def test_what_is_no_name_of_a_recording_is_said_so(scene: Scene, tmp_path: Path) -> None:
+    scene.recording()
+    for name in ("", " ", "Rx", "the one with the door", "0190-nonsense"):
+        done = continuity(scene, "verify", "--recording", name)
+        assert done.returncode == 1, done.stdout
+        assert (
+            f"recording {name!r}, which is neither a reference such as R0000123 nor an id, was not found" in done.stderr
+        )
+    done = continuity(scene, "report", "", "--out", tmp_path / "report.pdf")
+    assert "recording '', which is neither" in done.stderr
