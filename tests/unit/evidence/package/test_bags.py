@@ -84,7 +84,7 @@ def test_whoever_took_the_name_meanwhile_keeps_it(name: str, tmp_path: Path) -> 
 
 
 def test_a_place_that_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(NoFolder, match="there is no folder .*/no to write bag into"), bag_at(tmp_path / "no" / "bag"):
+    with pytest.raises(NoFolder, match="no to write bag into: make it first"), bag_at(tmp_path / "no" / "bag"):
         raise AssertionError("it was begun")
 
 
