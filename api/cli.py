@@ -54,6 +54,7 @@ DataDir = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line")]
 HERE = Path("data")
+NOT_NUMBERED = 4  # the same that a halted sequencer ends with
 KNOWN = (EvidenceError, KnownTrouble, EmbeddedError, StoreError, IngestError, NotCanonical)
 
 
@@ -116,7 +117,7 @@ def ingest(
 
 @app.command()
 def status(data: DataDir = HERE, as_json: AsJson = False) -> None:
-    """Say what runs, what waits and why."""
+    """Say what runs, what waits and why. Exit 1: nothing runs; 4: nobody numbers the events of the custody log."""
     from api.standing import standing
 
     found = standing(data)
@@ -124,7 +125,9 @@ def status(data: DataDir = HERE, as_json: AsJson = False) -> None:
         sys.stdout.write(json.dumps(found) + "\n")
     else:
         _print_standing(found)
-    raise typer.Exit(0 if found["running"] else 1)
+    if not found["running"]:
+        raise typer.Exit(1)
+    raise typer.Exit(0 if found["log"]["trouble"] is None else NOT_NUMBERED)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
@@ -260,5 +263,7 @@ def _print_standing(found: dict[str, Any]) -> None:
     out.print(
         f"{found['recordings']} recordings, {found['quarantined']} in quarantine, {found['incidents']} open incidents"
     )
+    if found["log"]["trouble"]:
+        out.print(found["log"]["trouble"], soft_wrap=True, markup=False, style="red")
     for each in found["open_incidents"]:
         out.print(f"  {each['title']}: {each['reason']}", soft_wrap=True, markup=False, highlight=False)

@@ -104,18 +104,32 @@ def report(
     from evidence.continuity import report as continuity
     from evidence.continuity.gather import Wanted
     from evidence.continuity.pdf import as_pdf
+    from evidence.errors import NoFolder
     from evidence.package.errors import NameTaken
 
     house = house_at(data)
     [wanted] = _found(house, [recording])
     if to.exists():
         raise NameTaken(str(to))
+    if not to.parent.is_dir():
+        raise NoFolder(str(to.parent), wanted=to.name)
+    _say_whether_numbered(house)
     made = continuity.make(house, Wanted(recording=wanted, force=house.settings.force_name), by=operator())
     _write_whole(to, as_pdf([made]))
     if as_json:
         sys.stdout.write(json.dumps({"recording": str(wanted), "reference": made.reference, "out": str(to)}) + "\n")
     else:
         out.print(f"The continuity report of {made.reference} is in {to}", soft_wrap=True)
+
+
+def _say_whether_numbered(house: House) -> None:
+    """Before anything is waited for: that the log stands, where it does."""
+    from api.numbering import standing_of_log
+
+    with house.reading() as session:
+        trouble = standing_of_log(session)["trouble"]
+    if trouble:
+        err.print(f"{trouble} The report names what is not proved for that reason.", style="yellow", soft_wrap=True)
 
 
 def _verify_package(path: Path, policy: Path | None, roots: Path | None, *, as_json: bool) -> int:
@@ -220,11 +234,15 @@ def _found(house: House, names: Sequence[str]) -> list[UUID]:
 
 
 def _write_whole(path: Path, body: bytes) -> None:
-    """A file that is there whole or not at all."""
+    """A file that is there whole or not at all. Raises NotWritten."""
+    from evidence.package.errors import NotWritten
+
     draft = path.with_name(f".{path.name}.unfinished")
     try:
         draft.write_bytes(body)
         draft.rename(path)
+    except OSError as error:
+        raise NotWritten(str(path), because=error.strerror or str(error)) from error
     finally:
         draft.unlink(missing_ok=True)
 

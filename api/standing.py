@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import func, select
 
+from api.numbering import standing_of_log
 from api.system import Embedded
 from api.trouble import KnownTrouble
 from api.up import running_at
@@ -54,6 +55,7 @@ def standing(data: Path) -> dict[str, Any]:
         return {"running": False, "data": str(data)}
     with house_at(data).reading() as session:
         work = waiting(session)
+        log = standing_of_log(session)
         open_now = {
             "recordings": session.scalar(select(func.count()).select_from(Recording)),
             "quarantined": session.scalar(select(func.count()).where(Quarantine.closed_at.is_(None))),
@@ -72,7 +74,8 @@ def standing(data: Path) -> dict[str, Any]:
         for line in work.queues
     ]
     workers = [{"host": each.host, "pid": each.pid, "running": each.running, "age": each.age} for each in work.workers]
-    return {"running": True, "url": url, "data": str(data), "queues": queues, "workers": workers, **open_now}
+    found = {"running": True, "url": url, "data": str(data), "queues": queues, "workers": workers, "log": log}
+    return {**found, **open_now}
 
 
 def _open_incidents(session: ReadSession) -> list[dict[str, str]]:

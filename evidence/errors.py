@@ -1,6 +1,7 @@
 """EvidenceError
 ├── SettingsRefused     a setting is missing, unknown or unsafe      mend the setting
 ├── NotFound            nothing by that name that the caller may see
+├── NoFolder            the folder for a file to write is not there  make it, or choose another place
 ├── NotPermitted        the caller may not do this
 ├── AlreadySettled      the thing has been decided by someone else   look again
 ├── NotAnEvent          an event says what its kind may not say      mend the caller
@@ -26,6 +27,14 @@ class NotFound(EvidenceError):
     def __init__(self, what: str) -> None:
         super().__init__(f"{what} was not found")
         self.what = what
+
+
+class NoFolder(EvidenceError):
+    """The folder that something is to be written into is not there. None is made: a mistyped path stays a mistake."""
+
+    def __init__(self, folder: str, *, wanted: str) -> None:
+        super().__init__(f"there is no folder {folder} to write {wanted} into: make it first, or choose another place")
+        self.folder, self.wanted = folder, wanted
 
 
 class NotPermitted(EvidenceError):

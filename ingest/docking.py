@@ -20,7 +20,7 @@ from evidence.notices import tell_wall
 from evidence.vocabulary import AgentKind, IncidentKind, ListedState
 from ingest import gaps
 from ingest.enrolment import actor_of
-from ingest.errors import MessageRefused
+from ingest.errors import MessageRefused, SessionUnknown
 from ingest.names import shown
 
 # What the server itself has established is not undone by a later report of the agent's.
@@ -124,10 +124,10 @@ def take_report(
 
 
 def session_of(session: ReadSession, agent: Agent, session_id: UUID) -> DockingSession:
-    """The agent's own docking session. Raises MessageRefused for anybody else's."""
+    """The agent's own docking session. Raises SessionUnknown for anybody else's, as for none."""
     docking = session.get(DockingSession, session_id)
     if docking is None or docking.agent_id != agent.id:
-        raise MessageRefused("that docking session is not this agent's: describe the device first")
+        raise SessionUnknown
     return docking
 
 

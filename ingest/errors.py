@@ -2,6 +2,7 @@
 ├── CodeRefused         the enrolment code is unknown, used or out of date   make another
 ├── AgentRefused        the agent is unknown, revoked or signed wrongly      enrol again
 ├── MessageRefused      what the agent said does not hold together           mend the agent
+├── SessionUnknown      that docking session is not known, or another's      describe the device
 ├── ArrivalGone         that arrival is finished or was given up             offer again
 ├── PartsMissing        parts of the file have not reached the store         send them
 ├── BytesDiffer         what the store holds is not what was offered         send again
@@ -32,6 +33,13 @@ class AgentRefused(IngestError):
 
 class MessageRefused(IngestError):
     """What the agent said does not hold together."""
+
+
+class SessionUnknown(IngestError):
+    """That docking session is not known here, not any more, or belongs to another agent."""
+
+    def __init__(self) -> None:
+        super().__init__("that docking session is not this agent's: describe the device first")
 
 
 class ArrivalGone(IngestError):

@@ -57,7 +57,7 @@ def part_size_for(size: int) -> int:
 
 
 def take_offer(house: House, agent: Agent, offered: Offered, *, key: ReceiptKey) -> Answer:
-    """Take an offer, or find the one that was made before. Raises MessageRefused for what cannot be."""
+    """Take an offer, or find the one that was made before. Raises MessageRefused for what cannot be, SessionUnknown."""
     _refuse_nonsense(offered)
     try:
         arrival = _find_or_claim(house, agent, offered, key=key)

@@ -17,6 +17,7 @@ from ingest.errors import (
     IngestError,
     MessageRefused,
     PartsMissing,
+    SessionUnknown,
 )
 
 # Type of error -> status, kind, title.
@@ -24,6 +25,7 @@ ANSWERS: dict[type[Exception], tuple[int, str, str]] = {
     CodeRefused: (403, "code-refused", "The enrolment code is not accepted"),
     AgentRefused: (401, "agent-unknown", "The agent is not known"),
     MessageRefused: (422, "message-refused", "The message does not hold together"),
+    SessionUnknown: (422, "session-unknown", "The docking session is not known"),
     ArrivalGone: (409, "arrival-gone", "Offer the file again"),
     PartsMissing: (409, "parts-missing", "Parts have not reached the store"),
 }

@@ -173,6 +173,22 @@ class AskStanding(Message):
     wait: Annotated[float, Field(ge=0, le=20)] = 0
 
 
+class AskReceipts(Message):
+    """Which of these receipts are not known?"""
+
+    ids: Annotated[list[UUID], Field(max_length=200)]
+
+
+class ReceiptLost(Message):
+    """A receipt that was kept and is not known; how its source was let go, if it was."""
+
+    body_b64: Annotated[Raw, Field(max_length=64 << 10)]
+    signature_b64: Annotated[Raw, Field(max_length=200)]
+    key_id: Annotated[str, Field(max_length=100)]
+    device: Label
+    let_go: Literal["deleted", "moved"] | None = None
+
+
 class Withdraw(Message):
     """An offer is taken back."""
 

@@ -17,11 +17,11 @@ from evidence.bootstrap import House
 from evidence.models import Agent
 from evidence.store import SentPart
 from evidence.vocabulary import ArrivalState
-from ingest import arrivals, completion, docking, enrolment, offer, proofs
+from ingest import arrivals, completion, docking, enrolment, lost_receipts, offer, proofs
 from ingest.arrivals import Answer, Digests
 from ingest.enrolment import Enrolling
 from ingest.errors import AgentRefused, MessageRefused
-from ingest.receipt import ReceiptKey
+from ingest.receipt import ReceiptKey, SignedStatement
 from ingest.settings import IngestSettings
 
 router = APIRouter(prefix="/api/dock/v1", include_in_schema=False)
@@ -189,6 +189,20 @@ def receipt_proofs(said: messages.AskStanding, agent: AskingAgent, desk: AtDesk)
             for each in proofs.proofs_of(desk.house, agent, said.ids)
         ]
     }
+
+
+@router.post("/receipts/unknown")
+def unknown_receipts(said: messages.AskReceipts, agent: AskingAgent, desk: AtDesk) -> dict[str, Any]:
+    """Which of the agent's kept receipts are not committed here."""
+    return {"unknown": [str(each) for each in lost_receipts.unknown_of(desk.house, agent, said.ids)]}
+
+
+@router.post("/receipts/lost")
+def lost_receipt(said: messages.ReceiptLost, agent: AskingAgent, desk: AtDesk) -> dict[str, Any]:
+    """A receipt that is not known here, for a source that is not docked any more."""
+    signed = SignedStatement(said.body_b64, said.signature_b64, said.key_id)
+    lost = lost_receipts.Lost(signed=signed, device_label=said.device, let_go=said.let_go)
+    return {"known": lost_receipts.report_lost(desk.house, agent, lost, key=desk.key)}
 
 
 @router.get("/log-keys")

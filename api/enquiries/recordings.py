@@ -91,7 +91,7 @@ def named(name: str) -> ColumnElement[bool]:
     try:
         return Recording.id == UUID(name)
     except ValueError as error:
-        raise NotFound(f"recording {name[:60]}") from error
+        raise NotFound(f"recording {name[:60]!r}, which is neither a reference such as R0000123 nor an id,") from error
 
 
 def _lines(asker: Asker) -> Select[*tuple[Any, ...]]:

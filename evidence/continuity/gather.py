@@ -231,7 +231,7 @@ def _copies(session: ReadSession, recording: UUID) -> TableOf:
 def _proof(session: ReadSession, recording: UUID, lines: list[Line], proof: Vouched | None) -> Iterator[Section]:
     yield _checkpoint(proof)
     yield Sentences("What is proved, and by whom", tuple(_proved(session, recording, lines, proof)))
-    yield Sentences("What is not proved", tuple(_not_proved(lines, proof)))
+    yield Sentences("What is not proved", tuple(_not_proved(lines, proof, reading.log_standing(session).halted)))
     yield Sentences("How to check this", HOW)
 
 
@@ -275,7 +275,9 @@ def _proved(session: ReadSession, recording: UUID, lines: list[Line], proof: Vou
         )
 
 
-def _not_proved(lines: list[Line], proof: Vouched | None) -> Iterator[str]:
+def _not_proved(lines: list[Line], proof: Vouched | None, halted: str | None) -> Iterator[str]:
+    if halted is not None:
+        yield f"The log was halted when this report was made, and nothing was published any more: {halted.rstrip('.')}."
     yield "The times of the lines above are those of the server's clock: a claim between two checkpoints, not a proof."
     yield "What the device says of time, place and officer is what it says. Nothing here confirms or corrects it."
     yield "That the pictures show what happened is for a court: the log proves bytes and acts, not their meaning."

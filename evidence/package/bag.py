@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
+from evidence.errors import NoFolder
 from evidence.package.errors import NameTaken, NotWritten
 
 BAGIT = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
@@ -186,8 +187,8 @@ class Bag:
 def bag_at(out: Path) -> Iterator[Bag]:
     """A bag at a place on a disk: a ZIP file where its name ends in `.zip`, else a folder.
 
-    Raises NameTaken before anything is written, NotWritten where the disk is full or the place is not ours;
-    in these and all other errors nothing is left at the place.
+    Raises NameTaken and NoFolder before anything is written, NotWritten where the disk is full or the place is not
+    ours; in these and all other errors nothing is left at the place.
     """
     with ExitStack() as undo, _told(out):
         place: FolderPlace | ZipPlace = ZipPlace(out) if out.suffix.lower() == ".zip" else FolderPlace(out)
@@ -208,6 +209,8 @@ def _draft(place: Path) -> Path:
     """The name under which a bag is written: beside its place, so that renaming it is one step."""
     if place.exists() or place.is_symlink():
         raise NameTaken(str(place))
+    if not place.parent.is_dir():
+        raise NoFolder(str(place.parent), wanted=place.name)
     return place.parent / f".{place.name}.{os.getpid()}-{os.urandom(4).hex()}.unfinished"
 
 

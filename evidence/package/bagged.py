@@ -41,6 +41,11 @@ class Bagged:
     findings: list[str] = field(default_factory=list)
     differs: set[str] = field(default_factory=set)
 
+    @property
+    def listed(self) -> int:
+        """How many files there are that a manifest must list: all but the lists of lists, which none can name."""
+        return sum(_listed_in(path) is not None for path in self.files)
+
     def against(self, path: str, words: str) -> None:
         """Something is wrong with one file."""
         self.findings.append(f"{path} {words}")

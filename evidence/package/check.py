@@ -127,4 +127,7 @@ def _files(inquiry: Inquiry, told: Testimony) -> str:
     if bagged.findings:
         more = f" ({len(bagged.findings)} findings)" if len(bagged.findings) > 1 else ""
         raise Contradicted(f"{bagged.findings[0]}{more}")
-    return f"all {len(bagged.files)} files are those of the manifests, in SHA-256 and SHA-512, and there are no others"
+    return (
+        f"all {bagged.listed} files are those of the manifests, in SHA-256 and SHA-512, and there are no others but the"
+        " two tagmanifest files, which no list names"
+    )

@@ -33,10 +33,10 @@ class NameTaken(PackageError):
 
 
 class NotWritten(PackageError):
-    """The place for the package cannot be written."""
+    """The place for the package or report cannot be written."""
 
     def __init__(self, path: str, *, because: str) -> None:
-        super().__init__(f"the package could not be written to {path}: {because}. Nothing was left there")
+        super().__init__(f"{path} could not be written: {because}. Nothing was left there")
         self.path, self.because = path, because
 
 
@@ -55,11 +55,13 @@ class NotYetInLog(PackageError):
     """Nothing was published within the time that was given."""
 
     def __init__(self, *, seconds: float, halted: str | None = None) -> None:
-        why = f"The log is halted: {halted}. Mend that" if halted else "See that `continuity sequencer` runs"
-        super().__init__(
-            f"the log did not publish these events within {seconds:g} seconds. {why}"
-            " and try again: what was asked for has been recorded, and nothing was handed out"
+        publishes = (
+            f"the log does not publish these events. The log is halted: {halted}. Mend that"
+            if halted
+            else f"the log did not publish these events within {seconds:g} seconds."
+            " See that `continuity sequencer` runs"
         )
+        super().__init__(f"{publishes} and try again: what was asked for has been recorded, and nothing was handed out")
         self.seconds, self.halted = seconds, halted
 
 

@@ -35,7 +35,7 @@ from evidence.package.gathering import Gathered, Proving, gather
 from evidence.package.media import Found, copy_into, find
 from evidence.package.words import read_me
 from evidence.sequencing import reading
-from evidence.sequencing.errors import NotSequencedYet
+from evidence.sequencing.errors import LogHalted, NotSequencedYet
 from evidence.sequencing.reading import await_published
 from evidence.tlog.errors import NotProved
 from evidence.tlog.policy import Policy, parse_policy
@@ -84,8 +84,8 @@ class Ready:
 def make(house: House, order: Order, out: Path, *, by: Actor) -> Ready:
     """Make a package at a place: a folder, or a ZIP file by its name.
 
-    Raises NothingToPackage, NotFound, NotYetInLog, NameTaken, NotWritten, BytesDiffer, and what store and database
-    raise; there is nothing at the place then.
+    Raises NothingToPackage, NotFound, NotYetInLog, NameTaken, NoFolder, NotWritten, BytesDiffer, and what store and
+    database raise; there is nothing at the place then.
     """
     with bag_at(out) as bag:
         ready = begin(house, order, by=by)
@@ -169,10 +169,10 @@ def _record(house: House, order: Order, by: Actor) -> tuple[tuple[Found, ...], l
 def _published(house: House, event: UUID, within: timedelta) -> LogProof:
     try:
         return await_published(house, event, within)
+    except LogHalted as halted:
+        raise NotYetInLog(seconds=within.total_seconds(), halted=halted.reason) from halted
     except NotSequencedYet as error:
-        with house.reading() as session:
-            halted = reading.log_standing(session).halted
-        raise NotYetInLog(seconds=within.total_seconds(), halted=halted) from error
+        raise NotYetInLog(seconds=within.total_seconds()) from error
 
 
 def _stamps(house: House, note: bytes) -> list[Token]:

@@ -1,5 +1,6 @@
 """SequencingError
 ├── NotSequencedYet     the event is not under a published checkpoint yet    wait, or ask for a checkpoint
+│   └── LogHalted       nor can it be: the log is halted                     a person must look
 ├── Displaced           another sequencer leads since                        stand by
 ├── ExportDiffers       what was copied does not lead to the checkpoint      verify the log
 ├── RollForwardRefused  the store does not continue what the database holds  a person must decide
@@ -34,6 +35,14 @@ class NotSequencedYet(SequencingError):
     def __init__(self, event_id: UUID) -> None:
         super().__init__(f"event {event_id} is not under a published checkpoint yet")
         self.event_id = event_id
+
+
+class LogHalted(NotSequencedYet):
+    """The event is not under a published checkpoint, and nothing is published: waiting for it is of no use."""
+
+    def __init__(self, event_id: UUID, *, reason: str) -> None:
+        super().__init__(event_id)
+        self.reason = reason
 
 
 class Displaced(SequencingError):

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from evidence.bootstrap import House
-from evidence.errors import NotFound
+from evidence.errors import NoFolder, NotFound
 from evidence.sequencing.errors import ExportDiffers
 from evidence.sequencing.integrating import SIDE_BY_SIDE, hashes_in
 from evidence.sequencing.publishing import LATEST
@@ -32,15 +32,17 @@ class Exported:
 def export_log(house: House, folder: Path) -> Exported:
     """Copy checkpoint, tiles and bundles into a folder that is empty or not there yet.
 
-    Raises FileExistsError, NotFound where nothing is published, ExportDiffers where the copy does not lead to the
-    checkpoint: a copy that proves nothing is not called one.
+    Raises FileExistsError, NoFolder, NotFound where nothing is published, ExportDiffers where the copy does not
+    lead to the checkpoint: a copy that proves nothing is not called one.
     """
     with house.reading() as session:
         head = log_head(session)
         note = published_note(session, head.size) if head else b""
     if head is None:
         raise NotFound("a published checkpoint")
-    folder.mkdir(parents=True, exist_ok=True)
+    if not folder.parent.is_dir():
+        raise NoFolder(str(folder.parent), wanted=folder.name)
+    folder.mkdir(exist_ok=True)
     if any(folder.iterdir()):
         raise FileExistsError(17, "is not empty", str(folder))
     files = 0

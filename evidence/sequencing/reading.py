@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from evidence.custody.events import EventType
 from evidence.custody.rows import Cosignature, CustodyEvent, Leaf, LogKey, LogState, PublishedCheckpoint
 from evidence.database import ReadSession, WriteSession
 from evidence.errors import NotFound
-from evidence.sequencing.errors import NotSequencedYet
+from evidence.sequencing.errors import LogHalted, NotSequencedYet
 from evidence.store import CustodyStore
 from evidence.store.errors import ObjectMissing
 from evidence.tlog.checkpoint import Checkpoint
@@ -35,6 +35,7 @@ Awaited = TypeVar("Awaited")
 WANTED = "custody_wanted"
 PUBLISHED = "custody_published"
 PARTIAL = "partial/"
+HALT_LOOK = 1.0  # seconds between two looks whether the log was halted meanwhile
 LOCK = 0x6C6F67  # the number of the advisory lock that whoever leads holds
 
 
@@ -66,6 +67,32 @@ STANDING = text(
 def log_standing(session: ReadSession) -> Standing:
     """How the log stands now."""
     return Standing(**session.execute(STANDING).mappings().one())
+
+
+LED = text(
+    "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = 0 AND objid = :lock"
+    " AND objsubid = 1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+)
+LAST_SIGNED = text("SELECT max(published_at) FROM custody.checkpoint")
+OLDEST_WAITING = text("SELECT min(at) FROM custody.queue")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leadership:
+    """Whether a sequencer leads, when a checkpoint was last signed, and since when the oldest event waits."""
+
+    is_led: bool
+    last_signed: datetime | None
+    oldest_waiting: datetime | None
+
+
+def leadership(session: ReadSession) -> Leadership:
+    """Whether anybody numbers events now. Who leads holds an advisory lock for as long as its process lives."""
+    return Leadership(
+        is_led=bool(session.execute(LED, {"lock": LOCK}).scalar_one()),
+        last_signed=session.execute(LAST_SIGNED).scalar_one(),
+        oldest_waiting=session.execute(OLDEST_WAITING).scalar_one(),
+    )
 
 
 def log_head(session: ReadSession) -> Checkpoint | None:
@@ -185,8 +212,17 @@ def await_size(house: House, within: timedelta) -> Checkpoint:
     return _await(house, look, within)
 
 
+def _looked(session: ReadSession, look: Callable[[ReadSession], Awaited]) -> Awaited:
+    try:
+        return look(session)
+    except NotSequencedYet as not_yet:
+        if (halted := session.get_one(LogState, 1).halted) is not None:
+            raise LogHalted(not_yet.event_id, reason=halted) from not_yet
+        raise
+
+
 def _await(house: House, look: Callable[[ReadSession], Awaited], within: timedelta) -> Awaited:
-    """Look after each checkpoint until `look` no longer raises NotSequencedYet."""
+    """Look after each checkpoint until `look` no longer raises NotSequencedYet. Raises LogHalted at once."""
     ends = time.monotonic() + within.total_seconds()
     with house.sessions.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         listening: psycopg.Connection = connection.connection.driver_connection  # type: ignore[assignment]
@@ -197,11 +233,13 @@ def _await(house: House, look: Callable[[ReadSession], Awaited], within: timedel
             while True:
                 try:
                     with house.reading() as session:
-                        return look(session)
+                        return _looked(session, look)
+                except LogHalted:
+                    raise
                 except NotSequencedYet:
                     if (left := ends - time.monotonic()) <= 0:
                         raise
-                for _ in listening.notifies(timeout=left, stop_after=1):
+                for _ in listening.notifies(timeout=min(left, HALT_LOOK), stop_after=1):
                     pass
         finally:
             listening.execute("UNLISTEN *")

@@ -27,9 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if asked.make_keys is not None:
             return _make(asked.make_keys, asked.name)
         return _serve(asked)
-    except (OSError, TlogError) as trouble:
+    except TlogError as trouble:
         sys.stderr.write(f"{trouble}\n")
-        return 2
+    except OSError as trouble:
+        sys.stderr.write(f"{trouble.filename or 'This machine'}: {trouble.strerror or trouble}\n")
+    return 2
 
 
 def _parser() -> argparse.ArgumentParser:

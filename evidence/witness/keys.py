@@ -7,7 +7,7 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from evidence.tlog.errors import Malformed
+from evidence.tlog.errors import Malformed, TlogError
 from evidence.tlog.keys import Algorithm, VerifierKey
 from evidence.tlog.signing import SigningKey
 
@@ -28,8 +28,22 @@ def load_key(path: Path, name: str) -> SigningKey:
     raise Malformed(f"{path}: {reasons[0]}")
 
 
+class KeyThere(TlogError):
+    """A witness has one pair of keys for ever; nothing is written over."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"there is a key already: {path}. Nothing is written over, because logs name a witness by its keys."
+            " To make another witness, name another folder and another --name; to put new keys in"
+            " the place of these, move these away first, and give their new public halves to every log"
+        )
+        self.path = path
+
+
 def make_keys(folder: Path, name: str) -> list[SigningKey]:
-    """Two new keys in files of a folder. Raises FileExistsError rather than write over one, Malformed for the name."""
+    """Two new keys in files of a folder. Raises KeyThere rather than write over one, Malformed for the name."""
+    if there := [folder / file for file in FILES if (folder / file).exists()]:
+        raise KeyThere(there[0])
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     made = [(folder / file, SigningKey.make(name, algorithm)) for file, algorithm in FILES.items()]
     for _, key in made:

@@ -31,6 +31,7 @@ from ingest.agent.reporting import Reporter
 from ingest.agent.settings import Settings
 from ingest.agent.store import PartStore
 from ingest.agent.tracking import Device, Tracked
+from ingest.agent.upholding import Upholding
 from ingest.agent.upload import Means
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,9 @@ class Agent:
         server = Server(settings, identity, stop)
         self._lookers = ThreadPoolExecutor(LOOKERS, "looker")
         self._senders = ThreadPoolExecutor(settings.upload_threads, "sender")
-        self._reporter = Reporter(server, journal, Proving(server, journal, identity.receipt_keys), self.reach, stop)
+        self._upholding = Upholding(server, journal)
+        proving = Proving(server, journal, identity.receipt_keys)
+        self._reporter = Reporter(server, journal, proving, self._upholding, self.reach, stop)
         self._awaiting = Awaiting(server, self.reach, stop, wake)
         means = Means(
             identity=identity,
@@ -92,7 +95,7 @@ class Agent:
             wake=wake,
         )
         self.devices = Devices(settings, journal, self._reporter, self._lookers, wake)
-        self.carriers = Carriers(settings, means, self.devices, self._awaiting, self.reach)
+        self.carriers = Carriers(settings, means, self.devices, self._awaiting, self._upholding, self.reach)
         self.reason: str | None = None
         self.moved_at = clock.monotonic()
 
@@ -144,6 +147,7 @@ class Agent:
             self.devices.welcome(docked, now)
         self.devices.look(now)
         self.devices.see(now)
+        self.devices.lose(self._upholding)
         self.devices.list_news()
         self.carriers.collect(now)
         self.carriers.hear(now)

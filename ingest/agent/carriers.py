@@ -16,7 +16,17 @@ from ingest.agent.admission import Priority, whose_turn
 from ingest.agent.aftermath import Aftermath, after
 from ingest.agent.awaiting import Awaited, Awaiting, Heard
 from ingest.agent.devices import Devices
-from ingest.agent.errors import AgentError, AgentRevoked, ArrivalFailed, ArrivalGone, Away, JournalAway, ReceiptRefused
+from ingest.agent.errors import (
+    AgentError,
+    AgentRevoked,
+    ArrivalFailed,
+    ArrivalGone,
+    Away,
+    JournalAway,
+    ReceiptLost,
+    ReceiptRefused,
+    Stopping,
+)
 from ingest.agent.journal_rows import FileRow, KeptReceipt
 from ingest.agent.pools import result_of, send_off
 from ingest.agent.protocol import ArrivalState, FileState, Standing
@@ -25,11 +35,13 @@ from ingest.agent.receipts import Expected, verify
 from ingest.agent.release import let_go
 from ingest.agent.settings import Release, Settings
 from ingest.agent.tracking import Device, Tracked
+from ingest.agent.upholding import Upholding
 from ingest.agent.upload import Errand, HandedOver, Means, carry
 
 log = logging.getLogger(__name__)
 
 RELEASE_EVERY = 1.0  # seconds between two looks for receipts that have their proof
+ASK_AGAIN = 10.0  # seconds until a source whose release could not be asked about is tried again
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +55,17 @@ class Carried:
 class Carriers:
     """Everything between a settled file and its receipt."""
 
-    def __init__(self, settings: Settings, means: Means, devices: Devices, awaiting: Awaiting, reach: Reach) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        means: Means,
+        devices: Devices,
+        awaiting: Awaiting,
+        upholding: Upholding,
+        reach: Reach,
+    ) -> None:
         self._settings, self._means, self._devices = settings, means, devices
-        self._awaiting, self._reach = awaiting, reach
+        self._awaiting, self._upholding, self._reach = awaiting, upholding, reach
         # One place beyond the cap is live custody's.
         self._pool = ThreadPoolExecutor(settings.concurrent_files + 1, "carrier")
         self._under_way: dict[Future[Carried], tuple[Device, Tracked]] = {}
@@ -226,22 +246,32 @@ class Carriers:
 
     def _begin_to_let_go(self, wake: threading.Event) -> None:
         """Those whose receipt is known to be in the custody log, each tried once."""
+        now = clock.monotonic()
         for device in self._devices:
             for file in device.files.values():
                 if file.state is not FileState.RECEIPTED or file.let_go_tried or file.receipt is None:
                     continue
+                if now < file.not_before:
+                    continue
                 if self._means.journal.is_proven(file.receipt.receipt_id):
                     file.let_go_tried = True
-                    future = send_off(self._pool, wake, self._release, device, file)
+                    future = send_off(self._pool, wake, self._release, device, file, file.receipt.receipt_id)
                     self._letting_go[future] = (device, file)
 
-    def _release(self, device: Device, file: Tracked) -> None:
+    def _release(self, device: Device, file: Tracked, receipt_id: str) -> None:
+        # A receipt that was committed may not be any more: its database can have been restored since.
+        self._upholding.check(receipt_id)
         row = self._means.journal.claim(device.session.id, device.place.label, file.as_sighting())
         let_go(device.place.root, row, self._settings, self._means.journal)
 
     def _note_release(self, device: Device, file: Tracked, future: Future[None]) -> None:
         try:
             result_of(future)
+        except (Away, Stopping):
+            # Nobody could say whether the receipt still counts: it is asked again.
+            file.let_go_tried, file.not_before = False, clock.monotonic() + ASK_AGAIN
+        except ReceiptLost as lost:
+            log.warning("a source was not let go", extra={"file": file.name, "reason": lost.reason})
         except AgentError as error:
             self._means.journal.open_incident("not-let-go", error.reason, session_id=device.session.id, name=file.name)
             log.warning("a source was not let go", extra={"file": file.name, "reason": error.reason})

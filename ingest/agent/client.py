@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 from ingest.agent import clock
 from ingest.agent.digests import Digests
 from ingest.agent.errors import ServerAway
+from ingest.agent.journal_rows import LostReceipt
 from ingest.agent.log_proofs import LogProof
+from ingest.agent.names import as_b64
 from ingest.agent.protocol import (
     BASE,
     Enrolled,
@@ -132,6 +134,25 @@ class Server:
             text_in(entry, "arrival_id"): LogProof(octets_in(entry, "leaf_b64"), octets_in(entry, "proof_b64"))
             for entry in list_in(answer, "proofs")
         }
+
+    def unknown_receipts(self, receipt_ids: Sequence[str]) -> frozenset[str]:
+        """Those of these receipts that the server does not know as this agent's."""
+        answer = self._call("POST", "/receipts/unknown", {"ids": list(receipt_ids)})
+        named = answer.get("unknown")
+        if not isinstance(named, list) or not set(named) <= set(receipt_ids):
+            raise ServerAway("The server's answer is not one this agent understands (unknown).")
+        return frozenset(named)
+
+    def tell_lost(self, lost: LostReceipt) -> bool:
+        """Show a receipt that the server no longer knew. Whether it knows it after all."""
+        said = {
+            "body_b64": as_b64(lost.signed.body),
+            "signature_b64": as_b64(lost.signed.signature),
+            "key_id": lost.signed.key_id,
+            "device": lost.label,
+            "let_go": lost.let_go,
+        }
+        return self._call("POST", "/receipts/lost", said).get("known") is True
 
     def log_keys(self) -> SignedStatement:
         """The custody log's keys, signed as a receipt is."""

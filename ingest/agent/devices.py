@@ -22,6 +22,7 @@ from ingest.agent.reception import Docked
 from ingest.agent.reporting import Reporter, Telling
 from ingest.agent.settings import Settings
 from ingest.agent.tracking import Device
+from ingest.agent.upholding import Upholding
 
 log = logging.getLogger(__name__)
 
@@ -117,6 +118,20 @@ class Devices:
             device.next_sweep = now + max(self._settings.sweep_seconds, 20 * (now - began))
         elif seen.folders:
             device.next_sweep = 0.0
+
+    def lose(self, upholding: Upholding) -> None:
+        """Take in which receipts the server no longer knows: it is told anew of all that is docked, and without one.
+
+        A copy that does not know a receipt does not know either what was listed after it was made.
+        """
+        is_lost = False
+        while not upholding.lost.empty():
+            lost, is_lost = upholding.lost.get(), True
+            for device in self:
+                if device.session.id == lost.session_id:
+                    device.void(lost)
+        for device in self if is_lost else ():
+            device.list_again()
 
     def list_news(self) -> None:
         """Write order: the journal has a file before the server is told of it, and both before it is read."""

@@ -11,12 +11,14 @@ AgentError
 ├── Stopping                 the agent was told to stop                            taken up again at next start
 ├── Refused                  the server refused one request, with its reason       a person, or try again later
 │   ├── ArrivalGone          the server no longer knows the arrival                offer again
+│   ├── SessionUnknown       the server does not know the docking session           describe the device again
 │   ├── PartsMissing         the store lacks parts that were sent                  send them again
 │   ├── ServerFault          the server has a fault with this one request           tried again later
 │   └── ArrivalFailed        stored bytes were not what was sent                   offer again
 ├── Away                     try again, with growing pauses
 │   ├── ServerAway           no answer from the server, or not a usable one
 │   └── StoreAway            the store does not take parts
+├── ReceiptLost              the server no longer knows a kept receipt             offer again; tell a person
 ├── ReceiptRefused           a receipt is forged or speaks of other bytes          never trusted; incident
 └── SourceError              about one file on the device
     ├── NotAFile             a link, pipe, device or folder: listed, never opened  refused
@@ -108,6 +110,10 @@ class ArrivalGone(Refused):
     """The server no longer knows the arrival: offer the file again."""
 
 
+class SessionUnknown(Refused):
+    """The server does not know the docking session, or no longer: describe the device again."""
+
+
 class PartsMissing(Refused):
     """The store lacks these part numbers."""
 
@@ -136,6 +142,10 @@ class ServerAway(Away):
 
 class StoreAway(Away):
     """The store does not take parts."""
+
+
+class ReceiptLost(AgentError):
+    """The server no longer knows a receipt that was kept: its database was restored from an older copy."""
 
 
 class ReceiptRefused(AgentError):

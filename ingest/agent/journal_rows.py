@@ -1,4 +1,4 @@
-"""The journal's tables and the values read from them. Only journal.py and account.py ask it anything."""
+"""The journal's tables and the values read from them. Only journal.py, kept.py and account.py ask it anything."""
 
 from __future__ import annotations
 
@@ -12,8 +12,18 @@ from ingest.agent.digests import Digests
 from ingest.agent.protocol import FileState, SignedStatement
 from ingest.agent.sighting import Identity, Sighting
 
+NO_LONGER_KNOWN = "The server no longer knows the receipt for it, so that it counts as never taken in."
+LET_GO = "It was {how} against a receipt that the server no longer knows: its bytes may be in the store alone."
+
 JOURNAL_FILE = "journal.sqlite3"
-VERSION = 2
+VERSION = 3
+LOST = """
+CREATE INDEX receipts_by_round ON receipts (upheld_in);
+CREATE TABLE lost_receipts (
+    receipt_id TEXT PRIMARY KEY, file_id INTEGER NOT NULL REFERENCES files, recording_id TEXT NOT NULL,
+    body BLOB NOT NULL, signature BLOB NOT NULL, key_id TEXT NOT NULL, kept_at TEXT NOT NULL, let_go TEXT,
+    noticed_at TEXT NOT NULL, told_at TEXT);
+"""
 SCHEMA = """
 CREATE TABLE sessions (
     id TEXT PRIMARY KEY, root BLOB NOT NULL, deep INTEGER NOT NULL, label TEXT NOT NULL,
@@ -37,7 +47,8 @@ CREATE TABLE parts (
 CREATE TABLE withdrawals (arrival_id TEXT PRIMARY KEY, reason TEXT NOT NULL);
 CREATE TABLE receipts (
     file_id INTEGER PRIMARY KEY REFERENCES files, receipt_id TEXT NOT NULL, recording_id TEXT NOT NULL,
-    body BLOB NOT NULL, signature BLOB NOT NULL, key_id TEXT NOT NULL, kept_at TEXT NOT NULL);
+    body BLOB NOT NULL, signature BLOB NOT NULL, key_id TEXT NOT NULL, kept_at TEXT NOT NULL,
+    upheld_in INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE releases (
     file_id INTEGER PRIMARY KEY REFERENCES files, action TEXT NOT NULL, intended_at TEXT NOT NULL,
     done_at TEXT, told_at TEXT);
@@ -47,6 +58,7 @@ CREATE TABLE incidents (
     id INTEGER PRIMARY KEY, kind TEXT NOT NULL, session_id TEXT, name BLOB, reason TEXT NOT NULL,
     opened_at TEXT NOT NULL, closed_at TEXT, closed_because TEXT);
 """
+SCHEMA += LOST
 
 # What a journal of an earlier version lacks, by that version.
 CHANGES = {
@@ -54,7 +66,13 @@ CHANGES = {
 CREATE TABLE proofs (
     file_id INTEGER PRIMARY KEY REFERENCES files, leaf BLOB NOT NULL, proof BLOB NOT NULL, kept_at TEXT NOT NULL);
 """,
+    2: "ALTER TABLE receipts ADD COLUMN upheld_in INTEGER NOT NULL DEFAULT 0;" + LOST,
 }
+
+KEEP_RECEIPT = (
+    "INSERT OR REPLACE INTO receipts (file_id,receipt_id,recording_id,body,signature,key_id,kept_at)"
+    " VALUES (?,?,?,?,?,?,?)"
+)
 
 SETTLE_INCIDENTS = """
 UPDATE incidents SET closed_at=?, closed_because='the file has its receipt since' FROM files f
@@ -122,6 +140,18 @@ class Unproven:
     session_id: str
     name: bytes
     body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostReceipt:
+    """A kept receipt that the server no longer knows; `let_go` says how its source went, where it did."""
+
+    receipt_id: str
+    session_id: str
+    label: str
+    name: bytes
+    let_go: str | None
+    signed: SignedStatement
 
 
 FILE_ROWS = (

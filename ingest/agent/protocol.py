@@ -20,7 +20,8 @@ from ingest.agent.names import as_b64
 BASE = "/api/dock/v1"
 SIGN_IN_PREFIX = b"continuity-dock-v1\n"
 LISTING_PAGE = 500  # entries of a listing, or file states, in one message
-STATUS_PAGE = 200  # arrivals asked about in one message
+STATUS_PAGE = 200  # arrivals or receipts asked about in one message
+LOST_PAGE = 50  # lost receipts told of between two other things
 SMALLEST_PART = 16 << 20  # bytes
 MOST_PARTS = 9000  # under the store's limit of 10,000
 

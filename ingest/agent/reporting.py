@@ -14,7 +14,7 @@ from typing import Any
 from ingest.agent import clock, patience
 from ingest.agent.client import Server
 from ingest.agent.errands import run_errands
-from ingest.agent.errors import AgentError, AgentRevoked, Away, Refused, Stopping
+from ingest.agent.errors import AgentError, AgentRevoked, Away, Refused, SessionUnknown, Stopping
 from ingest.agent.journal import Journal
 from ingest.agent.journal_rows import SessionRow
 from ingest.agent.names import as_b64
@@ -22,6 +22,7 @@ from ingest.agent.protocol import LISTING_PAGE, FileReport
 from ingest.agent.proving import Proving
 from ingest.agent.reach import Reach
 from ingest.agent.sighting import Sighting
+from ingest.agent.upholding import Upholding
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,10 @@ class Telling:
             self._listing += [(self._number, one) for one in sightings if len(one.name) <= LONGEST_NAME]
             self._complete = complete
             return self._number
+
+    def describe_again(self, sightings: Sequence[Sighting]) -> None:
+        """The server knows nothing of this session: tell of it anew, with what was listed and has no receipt."""
+        self.list_files(sightings, complete=self._complete)
 
     def report(self, report: FileReport) -> None:
         """Tell where a file stands."""
@@ -113,8 +118,16 @@ class Telling:
 class Reporter:
     """One thread that tells everything that is to be told, and runs the small errands left by earlier runs."""
 
-    def __init__(self, server: Server, journal: Journal, proving: Proving, reach: Reach, stop: threading.Event) -> None:
-        self._proving = proving
+    def __init__(
+        self,
+        server: Server,
+        journal: Journal,
+        proving: Proving,
+        upholding: Upholding,
+        reach: Reach,
+        stop: threading.Event,
+    ) -> None:
+        self._proving, self._upholding = proving, upholding
         self._server, self._journal, self._reach, self._stop = server, journal, reach, stop
         self._lock = threading.Lock()
         self._tellings: dict[str, Telling] = {}
@@ -169,6 +182,7 @@ class Reporter:
         if self._failures:
             self._failures = 0
             self._reach.answered(store_too=False)
+            self._upholding.begin_again()
         return 0.2
 
     def _round(self) -> None:
@@ -177,6 +191,7 @@ class Reporter:
         for telling in tellings:
             self._tell(telling)
         run_errands(self._server, self._journal, but=frozenset(one.session.id for one in tellings))
+        self._upholding.run()
         self._proving.run()
         with self._lock:
             self._tellings = {key: one for key, one in self._tellings.items() if not one.closed.is_set()}
@@ -190,6 +205,11 @@ class Reporter:
                 self._put_page(telling, *page)
             while reports := telling.next_reports(now):
                 self._post(telling, *reports)
+        except SessionUnknown as unknown:
+            # Restored from an older copy, it may know nothing of what it was told.
+            log.warning("the server does not know a session", extra={"session": telling.session.id})
+            telling.describe_again(self._journal.listed_in(telling.session.id))
+            telling.refused, telling.not_before = unknown.reason, now + EVERY
         except Refused as refused:
             # The session's files wait with this reason, and it is tried again.
             log.warning("the server refused a report", extra={"session": telling.session.id, "reason": refused.reason})

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from ingest.agent.admission import Candidate, Priority
 from ingest.agent.digests import Digests
 from ingest.agent.docking import Examination, Place
-from ingest.agent.journal_rows import FileRow, KeptReceipt, SessionRow
+from ingest.agent.journal_rows import LET_GO, NO_LONGER_KNOWN, FileRow, KeptReceipt, LostReceipt, SessionRow
 from ingest.agent.names import as_text
 from ingest.agent.protocol import SMALLEST_PART, FileReport, FileState
 from ingest.agent.settings import Settings
@@ -180,6 +180,23 @@ class Device:
         file.settled, file.row, file.digests, file.bytes_sent = False, None, None, 0
         file.quiet = Quiet(file.identity, now, file.quiet.changes + 1)
         self.look_for.add(file.name)
+
+    def void(self, lost: LostReceipt) -> None:
+        """A file's receipt does not count any more: it is offered again, or gone where it was let go against it."""
+        file = self.files.get(lost.name)
+        if file is None or file.receipt is None or file.receipt.receipt_id != lost.receipt_id:
+            return
+        file.receipt, file.row, file.bytes_sent, file.most_sent, file.let_go_tried = None, None, 0, 0, False
+        if lost.let_go is None:
+            self.look_for.add(file.name)
+            self.put(file, FileState.WAITING, NO_LONGER_KNOWN)
+        else:
+            self.put(file, FileState.GONE, LET_GO.format(how=lost.let_go))
+
+    def list_again(self) -> None:
+        """Everything that is there and has no receipt is to be listed once more."""
+        done = (FileState.RECEIPTED, FileState.GONE)
+        self.unlisted.update((one.name, one.as_sighting()) for one in self.files.values() if one.state not in done)
 
     def hint(self, name: bytes) -> None:
         """Something happened to a file. One that is settling is looked at in good time; any other is looked at now."""

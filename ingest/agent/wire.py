@@ -25,6 +25,7 @@ from ingest.agent.errors import (
     Refused,
     ServerAway,
     ServerFault,
+    SessionUnknown,
     Stopping,
 )
 from ingest.agent.settings import Settings
@@ -152,7 +153,11 @@ def _problem(status: int, answer: Mapping[str, Any]) -> Exception:
     if name == "parts-missing":
         missing = [number for number in answer.get("missing", []) if isinstance(number, int)]
         return PartsMissing(detail, status=status, kind=kind, missing=missing)
-    kinds: dict[str, type[Refused]] = {"arrival-gone": ArrivalGone, "arrival-failed": ArrivalFailed}
+    kinds: dict[str, type[Refused]] = {
+        "arrival-gone": ArrivalGone,
+        "arrival-failed": ArrivalFailed,
+        "session-unknown": SessionUnknown,
+    }
     return kinds.get(name, Refused)(detail, status=status, kind=kind)
 
 

@@ -74,6 +74,9 @@ def test_a_folder_is_judged_claim_by_claim(checker: VerifyPage, folder: Path, ma
         expected[("working", exhibit.copy)] = "proved"
     assert verdicts == expected
     assert (result["package"], result["contradicted"]) == ("package", 0)
+    [counted] = [each["words"] for each in result["claims"] if each["claim"] == "files"]
+    assert counted.startswith(f"Each of the {len(made.files) - 2} files that are to be listed is in the lists")
+    assert "the two tagmanifest files" in counted
     [stamp] = [each["words"] for each in result["claims"] if each["claim"] == "not_after"]
     assert "openssl ts -verify -data custody/tst/test.note -in custody/tst/test.tsr" in stamp
     said = checker.page.inner_text("#result")

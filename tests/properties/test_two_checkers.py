@@ -125,6 +125,18 @@ def hold(both: Both, step: int) -> int:
     return count
 
 
+def test_files_are_counted_alike(both: Both) -> None:
+    """The two tagmanifests are in no list, and in no count of listed files."""
+    files = both.made.files
+    held = check_files(Held(files), "held", policy=parse_policy(both.made.policy), tsa_roots=())
+    package = verify.Package({path: len(data) for path, data in files.items()}, lambda path: io.BytesIO(files[path]))
+    check = verify.Check(package, verify.read_policy(both.made.policy), str(both.made.roots))
+    [ours] = [each.words for each in held.claims if each.claim == "files"]
+    [theirs] = [each.words for each in check.run() if each.claim == "files"]
+    assert ours.startswith(f"all {len(files) - 2} files ")
+    assert theirs.startswith(f"{len(files) - 2} files, ")
+
+
 def test_a_flipped_bit_here_and_there_is_judged_alike(both: Both) -> None:
     assert hold(both, 97) > 200
 

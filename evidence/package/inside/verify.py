@@ -1072,7 +1072,10 @@ class Check:
         if problems:
             more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
             raise Contradicted("; ".join(problems[:5]) + more)
-        return f"{len(paths)} files, each listed twice and with both digests as listed; none missing, none extra"
+        return (
+            f"{len(paths)} files, each listed twice and with both digests as listed; none missing, none extra."
+            " Beside them are the two tagmanifest files, which no list names"
+        )
 
     def _whole(self, path: str, limit: int = MAX_JSON) -> bytes:
         """The bytes of one of the bag's own files; none where they cannot be had, which no such file is without."""

@@ -102,6 +102,12 @@ def test_a_witness_gets_its_keys(run: Type, tmp_path: Path) -> None:
     name = ("--name", "witness.example.test/w1", "--folder", str(tmp_path / "keys"))
     run("witness", "key", *name)
     assert {path.name for path in (tmp_path / "keys").iterdir()} == {"ed25519.pem", "ml-dsa-44.pem"}
+    before = {path: path.read_bytes() for path in (tmp_path / "keys").iterdir()}
     run("witness", "key", *name, code=2)
+    (tmp_path / "keys" / "ed25519.pem").rename(tmp_path / "away")
+    run("witness", "key", *name, code=2)
+    assert not (tmp_path / "keys" / "ed25519.pem").exists(), "half a pair is not completed"
+    (tmp_path / "away").rename(tmp_path / "keys" / "ed25519.pem")
+    assert {path: path.read_bytes() for path in (tmp_path / "keys").iterdir()} == before
     serve = ("witness", "serve", "--name", "w", "--key", str(tmp_path / "none"), "--log", "a+b+c")
     run(*serve, "--state", str(tmp_path / "state"), code=2)

@@ -62,6 +62,13 @@ def test_status_speaks_of_the_database_that_a_file_names(secrets: Path, tmp_path
     assert json.loads(found.stdout)["recordings"] == 0, found.stderr
 
 
+def test_status_says_that_nobody_numbers_events(secrets: Path, tmp_path: Path) -> None:
+    found = continuity(secrets, "status", cwd=tmp_path)
+    assert found.returncode == 4, found.stderr
+    assert "No sequencer runs, and nobody numbers events." in found.stdout
+    assert "Start one: `continuity sequencer`" in found.stdout
+
+
 def test_nothing_of_a_system_is_made_where_the_command_runs(secrets: Path, tmp_path: Path) -> None:
     continuity(secrets, "status", "--json", cwd=tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"made"}

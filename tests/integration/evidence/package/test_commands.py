@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from evidence.sequencing.numbering import halt
 from evidence.settings import EvidenceSettings
 from tests.integration.evidence.package.conftest import Scene
 
@@ -103,3 +104,42 @@ def test_a_report_is_written_whole_and_over_nothing(scene: Scene, tmp_path: Path
     again = continuity(scene, "report", "R0000001", "--out", out)
     assert again.returncode == 1
     assert out.read_bytes() == written
+
+
+def test_a_report_names_a_halt_at_once(unkept: Scene, tmp_path: Path) -> None:
+    unkept.recording()
+    with unkept.world.house.writing() as session:
+        halt(session, "two histories")
+    done = continuity(unkept, "report", "R0000001", "--out", tmp_path / "report.pdf")
+    assert done.returncode == 0, done.stderr
+    assert "The custody log is halted, and nobody numbers events: two histories." in done.stderr
+    assert "The report names what is not proved" in done.stderr
+    assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_a_place_in_a_folder_that_is_not_there_is_refused_with_the_folders_name(scene: Scene, tmp_path: Path) -> None:
+    scene.recording()
+    nowhere = tmp_path / "nowhere" / "deep"
+    for words in (
+        ("report", "R0000001", "--out", nowhere / "report.pdf"),
+        ("package", "R0000001", "--out", nowhere / "package.zip"),
+        ("package", "R0000001", "--out", nowhere / "package"),
+        ("custody", "export", "--out", nowhere / "log"),
+    ):
+        done = continuity(scene, *words)
+        assert (done.returncode, done.stdout) == (1, ""), done.stderr
+        assert f"there is no folder {nowhere} to write {Path(words[-1]).name} into: make it first" in done.stderr
+        assert "unfinished" not in done.stderr
+    assert not nowhere.parent.exists()
+
+
+def test_what_is_no_name_of_a_recording_is_said_so(scene: Scene, tmp_path: Path) -> None:
+    scene.recording()
+    for name in ("", " ", "Rx", "the one with the door", "0190-nonsense"):
+        done = continuity(scene, "verify", "--recording", name)
+        assert done.returncode == 1, done.stdout
+        assert (
+            f"recording {name!r}, which is neither a reference such as R0000123 nor an id, was not found" in done.stderr
+        )
+    done = continuity(scene, "report", "", "--out", tmp_path / "report.pdf")
+    assert "recording '', which is neither" in done.stderr

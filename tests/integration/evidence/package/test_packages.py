@@ -23,7 +23,7 @@ from sqlalchemy import select, text
 from evidence import clock
 from evidence.completeness.claims import Verdict
 from evidence.custody import ledger
-from evidence.errors import NotFound
+from evidence.errors import NoFolder, NotFound
 from evidence.identifiers import new_id
 from evidence.models import Incident, Master
 from evidence.outside import book
@@ -230,7 +230,7 @@ def test_what_cannot_be_made_is_said_in_a_sentence(scene: Scene, tmp_path: Path)
     with pytest.raises(NameTaken):
         make(house, Order(recordings=(recording,)), tmp_path / "there.zip", by=MAKER)
     assert (tmp_path / "there.zip").read_bytes() == b"mine"
-    with pytest.raises(NotWritten):
+    with pytest.raises(NoFolder):
         make(house, Order(recordings=(recording,)), tmp_path / "no" / "such" / "folder", by=MAKER)
     with house.reading() as session:
         types = [each.type.value for each in ledger.history(session, recording)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from datetime import timedelta
 
 from sqlalchemy import text
@@ -9,6 +11,7 @@ from sqlalchemy import text
 from evidence.continuity.gather import Wanted
 from evidence.continuity.report import make
 from evidence.continuity.said import FactList, Report, Sentences, TableOf
+from evidence.sequencing.numbering import halt
 from tests.integration.evidence.package.conftest import MAKER, Scene
 
 
@@ -64,3 +67,28 @@ def test_without_a_sequencer_it_says_what_is_not_proved(unkept: Scene) -> None:
     said = words(make(unkept.world.house, wanted, by=MAKER, within=timedelta(seconds=0.2)))
     assert "No checkpoint has been published: nothing above is proved to anybody outside." in said
     assert "none yet" in said
+
+
+def test_a_halted_log_is_named_and_not_waited_for(unkept: Scene) -> None:
+    recording = unkept.recording()
+    with unkept.world.house.writing() as session:
+        halt(session, "the database holds 2 events of the log, and the store a signed checkpoint over 5")
+    began = time.monotonic()
+    report = make(unkept.world.house, Wanted(recording=recording, force="x"), by=MAKER, within=timedelta(hours=1))
+    assert time.monotonic() - began < 60, "an hour was not waited for"
+    assert "The log was halted when this report was made" in words(report)
+    assert "the database holds 2 events" in words(report)
+
+
+def test_a_log_that_is_halted_while_somebody_waits_is_not_waited_for(unkept: Scene) -> None:
+    recording = unkept.recording()
+
+    def stop_it() -> None:
+        with unkept.world.house.writing() as session:
+            halt(session, "two histories")
+
+    timer = threading.Timer(0.5, stop_it)
+    timer.start()
+    report = make(unkept.world.house, Wanted(recording=recording, force="x"), by=MAKER, within=timedelta(hours=1))
+    timer.join()
+    assert "two histories" in words(report)

@@ -184,7 +184,10 @@ def test_a_journal_of_the_version_before_goes_on(tmp_path: Path) -> None:
     made.keep_receipts([(row.id, RECEIPT)])
     made.close()
     with sqlite3.connect(tmp_path / JOURNAL_FILE) as db:
-        db.executescript("DROP TABLE proofs; PRAGMA user_version=1;")
+        db.executescript(
+            "DROP TABLE proofs; DROP TABLE lost_receipts; DROP INDEX receipts_by_round;"
+            "ALTER TABLE receipts DROP COLUMN upheld_in; PRAGMA user_version=1;"
+        )
     again = Journal(tmp_path)
     assert again.receipt(row.id) == RECEIPT
     assert [one.file_id for one in again.unproven(10)] == [row.id]

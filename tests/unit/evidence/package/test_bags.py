@@ -12,8 +12,9 @@ from typing import IO, cast
 
 import pytest
 
+from evidence.errors import NoFolder
 from evidence.package.bag import Bag, ZipStream, bag_at
-from evidence.package.errors import NameTaken, NotWritten
+from evidence.package.errors import NameTaken
 
 FILES = {"data/exhibits/R1/master.mp4": b"moving pictures" * 9, "custody/contents.json": b"{}\n", "custody/a.txt": b""}
 
@@ -83,7 +84,7 @@ def test_whoever_took_the_name_meanwhile_keeps_it(name: str, tmp_path: Path) -> 
 
 
 def test_a_place_that_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(NotWritten, match="No such file"), bag_at(tmp_path / "no" / "bag"):
+    with pytest.raises(NoFolder, match="no to write bag into: make it first"), bag_at(tmp_path / "no" / "bag"):
         raise AssertionError("it was begun")
 
 

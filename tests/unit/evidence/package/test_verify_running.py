@@ -260,17 +260,43 @@ def _found(package: verify.Package, files: dict[str, bytes]) -> list[str]:
 # --- the page of plain commands ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(shutil.which("bash") is None or shutil.which("openssl") is None, reason="needs bash and openssl")
-def test_the_commands_of_the_page_do_what_it_says(made: Made, package: Path) -> None:
+needs_programs = pytest.mark.skipif(
+    shutil.which("bash") is None or shutil.which("openssl") is None, reason="needs bash and openssl"
+)
+
+
+def by_hand(package: Path, **given: str) -> Done:
+    """Type every command of the page in the package's folder, and stop at the first that fails."""
     page = (INSIDE / "by-hand.txt").read_text("utf-8")
     commands = [line[4:] for line in page.splitlines() if line.startswith("  $ ")]
     assert len(commands) > 12
+    bare = {name: value for name, value in os.environ.items() if name not in ("POLICY", "ROOTS")}
+    script, env = "set -eu\n" + "\n".join(commands), {**bare, **given}
+    return subprocess.run(["bash"], input=script, cwd=package, env=env, capture_output=True, text=True, check=False)
+
+
+@needs_programs
+def test_the_commands_of_the_page_do_what_it_says(made: Made, package: Path) -> None:
     shutil.copy(made.roots or "", package.parent / "ROOTS.pem")
-    script = "set -eu\n" + "\n".join(commands)
-    given = {**os.environ, "POLICY": "../policy", "ROOTS": "../ROOTS.pem"}
-    done = subprocess.run(["bash"], input=script, cwd=package, env=given, capture_output=True, text=True, check=False)
+    done = by_hand(package, POLICY="../policy", ROOTS="../ROOTS.pem")
     assert done.returncode == 0, done.stderr
     assert "Signature Verified Successfully" in done.stdout
     assert "Verification: OK" in done.stdout
     assert done.stdout.count("the leaf leads to the root") == 1
     assert "FAILED" not in done.stdout
+    assert "there are no time-stamps" not in done.stdout
+    asks = by_hand(package, POLICY="../policy")
+    assert asks.returncode != 0
+    assert "say where your roots are" in asks.stderr
+
+
+@needs_programs
+def test_a_package_without_time_stamps_needs_no_roots_and_says_that_there_is_nothing_to_do(tmp_path: Path) -> None:
+    bare = make()
+    assert not [path for path in bare.files if path.startswith("custody/tst/")]
+    (tmp_path / "policy").write_bytes(bare.policy)
+    done = by_hand(write(bare.files, tmp_path / "package"), POLICY="../policy")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "there are no time-stamps in this package: nothing to do in section 5" in done.stdout
+    assert "Verification" not in done.stdout
+    assert "the leaf leads to the root" in done.stdout

@@ -49,6 +49,9 @@ def test_keys_are_made_once_and_for_their_owner(tmp_path: Path, capsys: pytest.C
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert load_key(path, "witness.example.test/w1").vkey() == key
     assert main(["--name", "witness.example.test/w1", "--make-keys", str(tmp_path / "keys")]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"there is a key already: {tmp_path / 'keys' / 'ed25519.pem'}. Nothing is written over")
+    assert "name another folder" in said
     (tmp_path / "keys" / "ed25519.pem").chmod(0o644)
     with pytest.raises(Malformed, match="open to others"):
         load_key(tmp_path / "keys" / "ed25519.pem", "witness.example.test/w1")

@@ -1,0 +1,103 @@
+"""Holds kept receipts against the server: does it still know them? A receipt counts for as long as it is committed.
+
+A database that is restored from an older copy does not know what came in after the copy was made. Its agents are the
+only ones who can tell: they ask about every receipt for a file on a docked device and about the newest of the others,
+again and again, about older ones by turns, and about each one before its source is let go. What the server no longer
+knows is set aside in the journal and handed on, so that the file is offered again; of a source that is not docked any
+more a person is told.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+from collections.abc import Sequence
+
+from ingest.agent import clock
+from ingest.agent.client import Server
+from ingest.agent.errors import ReceiptLost, Refused
+from ingest.agent.journal import Journal
+from ingest.agent.journal_rows import LostReceipt
+from ingest.agent.kept import KeptReceipts
+from ingest.agent.protocol import LOST_PAGE, STATUS_PAGE
+
+log = logging.getLogger(__name__)
+
+EVERY = 30.0  # seconds between two rounds; a round goes over everything that is docked
+
+
+class Upholding:
+    """Asks whether receipts still count, a page at a time. What is lost comes out of `lost`, in the journal already."""
+
+    def __init__(self, server: Server, journal: Journal) -> None:
+        self._server, self._kept = server, KeptReceipts(journal)
+        self._round = self._kept.newest_round() + 1
+        self._not_before = 0.0
+        self._others = [self._kept.of_newest, self._kept.of_all]
+        self.lost: queue.SimpleQueue[LostReceipt] = queue.SimpleQueue()
+
+    def begin_again(self) -> None:
+        """The server was away and is back: it may be another one, or have other records."""
+        self._not_before = 0.0
+        self._begin_round()
+
+    def run(self) -> None:
+        """One page, where it is time, and what is still to be told. Raises Away, Stopping, JournalAway."""
+        self._tell()
+        if clock.monotonic() < self._not_before:
+            return
+        page = self._kept.of_docked(self._round, STATUS_PAGE) or self._of_others()
+        if page:
+            self._ask(page)
+        else:
+            self._rest()
+
+    def check(self, receipt_id: str) -> None:
+        """Before a source is let go. Raises ReceiptLost, Away, Refused, Stopping, JournalAway."""
+        if self._server.unknown_receipts([receipt_id]):
+            self._lose([receipt_id])
+            raise ReceiptLost("The server no longer knows its receipt: it is not let go, and offered again.")
+
+    def _of_others(self) -> list[str]:
+        """One page of each kind in a round, and more where one held a lost receipt: there may be others like it."""
+        return self._others.pop(0)(self._round, STATUS_PAGE) if self._others else []
+
+    def _ask(self, page: Sequence[str]) -> None:
+        try:
+            unknown = self._server.unknown_receipts(page)
+        except Refused as refused:
+            log.warning("the server does not say which receipts it knows", extra={"reason": refused.reason})
+            self._rest()
+            return
+        self._kept.upheld([one for one in page if one not in unknown], self._round)
+        if unknown:
+            self._others = [self._kept.of_newest, self._kept.of_all]
+            self._lose(sorted(unknown))
+
+    def _lose(self, receipt_ids: Sequence[str]) -> None:
+        for one in self._kept.lose(receipt_ids):
+            log.error(
+                "the server no longer knows a receipt",
+                extra={"receipt": one.receipt_id, "device": one.label, "file": one.name, "let_go": one.let_go},
+            )
+            self.lost.put(one)
+
+    def _tell(self) -> None:
+        for one in self._kept.untold(LOST_PAGE):
+            try:
+                is_known = self._server.tell_lost(one)
+            except Refused as refused:
+                # It stays in the journal, as an incident, and in the log.
+                log.warning("the server will not hear of a lost receipt", extra={"reason": refused.reason})
+                is_known = False
+            self._kept.told([one.receipt_id])
+            if is_known:
+                self._kept.take_back(one.receipt_id)
+
+    def _rest(self) -> None:
+        self._begin_round()
+        self._not_before = clock.monotonic() + EVERY
+
+    def _begin_round(self) -> None:
+        self._round += 1
+        self._others = [self._kept.of_newest, self._kept.of_all]
