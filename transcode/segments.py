@@ -199,9 +199,10 @@ def _cut(number: int, bounds: tuple[int | None, int | None], shown: Sequence[int
 def is_due(ready: int, of_parts: int, shown: int) -> bool:
     """Whether so many finished parts from the beginning are worth putting together, after `shown` of them were.
 
-    After 1, 2, 4, 8 … parts: every byte is copied about twice in all. All of them are the whole copy's affair.
+    After 1, 2, 4, 8 … parts: every byte is copied about twice in all. Not where less than a quarter is still to come:
+    the whole is there soon, and putting together takes a core from the parts that it waits for.
     """
-    return 0 < ready < of_parts and ready >= max(1, 2 * shown)
+    return ready >= max(1, 2 * shown) and 4 * (of_parts - ready) >= of_parts
 
 
 def ready_from_start(numbers: Sequence[int]) -> int:

@@ -103,12 +103,18 @@ def test_whatever_the_groups_every_picture_is_in_one_part(frames: int, group: in
     assert Cut(**found[0].as_facts()) == found[0]
 
 
-def test_a_beginning_is_shown_after_one_two_four_and_eight_parts() -> None:
+@pytest.mark.parametrize(
+    ("of_parts", "at"), [(1, []), (2, [1]), (3, [1, 2]), (9, [1, 2, 4]), (12, [1, 2, 4, 8]), (20, [1, 2, 4, 8])]
+)
+def test_a_beginning_is_shown_after_one_two_four_and_eight_parts(of_parts: int, at: list[int]) -> None:
     shown, asked = 0, []
-    for ready in range(1, 21):
-        if is_due(ready, 20, shown):
+    for ready in range(of_parts + 1):
+        if is_due(ready, of_parts, shown):
             asked.append(ready)
             shown = ready
-    assert asked == [1, 2, 4, 8, 16]
+    assert asked == at
+
+
+def test_parts_count_as_far_as_none_is_missing() -> None:
     assert ready_from_start([3, 1, 0, 2, 6]) == 3
     assert ready_from_start([2, 3]) == 0
