@@ -28,6 +28,7 @@ Moment = Annotated[
     str,
     StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}(:[0-9]{2}){2}\.[0-9]{6}Z$"),
     AfterValidator(_is_a_time),
+    Field(json_schema_extra={"format": "date-time"}),
 ]
 Name = Annotated[str, StringConstraints(pattern=FIELD)]
 # A word that a program chose: of a task, a recipe, a code, a sort of metadata file.

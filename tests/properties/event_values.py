@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from hypothesis import strategies as st
 
+from evidence import clock
 from evidence.custody.events import Actor, Event, EventType, Object
 from evidence.custody.facts import FACTS
 from evidence.vocabulary import ActorKind
@@ -35,13 +37,21 @@ def of_schema(schema: Mapping[str, Any], named: Mapping[str, Any]) -> st.SearchS
         case {"type": "integer", "minimum": int(least), "maximum": int(most)}:
             values = st.integers(least, most)
         case {"type": "string", "pattern": str(pattern)}:
-            inner = pattern.removeprefix("^").removesuffix("$")
-            values = st.from_regex(inner, fullmatch=True, alphabet=st.characters(codec="ascii"))
+            values = of_pattern(pattern, is_a_time=schema.get("format") == "date-time")
         case {"type": "null"}:
             values = st.none()
         case _:
             raise AssertionError(f"no values are known for {schema}")
     return values
+
+
+def of_pattern(pattern: str, *, is_a_time: bool) -> st.SearchStrategy[str]:
+    """Text of a form. Not every text of the form of a time is one."""
+    if is_a_time:
+        # Years of fewer than four digits are written with as few.
+        return st.datetimes(min_value=datetime(1000, 1, 2), timezones=st.just(UTC)).map(clock.as_text)  # noqa: DTZ001 - its zone comes from beside
+    inner = pattern.removeprefix("^").removesuffix("$")
+    return st.from_regex(inner, fullmatch=True, alphabet=st.characters(codec="ascii"))
 
 
 def facts_of(kind: EventType) -> st.SearchStrategy[dict[str, Any]]:
