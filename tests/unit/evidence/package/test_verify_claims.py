@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from asn1crypto import tsp
 
 from evidence.package.inside import verify
 from tests.support.authority import Authority
@@ -109,6 +110,22 @@ def test_a_time_stamp_over_a_fork_is_contradicted(made: Made) -> None:
     fork = note_of(len(made.log.leaves), made_up("another root"), logs)
     found = judged(made, seal({**made.files, "custody/tst/test.note": fork}))
     assert found == but(not_after="contradicted")
+
+
+@pytest.mark.parametrize(
+    "words", ["\nTime stamp: Jan  1 00:00:00 2020 GMT", "\nStatus: Granted.\nTime stamp: Jan  1 2020"]
+)
+def test_words_beside_a_time_stamp_name_no_time(made: Made, words: str) -> None:
+    """The text of an answer's status is signed by nobody; openssl prints it before the token, line feeds and all."""
+    path = "custody/tst/test.tsr"
+    answer = tsp.TimeStampResp.load(made.files[path])
+    answer["status"]["status_string"] = tsp.PKIFreeText([words])
+    files = seal({**made.files, path: answer.dump(force=True)})
+    assert files[path] != made.files[path]
+    verdict, said_of_it = said(made, files)["not_after"]
+    assert verdict == "proved"  # the token itself is as it was
+    assert said_of_it == said(made)["not_after"][1]
+    assert "2020" not in said_of_it
 
 
 def test_a_time_stamp_over_an_earlier_checkpoint_covers_only_what_was_there(made: Made) -> None:
