@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -48,6 +48,7 @@ class Crew:
     pace: Pace
     specs: Mapping[str, TaskSpec]
     sweeps: Mapping[str, str] = field(default_factory=dict)  # name of a periodic task: its schedule
+    ears: dict[str, list[Callable[..., Awaitable[None]]]] = field(default_factory=dict)  # queue: who hears of it
     going: asyncio.Event = field(default_factory=asyncio.Event)  # fetch no more, finish what runs
     hurry: asyncio.Event = field(default_factory=asyncio.Event)  # stop what runs, too
     order: Order = Order.UNKNOWN

@@ -84,6 +84,8 @@ class EngineWorker(Worker):
         self._strays: set[tuple[int, int, int]] = set()
         self._notices = 0
         self._in_touch_since: float | None = None
+        for queue in lane.queues:
+            crew.ears.setdefault(queue, []).append(self._handle_notification)
 
     # --- running and storing ---------------------------------------------------------------------------
 
@@ -248,16 +250,20 @@ class EngineWorker(Worker):
             "beat": self._beat,
             "aborts": self._poll_jobs_to_abort,
             "progress": self._write_progress,
-            "listener": self._listen,
         }
         if self._is_keeper:
-            side["rescue"] = self._rescue
+            side |= {"rescue": self._rescue, "listener": self._listen}
             if self._crew.sweeps:
                 side["sweeps"] = self._periodic_deferrer
         return [asyncio.create_task(for_ever(name, make), name=name) for name, make in side.items()]
 
     async def _listen(self) -> None:
-        await self.app.job_manager.listen_for_jobs(on_notification=self._handle_notification, queues=self.queues)
+        """Listen for all lanes of this process: whoever listens wakes ten times a second, heard or not."""
+        await self.app.job_manager.listen_for_jobs(on_notification=self._hand_round, queues=list(self._crew.ears))
+
+    async def _hand_round(self, *, channel: str, notification: jobs.Notification) -> None:
+        for hear in self._crew.ears.get(channel.partition("#")[2], ()):
+            await hear(channel=channel, notification=notification)
 
     async def _beat(self) -> None:
         """Beat over a connection of its own: no queue for the pool and no pause of its attempts delays it."""
