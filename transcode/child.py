@@ -1,6 +1,6 @@
 """Starts one walled-in child, listens to it, and says how it ended.
 
-A child is either FFmpeg's binary or `transcode.inside` (PyAV). It inherits pipes and nothing else; it gets its
+A child is either FFmpeg's binary or a task of `transcode.inside` (PyAV). It has pipes and nothing else; it gets its
 master as a scratch file that the wall names, or as byte ranges that this process reads for it. Every way of ending
 has its own word. The whole process group is killed on time-out and when the work is called off.
 """
@@ -15,8 +15,6 @@ import selectors
 import signal
 import socket
 import struct
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -26,14 +24,15 @@ from typing import Protocol
 
 from transcode import sandbox, tally
 from transcode.ending import Ending, How, Kept, how_it_ended
+from transcode.errors import ChildBroke
 from transcode.memory import Memory
 from transcode.sandbox import Layer, Wall
+from transcode.starter import Starter, StarterLost, starter
 
 LARGEST_RANGE = 4 * 1024 * 1024
-PROGRESS = "{progress}"
-"""Stands in a command for the number of the descriptor that takes progress lines."""
-READS = "{reads}"
-"""Stands in a command for the number of the descriptor that gives byte ranges."""
+REPORT, PROGRESS, READS = 3, 4, 5
+"""Descriptors of a child beside its output and messages: where it says which layers of the wall stand, says how far
+it is, and gets byte ranges."""
 PULSE = 0.5
 """Seconds after which a wait for a child looks whether it is still to be waited for."""
 REST = 0.05
@@ -58,7 +57,7 @@ class Ranges(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """What to run and what it may have. `argv` may hold PROGRESS and READS.
+    """What to run and what it may have.
 
     `inside` names a task of transcode.inside, whose arguments are `task`; otherwise `argv` is a program.
     `reads` are byte ranges served to the child, no more than `read_budget` bytes in all.
@@ -90,9 +89,7 @@ class Listener:
 
 
 class _Running:
-    """One child while it lives. Everything happens in the calling thread: the kernel ends a child with the thread
-    that started it, so that thread must be the one that waits.
-    """
+    """One child while it lives. Everything happens in the calling thread."""
 
     def __init__(self, command: Command, listener: Listener) -> None:
         self.command, self.listener = command, listener
@@ -104,53 +101,32 @@ class _Running:
         self.reader: socket.socket | None = None
         self.started = time.monotonic()
         self.deadline = self.started + command.seconds
-        self.memory = Memory()
 
     def start(self) -> None:
-        report, report_child = self._pipe()
-        progress, progress_child = self._pipe()
-        theirs = [report_child, progress_child]
-        reads_child = -1
+        takers = (self._take_output, self.messages.take, self.report.extend, self._take_progress)
+        pipes = [self._pipe() for _ in takers]
+        theirs = [child_end for _, child_end in pipes]
         if self.command.reads is not None:
             self.reader, other = socket.socketpair()
             # Half a request, or bytes that nobody takes: no child makes this process wait past its own deadline.
             self.reader.settimeout(PULSE)
-            reads_child = other.detach()
-            theirs.append(reads_child)
+            theirs.append(other.detach())
         try:
-            wall = replace(
-                self.command.wall,
-                parent=os.getpid(),
-                report_fd=report_child,
-                seccomp_program=sandbox.seccomp_program(),
-            )
-            self.process = subprocess.Popen(  # noqa: S603 - no shell; the program is ours or the settings'
-                self._argv(wall, progress_child, reads_child),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                pass_fds=theirs,
-                start_new_session=True,
-                env={"LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "2"},
-                cwd="/",
-                bufsize=0,
-            )
+            self.starter, self.pid = _started(self._told(), theirs)
+        except BaseException:
+            self._let_go()
+            raise
         finally:
             for descriptor in theirs:
                 os.close(descriptor)
-        self.memory.of(self.process.pid)
+        self.memory = Memory(self.starter.pid, self.pid)
         with contextlib.suppress(OSError):  # a kernel that has no such thing: a rest is then as long as it is
-            self.ours.append(end := os.pidfd_open(self.process.pid))
+            self.ours.append(end := os.pidfd_open(self.pid))
             self.ended.register(end, selectors.EVENT_READ)
-        stdout, stderr = self.process.stdout, self.process.stderr
-        assert stdout is not None  # noqa: S101 - for the type checker: both were asked for
-        assert stderr is not None  # noqa: S101
         with contextlib.suppress(OSError):  # a user who has many pipes gets no larger ones
-            fcntl.fcntl(stdout.fileno(), fcntl.F_SETPIPE_SZ, ROOM)
-        self._listen(stdout.fileno(), self._take_output)
-        self._listen(stderr.fileno(), self.messages.take)
-        self._listen(report, self.report.extend)
-        self._listen(progress, self._take_progress)
+            fcntl.fcntl(pipes[0][0], fcntl.F_SETPIPE_SZ, ROOM)
+        for (our_end, _), take in zip(pipes, takers, strict=True):
+            self._listen(our_end, take)
         if self.reader is not None:
             self.selector.register(self.reader, selectors.EVENT_READ, None)
 
@@ -159,16 +135,12 @@ class _Running:
         self.ours.append(ours)
         return ours, theirs
 
-    def _argv(self, wall: Wall, progress: int, reads: int) -> list[str]:
-        python = [sys.executable, "-I"]
-        if not self.command.inside:
-            numbers = {PROGRESS: str(progress), READS: str(reads)}
-            told = [_filled(argument, numbers) for argument in self.command.argv]
-            return [*python, "-S", str(Path(sandbox.__file__).resolve()), wall.as_json(), *told]
+    def _told(self) -> dict[str, object]:
+        """What the starter is asked for."""
+        wall = replace(self.command.wall, report_fd=REPORT, seccomp_program=sandbox.seccomp_program())
         size = {"size": self.command.reads.size} if self.command.reads is not None else {}
-        task = {**self.command.task, "progress_fd": progress, "reads_fd": reads, **size}
-        door = Path(__file__).resolve().parent / "inside" / "__main__.py"
-        return [*python, str(door), wall.as_json(), self.command.inside, json.dumps(task)]
+        task = {**self.command.task, "progress_fd": PROGRESS, "reads_fd": READS, **size}
+        return {"wall": wall.as_json(), "argv": self.command.argv, "inside": self.command.inside, "task": task}
 
     def _listen(self, descriptor: int, take: Callable[[bytes], None]) -> None:
         self.selector.register(descriptor, selectors.EVENT_READ, take)
@@ -253,7 +225,7 @@ class _Running:
         return any(key.data is not None for key in self.selector.get_map().values())
 
     def _lives(self) -> bool:
-        return os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        return not self.starter.has_ended(self.pid)
 
     def _hear(self, key: selectors.SelectorKey) -> int:
         """Take what is there; how many bytes were said."""
@@ -279,15 +251,30 @@ class _Running:
     def kill(self) -> None:
         """End the child and everything that it started."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def to_its_end(self) -> Ending:
+        """Listen, wait, and take the account; whatever is raised meanwhile, the child is dead."""
+        try:
+            self.watch()
+            self.reap()
+        except StarterLost:
+            self._let_go()  # it is dead, and its number may be another's by now
+            raise
+        except BaseException:
+            self.close()
+            raise
+        return self.close()
 
     def close(self) -> Ending:
         """Kill what is left of the group, take the dead child's account, and say how it ended."""
         self.kill()  # before the corpse is taken away: until then its number cannot be another's
-        _, status, used = os.wait4(self.process.pid, 0)
-        self.process.returncode = code = os.waitstatus_to_exitcode(status)
-        self._let_go()
-        cpu = used.ru_utime + used.ru_stime
+        try:
+            while (taken := self.starter.take(self.pid)) is None:
+                time.sleep(0.002)
+        finally:
+            self._let_go()
+        code, cpu = os.waitstatus_to_exitcode(taken.status), taken.cpu_seconds
         layers, messages = _reported(bytes(self.report)), self.messages.lines()
         left = self.command.wall.cpu_seconds - cpu
         return Ending(
@@ -297,7 +284,7 @@ class _Running:
             messages=messages,
             seconds=time.monotonic() - self.started,
             cpu_seconds=cpu,
-            peak_memory=self.memory.peak(used.ru_maxrss * 1024),
+            peak_memory=self.memory.peak(taken.peak_memory),
             bytes_served=self.served,
             layers=layers,
         )
@@ -305,17 +292,20 @@ class _Running:
     def _let_go(self) -> None:
         self.selector.close()
         self.ended.close()
-        for stream in (self.process.stdout, self.process.stderr, self.reader):
-            if stream is not None:
-                stream.close()
+        if self.reader is not None:
+            self.reader.close()
         for descriptor in self.ours:
             os.close(descriptor)
 
 
-def _filled(argument: str, numbers: dict[str, str]) -> str:
-    for name, number in numbers.items():
-        argument = argument.replace(name, number)
-    return argument
+def _started(told: dict[str, object], descriptors: list[int]) -> tuple[Starter, int]:
+    """A child, and its starter: a fresh one where the last had ended unseen."""
+    using = starter()
+    try:
+        return using, using.start(told, descriptors)
+    except StarterLost:
+        again = starter()
+        return again, again.start(told, descriptors)
 
 
 def _reported(report: bytes) -> tuple[Layer, ...]:
@@ -333,18 +323,17 @@ def _reported(report: bytes) -> tuple[Layer, ...]:
 def run(command: Command, listener: Listener | None = None) -> Ending:
     """Run one child to its end in the calling thread.
 
-    Raises what `command.reads` raises when the master cannot be read, after the child is dead, and OSError where
-    the machine cannot start a process. Everything that the child itself does wrong is in the Ending.
+    Raises what `command.reads` raises when the master cannot be read, after the child is dead, ChildBroke where the
+    child was lost with the process that starts them, and OSError where the machine cannot start a process.
+    Everything that the child itself does wrong is in the Ending.
     """
     running = _Running(command, listener or Listener())
-    running.start()
     try:
-        running.watch()
-        running.reap()
-    except BaseException:
-        running.kill()
-        running.close()
-        raise
-    ending = running.close()
+        running.start()
+        ending = running.to_its_end()
+    except StarterLost as error:
+        lost = Ending(how=How.LOST, seconds=time.monotonic() - running.started)
+        tally.count(command.doing, lost.how)
+        raise ChildBroke(command.doing, lost) from error
     tally.count(command.doing, ending.how)
     return ending

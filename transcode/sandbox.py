@@ -5,8 +5,8 @@ capabilities, its life bound to its parent's, resource limits, no new privileges
 a seccomp filter (all sockets, tracing, namespaces, mounts). Each works without the others, and a layer that the
 host does not have is named, never passed over.
 
-Run as a program (`python -I -S sandbox.py WALL-AS-JSON PROGRAM ARGUMENT...`) it walls itself in and becomes
-PROGRAM. It therefore uses the standard library alone; the seccomp program is compiled by the parent.
+Run as a program (`python -I -S sandbox.py --own-network`) it says whether a child gets a network of its own here. It
+uses the standard library alone; the seccomp program is compiled by whoever wants a child.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 LANDLOCK_CREATE_RULESET: Final = 444
 LANDLOCK_ADD_RULE: Final = 445
@@ -359,16 +359,19 @@ def missing(found: Iterable[Layer]) -> tuple[str, ...]:
     return tuple(layer.name for layer in found if not layer.stands)
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Put on the wall of the first argument and become the program that the others name."""
-    if arguments[0] == NAMESPACE_QUESTION:
-        sys.exit(0 if _leave_network().stands else ctypes.get_errno())
-    wall = Wall.from_json(arguments[0])
+def become(program: Sequence[str], wall: Wall) -> NoReturn:
+    """Wall this process in and become a program."""
     put_on(wall)
     for number in (signal.SIGXFSZ, signal.SIGPIPE):
         # Python ignores both and a program would inherit that: it must die of them instead.
         signal.signal(number, signal.SIG_DFL)
-    os.execv(arguments[1], list(arguments[1:]))  # noqa: S606 - no shell; Landlock has named the programs
+    os.execv(program[0], list(program))  # noqa: S606 - no shell; Landlock has named the programs
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Say by the exit code whether there is a network namespace to go into."""
+    if arguments == [NAMESPACE_QUESTION]:
+        sys.exit(0 if _leave_network().stands else ctypes.get_errno())
 
 
 if __name__ == "__main__":

@@ -308,7 +308,7 @@ def test_a_child_that_is_held_up_is_waited_for(footage: Footage) -> None:
     python = os.path.realpath(sys.executable)
     wall = replace(WALL, may_run=(*sandbox.SYSTEM_FOLDERS, sys.base_prefix, python))
     command = Command(
-        argv=(python, "-I", "-c", program, child.READS), wall=wall, seconds=20, reads=Large(), read_budget=1 << 30
+        argv=(python, "-I", "-c", program, str(child.READS)), wall=wall, seconds=20, reads=Large(), read_budget=1 << 30
     )
     ending = child.run(command)
     assert (ending.how, ending.output.strip()) == (How.CLEAN, b"4194308"), ending
