@@ -19,6 +19,8 @@ from ingest.settings import IngestSettings
 from transcode import tasks as transcode_tasks
 from transcode.settings import TranscodeSettings
 
+AHEAD = 1
+
 
 def lanes(settings: TranscodeSettings) -> list[Lane]:
     """Short work never waits behind long work: verification, urgent copies, and the rest each have their own lane."""
@@ -27,8 +29,9 @@ def lanes(settings: TranscodeSettings) -> list[Lane]:
         Lane(("verify",), 2),
         Lane(("transcode_urgent",), 1),
         Lane(("remux",), 1),
-        # One slot of each worker is bulk's own, so that it never starves; the others take what is urgent first.
-        Lane(("transcode",), 1),
+        # One slot of each worker is bulk's own, so that it never starves; the others take what is urgent first. One
+        # more fetches what comes next meanwhile: encodes take turns (`transcode.room`), and no core waits for a store.
+        Lane(("transcode",), 1 + AHEAD),
         *([Lane(("transcode_urgent", "transcode"), encodes - 1)] if encodes > 1 else []),
         Lane(("clips",), 1),
         Lane(("pictures",), 1),

@@ -6,6 +6,7 @@ import hashlib
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -57,6 +58,7 @@ class Work:
     """One rendition to be made. `report` hears the phase, how far it is, from 0 to 1, and FFmpeg's speed.
 
     `bench`: another than this process's own. `look`: its quality is to be measured where its pictures are encoded.
+    `urgent`: it is not to wait until another encode has ended.
     """
 
     plan: Plan
@@ -69,6 +71,7 @@ class Work:
     report: Callable[..., None] = lambda *_said: None
     bench: Bench | None = None
     look: bool = False
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,14 +147,24 @@ def _copied(work: Work) -> Made:
 
 
 def _encoded(work: Work) -> Made:
-    """FFmpeg works on a scratch copy, once memory carries it: by hardware where there is some, else by software."""
+    """FFmpeg works on a scratch copy: by hardware where there is some, else by software."""
     path, using = fetch(work), work.bench or bench(work.settings)
-    picture = work.facts.pictures[0] if work.plan.filters else None
-    needed = bytes_for(picture.width, picture.height) if picture else 0
-    with using.room.of(needed, work.stopping) as let_in:
+    return _by_hardware_or_software(work, path, using) if work.plan.filters else _encoded_by(LIBX264, work, path)
+
+
+@contextmanager
+def _its_turn(work: Work) -> Iterator[None]:
+    """An encode runs when memory carries it and a seat is free; what is before and after it waits for neither."""
+    if not work.plan.filters:
+        yield
+        return
+    picture, using = work.facts.pictures[0], work.bench or bench(work.settings)
+    work.report("waiting for its turn", None)
+    needed = bytes_for(picture.width, picture.height)
+    with using.room.of(needed, work.stopping, at_once=work.urgent) as let_in:
         if not let_in:
-            raise JobStopped("called off while waiting for memory")
-        return _by_hardware_or_software(work, path, using) if picture else _encoded_by(LIBX264, work, path)
+            raise JobStopped("called off while waiting for its turn")
+        yield
 
 
 def _by_hardware_or_software(work: Work, path: Path, using: Bench) -> Made:
@@ -182,7 +195,8 @@ def _encoded_by(encoder: Encoder, work: Work, path: Path) -> Made:
         progress=progress_of(work, "encoding" if plan.filters else "copying pictures, encoding sound"),
         output=waveform.take if waveform else None,
     )
-    ending, argv = ffmpeg.run(plan, path, output, work.settings, listener, encoder)
+    with _its_turn(work):
+        ending, argv = ffmpeg.run(plan, path, output, work.settings, listener, encoder)
     ffmpeg.must_be_usable(ending, "making the playback copy")
     if encoder.is_hardware and ending.messages:
         # From software they tell of the master; from a driver nobody knows of what.

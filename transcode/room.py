@@ -61,19 +61,22 @@ def _gib(size: int) -> str:
 
 @dataclass(slots=True)
 class Room:
-    """Memory that the encodes of one process share; each waits for its part. Bytes."""
+    """What the encodes of one process share: memory, in bytes, and seats. Each waits for its part."""
 
     whole: int
+    seats: int = MOST
     taken: int = 0
+    seated: int = 0
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     @contextmanager
-    def of(self, needed: int, stopping: threading.Event) -> Iterator[bool]:
-        """Hold this much while the block lasts; False: called off while waiting, nothing is held.
+    def of(self, needed: int, stopping: threading.Event, *, at_once: bool = False) -> Iterator[bool]:
+        """Hold this much and a seat while the block lasts; False: called off while waiting, nothing is held.
 
         What is larger than the whole room is let in once nothing else runs: refusing it would keep it for ever.
+        `at_once`: whether or not a seat is free. It has one all the same, so that others wait until it is done.
         """
-        if not self._enter(needed, stopping):
+        if not self._enter(needed, stopping, at_once=at_once):
             yield False
             return
         try:
@@ -81,13 +84,15 @@ class Room:
         finally:
             with self._changed:
                 self.taken -= needed
+                self.seated -= 1
                 self._changed.notify_all()
 
-    def _enter(self, needed: int, stopping: threading.Event) -> bool:
+    def _enter(self, needed: int, stopping: threading.Event, *, at_once: bool) -> bool:
         with self._changed:
-            while self.taken and self.taken + needed > self.whole:
+            while (self.taken and self.taken + needed > self.whole) or (self.seated >= self.seats and not at_once):
                 if stopping.is_set():
                     return False
                 self._changed.wait(0.2)
             self.taken += needed
+            self.seated += 1
             return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -83,4 +84,6 @@ def bench(settings: TranscodeSettings) -> Bench:
 def _bench(setting: str, told: str) -> Bench:
     settings = TranscodeSettings.model_validate_json(told)
     choice = choose(setting, [try_encoder(word, KNOWN[word], settings) for word in wanted(setting)])
-    return Bench(choice, Room(room.left_for_encodes(machine.look().memory)))
+    here = machine.look()
+    seats = room.slots_for(**asdict(here), asked=settings.slots).count
+    return Bench(choice, Room(room.left_for_encodes(here.memory), seats))

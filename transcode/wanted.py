@@ -16,6 +16,7 @@ from transcode import repair, results
 from transcode.errors import MasterChanged
 from transcode.making import Source, Work
 from transcode.media import MediaFacts
+from transcode.nudges import URGENT_QUEUE
 from transcode.plan import Plan, decide, fallback
 from transcode.quality.looking import is_due
 from transcode.repair import Repair
@@ -86,6 +87,7 @@ def work_for(
         settings=settings,
         stopping=job.stopping,
         report=job.report,
+        urgent=job.queue == URGENT_QUEUE,
         look=plan.with_ffmpeg and is_due(house, settings, recipe=plan.recipe, sha256=master.sha256),
     )
 

@@ -92,9 +92,8 @@ class EngineWorker(Worker):
     async def attempt(self, job: jobs.Job, spec: TaskSpec) -> None:
         """Run the handler in its thread, and keep its ending for `_persist_job_status`."""
         lease = lease_of(job)
-        attempt = Attempt(
-            RunningJob(held=lease, task=spec.name, args=cast(dict[str, str | int], dict(job.task_kwargs))), spec.run
-        )
+        told = cast(dict[str, str | int], dict(job.task_kwargs))
+        attempt = Attempt(RunningJob(held=lease, task=spec.name, args=told, queue=job.queue), spec.run)
         self._attempts[lease.id] = attempt
         if lease.id in self._job_ids_to_abort:
             attempt.stop(_why(self._job_ids_to_abort[lease.id]))

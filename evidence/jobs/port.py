@@ -94,6 +94,7 @@ class RunningJob:
     held: HeldJob
     task: str
     args: Mapping[str, str | int]
+    queue: str = ""
     stopping: threading.Event = field(default_factory=threading.Event)
     said: Progress | None = None
 

@@ -148,6 +148,20 @@ def test_encodes_wait_for_each_other_s_memory() -> None:
     assert room.taken == 0
 
 
+def test_encodes_take_turns_and_what_is_urgent_waits_for_none() -> None:
+    room, called_off, never = Room(GIB, seats=1), threading.Event(), threading.Event()
+    called_off.set()
+    with room.of(MIB, never) as first:
+        assert first
+        with room.of(MIB, called_off) as second:
+            assert not second, "the only seat is taken, and it was called off"
+        with room.of(MIB, never, at_once=True) as urgent:
+            assert urgent
+    with room.of(MIB, called_off) as last:
+        assert last, "both seats are given back"
+    assert (room.seated, room.taken) == (0, 0)
+
+
 # --- longest first
 
 
