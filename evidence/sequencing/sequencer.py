@@ -26,7 +26,7 @@ from evidence.sequencing.integrating import Grown, Step, integrate, load
 from evidence.sequencing.numbering import BATCH, held, is_waiting, number, take_over
 from evidence.sequencing.opening import look
 from evidence.sequencing.publishing import make_known, publish
-from evidence.sequencing.reading import LOCK, WANTED
+from evidence.sequencing.reading import LEADS, LOCK, WANTED
 from evidence.store.errors import CustodyObjectDiffers, NotAsAgreed
 from evidence.tlog.errors import TlogError
 from evidence.tlog.signing import Signer
@@ -158,6 +158,7 @@ class Sequencer:
         while not stop.is_set():
             got = line.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()
             if got is not None and got[0]:
+                line.execute("SELECT pg_try_advisory_lock(%s)", [LEADS])
                 line.execute(f"LISTEN {WANTED}")
                 return True
             if not told:
