@@ -57,6 +57,7 @@ DataDir = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line")]
 HERE = Path("data")
+UNHEARD = "Agents that have not held their receipts against the restored database"
 NOT_NUMBERED = 4  # the same that a halted sequencer ends with
 KNOWN = (EvidenceError, KnownTrouble, EmbeddedError, StoreError, IngestError, NotCanonical)
 
@@ -299,5 +300,9 @@ def _print_standing(found: dict[str, Any]) -> None:
     )
     if found["log"]["trouble"]:
         out.print(found["log"]["trouble"], soft_wrap=True, markup=False, style="red")
+    if found["unheard"]:
+        out.print(f"{UNHEARD}:", soft_wrap=True, style="red")
+        for each in found["unheard"]:
+            out.print(f"  {each['words']}", soft_wrap=True, markup=False, highlight=False)
     for each in found["open_incidents"]:
         out.print(f"  {each['title']}: {each['reason']}", soft_wrap=True, markup=False, highlight=False)

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from api.numbering import standing_of_log
 from api.system import Embedded
 from api.trouble import KnownTrouble
+from api.unheard import unheard_agents
 from api.up import running_at
 from evidence import clock, migrations
 from evidence.bootstrap import House, open_house, store_settings
@@ -56,6 +57,7 @@ def standing(data: Path) -> dict[str, Any]:
     with house_at(data).reading() as session:
         work = waiting(session)
         log = standing_of_log(session)
+        unheard = unheard_agents(session)
         open_now = {
             "recordings": session.scalar(select(func.count()).select_from(Recording)),
             "quarantined": session.scalar(select(func.count()).where(Quarantine.closed_at.is_(None))),
@@ -74,7 +76,15 @@ def standing(data: Path) -> dict[str, Any]:
         for line in work.queues
     ]
     workers = [{"host": each.host, "pid": each.pid, "running": each.running, "age": each.age} for each in work.workers]
-    found = {"running": True, "url": url, "data": str(data), "queues": queues, "workers": workers, "log": log}
+    found = {
+        "running": True,
+        "url": url,
+        "data": str(data),
+        "queues": queues,
+        "workers": workers,
+        "log": log,
+        "unheard": unheard,
+    }
     return {**found, **open_now}
 
 

@@ -19,10 +19,12 @@ from evidence.outside.keys import LogKeys
 from evidence.sequencing.errors import MustHalt
 from evidence.sequencing.rollforward import roll_forward
 from evidence.sequencing.sequencer import Sequencer
-from evidence.vocabulary import IncidentKind
+from evidence.sequencing.unheard import unheard_since_rollforward
+from evidence.vocabulary import AgentKind, IncidentKind
 from ingest.agent.journal_rows import JOURNAL_FILE, LostReceipt
 from ingest.agent.once import check_receipts, ingest_once
 from ingest.agent.settings import Release
+from ingest.agent.settings import changed as changed_settings
 from tests.integration.ingest.agent.bench import Bench
 from tests.support.house import World, until
 from tests.support.log import QUICK, sequencing
@@ -177,9 +179,18 @@ def test_files_handed_in_by_name_are_offered_again_when_their_receipts_are_check
     hand_in(bench, world, keys, "folder", "gone.mp4", "changed.mp4")
     gone.unlink()
     changed.write_bytes(b"written since")
+    bench.settings, mine = changed_settings(bench.settings, state=bench.folder / "later"), bench.settings
+    bench.enrol("Enrolled after the copy")
+    Sequencer(world.house, keys, QUICK).lead_once()
     restore_and_roll_forward(bench, world, keys, restore)
+    with world.house.reading() as session:
+        assert [each.name for each in unheard_since_rollforward(session)] == ["Dock 1", None]
+    bench.settings = mine
     with world.working():
         checked = check_receipts(bench.settings)
+    with world.house.reading() as session:
+        (stranger,) = unheard_since_rollforward(session)
+        assert (stranger.name, stranger.kind) == (None, AgentKind.DOCK)
     assert (checked.asked, len(checked.lost)) == (4, 3)
     assert [(one.name, one.state) for one in checked.results] == [("deep/after.mp4", "receipted")]
     assert {one.name for one in checked.gone} == {b"gone.mp4", b"changed.mp4"}
@@ -187,7 +198,6 @@ def test_files_handed_in_by_name_are_offered_again_when_their_receipts_are_check
     incidents = bench.open_incidents()
     assert {one.kind for one in incidents} == {IncidentKind.NOT_STORED}
     assert sorted(one.reason.split(" of ")[0] for one in incidents) == ["changed.mp4", "gone.mp4"]
-    assert all("not docked any more" in one.reason for one in incidents)
     with world.working():
         again = check_receipts(bench.settings)
     assert (again.asked, again.lost, again.gone, again.results) == (2, (), (), [])
