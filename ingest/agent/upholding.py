@@ -48,7 +48,7 @@ class Upholding:
     def __init__(self, server: Server, journal: Journal) -> None:
         self._server, self._kept = server, KeptReceipts(journal)
         self._round = self._kept.newest_round() + 1
-        self._not_before = 0.0
+        self._not_before, self._has_asked = 0.0, False
         self._others = [self._kept.of_newest, self._kept.of_all]
         self.lost: queue.SimpleQueue[LostReceipt] = queue.SimpleQueue()
 
@@ -63,7 +63,8 @@ class Upholding:
         if clock.monotonic() < self._not_before:
             return
         page = self._kept.of_docked(self._round, STATUS_PAGE) or self._of_others()
-        if page:
+        if page or not self._has_asked:
+            # About nothing too, once in a round: the server then knows that nothing is kept here that it may have lost.
             self._ask(page)
         else:
             self._rest()
@@ -81,6 +82,8 @@ class Upholding:
             asked += len(page)
             if not (everything or lost):
                 break
+        if not asked:
+            self._server.unknown_receipts([])
         known_after_all = set[str]()
         while told := self._tell():
             known_after_all |= told.known
@@ -97,6 +100,7 @@ class Upholding:
         return self._others.pop(0)(self._round, STATUS_PAGE) if self._others else []
 
     def _ask(self, page: Sequence[str]) -> None:
+        self._has_asked = True
         try:
             unknown = self._server.unknown_receipts(page)
         except Refused as refused:
@@ -140,4 +144,5 @@ class Upholding:
 
     def _begin_round(self) -> None:
         self._round += 1
+        self._has_asked = False
         self._others = [self._kept.of_newest, self._kept.of_all]
