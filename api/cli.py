@@ -7,6 +7,7 @@ Exit codes: 0 done, 1 something is not as it must be (said in words), 2 the comm
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import threading
 from pathlib import Path
@@ -190,6 +191,18 @@ def migrate(as_json: AsJson = False) -> None:
         sys.stdout.write(json.dumps(found) + "\n")
     else:
         out.print(f"Schema {found['before'] or 'empty'} → {found['now']}; the store keeps its promises.")
+
+
+@app.command()
+def database(data: DataDir = HERE) -> None:
+    """Print what PostgreSQL's own programs need to reach the embedded database: eval "$(continuity database)".
+
+    It holds the password: let it go to a shell, not to a screen or a file.
+    """
+    from api.standing import database_access
+
+    for name, value in database_access(data).items():
+        sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
 
 
 @token_commands.command("create")

@@ -151,6 +151,8 @@ def rollforward(data: DataDir = HERE, as_json: AsJson = False) -> None:
     if done["moved"]:
         out.print(f"{done['moved']} events that were written after the restore now stand behind those put back.")
     if done["to_size"] > done["from_size"]:
-        out.print("What came in meanwhile is known to the agents alone. `continuity status` names those that have not")
-        out.print("held their receipts against this database yet: the run-book rolled-back, step 5.")
+        words = (
+            "What came in meanwhile is known to the agents alone: `continuity status` names those that have not held"
+        )
+        out.print(f"{words} their receipts against this database yet (run-book rolled-back, step 5).", soft_wrap=True)
     out.print("Start the sequencer again; where `continuity up` runs it, stop that and start it again.")

@@ -18,7 +18,7 @@ ASK = {
     AgentKind.DOCK: "Start its agent: it asks by itself. Revoke it if it is gone for good.",
     AgentKind.SUITE: "Start its agent: it asks by itself. Revoke it if it is gone for good.",
 }
-ENROL = "This database does not know its key: enrol it again, as the run-book rolled-back says."
+ENROL = "This database does not know its key: enrol it again, as the run-book restore says, step 4."
 
 
 def unheard_agents(session: ReadSession, *, shown: Callable[[datetime], str] = clock.as_text) -> list[dict[str, Any]]:
