@@ -7,10 +7,11 @@ Exit codes: 0 done, 1 something is not as it must be (said in words), 2 the comm
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import threading
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -26,6 +27,9 @@ from evidence.embedded.errors import EmbeddedError
 from evidence.errors import EvidenceError
 from evidence.store.errors import StoreError
 from ingest.errors import IngestError
+
+if TYPE_CHECKING:
+    from api.take_in import Held
 
 app = typer.Typer(
     name="continuity",
@@ -54,6 +58,7 @@ DataDir = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line")]
 HERE = Path("data")
+UNHEARD = "Agents that have not held their receipts against the restored database"
 NOT_NUMBERED = 4  # the same that a halted sequencer ends with
 KNOWN = (EvidenceError, KnownTrouble, EmbeddedError, StoreError, IngestError, NotCanonical)
 
@@ -92,13 +97,22 @@ def up(
 @app.command()
 def ingest(
     paths: Annotated[
-        list[Path], typer.Argument(readable=False, help="Files and folders; put -- before names that begin with a dash")
-    ],
+        list[Path] | None,
+        typer.Argument(readable=False, help="Files and folders; put -- before names that begin with a dash"),
+    ] = None,
+    check_receipts: Annotated[
+        bool,
+        typer.Option(
+            "--check-receipts",
+            help="After a restore, instead of files: hold every receipt of earlier calls against the records, and"
+            " hand in again what they no longer know",
+        ),
+    ] = False,
     data: DataDir = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Take files in by the same path as a dock, and wait for their receipts. Exit 0: every file has one."""
-    from api.take_in import take_in
+    from api import take_in
 
     def tell(result: dict[str, Any]) -> None:
         # Each line as soon as it is known: whoever reads them need not wait for the last file.
@@ -106,8 +120,18 @@ def ingest(
             sys.stdout.write(json.dumps(result, ensure_ascii=True) + "\n")
             sys.stdout.flush()
 
+    def say(words: str) -> None:
+        err.print(words, style="dim")
+
     show = not as_json and err.is_terminal
-    results = take_in(paths, data, show=show, say=lambda words: err.print(words, style="dim"), tell=tell)
+    if check_receipts == bool(paths):
+        err.print("Name files or folders, or --check-receipts alone: see `continuity ingest --help`", style="red")
+        raise typer.Exit(2)
+    if check_receipts:
+        held = take_in.check_receipts(data, show=show, say=say, tell=tell)
+        _print_held(held, as_json=as_json)
+        raise typer.Exit(0 if held.is_whole else 3)
+    results = take_in.take_in(paths or (), data, show=show, say=say, tell=tell)
     if not results:
         err.print("There is no file in what was named.")
     elif not as_json:
@@ -167,6 +191,18 @@ def migrate(as_json: AsJson = False) -> None:
         sys.stdout.write(json.dumps(found) + "\n")
     else:
         out.print(f"Schema {found['before'] or 'empty'} → {found['now']}; the store keeps its promises.")
+
+
+@app.command()
+def database(data: DataDir = HERE) -> None:
+    """Print what PostgreSQL's own programs need to reach the embedded database: eval "$(continuity database)".
+
+    It holds the password: let it go to a shell, not to a screen or a file.
+    """
+    from api.standing import database_access
+
+    for name, value in database_access(data).items():
+        sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
 
 
 @token_commands.command("create")
@@ -248,6 +284,18 @@ def _print_results(results: list[dict[str, Any]]) -> None:
     out.print(f"{receipted} of {len(results)} files have a receipt.")
 
 
+def _print_held(held: Held, *, as_json: bool) -> None:
+    if as_json:
+        said = {"asked": held.asked, "lost": held.lost, "gone": held.gone, "offered": len(held.offered)}
+        sys.stdout.write(json.dumps(said, ensure_ascii=True) + "\n")
+        return
+    if held.offered:
+        _print_results(held.offered)
+    for words in held.gone:
+        out.print(f"{words}.", soft_wrap=True, markup=False, style="red")
+    out.print(f"{held.asked} receipts were held against the records; {held.lost} of them are not known any more.")
+
+
 def _print_standing(found: dict[str, Any]) -> None:
     if not found["running"]:
         out.print(f"Nothing runs on {found['data']}. Start it with `continuity up`.")
@@ -265,5 +313,9 @@ def _print_standing(found: dict[str, Any]) -> None:
     )
     if found["log"]["trouble"]:
         out.print(found["log"]["trouble"], soft_wrap=True, markup=False, style="red")
+    if found["unheard"]:
+        out.print(f"{UNHEARD}:", soft_wrap=True, style="red")
+        for each in found["unheard"]:
+            out.print(f"  {each['words']}", soft_wrap=True, markup=False, highlight=False)
     for each in found["open_incidents"]:
         out.print(f"  {each['title']}: {each['reason']}", soft_wrap=True, markup=False, highlight=False)

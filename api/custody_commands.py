@@ -57,10 +57,11 @@ def head(
     if as_json:
         sys.stdout.write(json.dumps(found) + "\n")
     else:
-        sys.stdout.write(found["note"])
-        err.print(f"{found['published']} of {found['size']} numbered events are published, {found['waiting']} wait")
+        # First what a person is to read: a signature that follows is thousands of characters long.
         if found["halted"]:
-            err.print(f"Halted: {found['halted']}", style="red")
+            err.print(f"Halted: {found['halted']}", style="red", soft_wrap=True)
+        err.print(f"{found['published']} of {found['size']} numbered events are published, {found['waiting']} wait")
+        sys.stdout.write(found["note"])
     raise typer.Exit(1 if check and (found["halted"] or found["behind"]) else 0)
 
 
@@ -149,4 +150,9 @@ def rollforward(data: DataDir = HERE, as_json: AsJson = False) -> None:
         out.print(f"{done['sealed_missing']} personal values were lost with the database, and are marked as lost.")
     if done["moved"]:
         out.print(f"{done['moved']} events that were written after the restore now stand behind those put back.")
+    if done["to_size"] > done["from_size"]:
+        words = (
+            "What came in meanwhile is known to the agents alone: `continuity status` names those that have not held"
+        )
+        out.print(f"{words} their receipts against this database yet (run-book rolled-back, step 5).", soft_wrap=True)
     out.print("Start the sequencer again; where `continuity up` runs it, stop that and start it again.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from evidence import clock
@@ -19,26 +21,30 @@ MEND = (
 )
 
 
-def standing_of_log(session: ReadSession) -> dict[str, Any]:
-    """How the numbering stands. `trouble` says in words that nobody numbers events, or is None."""
+def standing_of_log(session: ReadSession, *, shown: Callable[[datetime], str] = clock.as_text) -> dict[str, Any]:
+    """How the numbering stands. `trouble` says in words that nobody numbers events, or is None; `said` is its parts.
+
+    The parts are what is so, since when, what follows from it and what to do. `shown` writes times for the reader.
+    """
     found, leads = log_standing(session), leadership(session)
     said: dict[str, Any] = {
         "led": leads.is_led,
         "halted": found.halted,
         "waiting": found.waiting,
-        "oldest_waiting": _text(leads.oldest_waiting),
-        "last_signed": _text(leads.last_signed),
+        "oldest_waiting": shown(leads.oldest_waiting) if leads.oldest_waiting else None,
+        "last_signed": shown(leads.last_signed) if leads.last_signed else None,
     }
-    return {**said, "trouble": _trouble(said)}
+    parts = _trouble(said)
+    return {**said, "trouble": " ".join(parts) or None, "said": parts}
 
 
-def _trouble(said: dict[str, Any]) -> str | None:
+def _trouble(said: dict[str, Any]) -> list[str]:
     if said["halted"] is None and said["led"]:
-        return None
+        return []
     if said["halted"] is not None:
         words = f"The custody log is halted, and nobody numbers events: {said['halted'].rstrip('.')}."
-        return f"{words} {_since(said)} {CONSEQUENCE} {MEND}"
-    return f"No sequencer runs, and nobody numbers events. {_since(said)} {CONSEQUENCE} {START}"
+        return [words, _since(said), CONSEQUENCE, MEND]
+    return ["No sequencer runs, and nobody numbers events.", _since(said), CONSEQUENCE, START]
 
 
 def _since(said: dict[str, Any]) -> str:
@@ -47,7 +53,3 @@ def _since(said: dict[str, Any]) -> str:
         return f"The newest checkpoint {signed}; no event waits yet."
     events = "1 event waits" if said["waiting"] == 1 else f"{said['waiting']} events wait"
     return f"The newest checkpoint {signed}; {events}, the oldest since {said['oldest_waiting']}."
-
-
-def _text(moment: Any) -> str | None:
-    return clock.as_text(moment) if moment is not None else None

@@ -34,6 +34,7 @@ PolicyFile = Annotated[
     Path | None, typer.Option("--policy", help="Policy file (C2SP tlog-policy): the keys and witnesses that you trust")
 ]
 HERE = Path("data")
+PEM_BEGINS = (b"-----BEGIN CERTIFICATE-----", b"-----BEGIN X509 CERTIFICATE-----")
 SAID = {"proved": ("proved", "green"), "not_proved": ("not proved", "yellow"), "contradicted": ("CONTRADICTED", "red")}
 
 
@@ -81,7 +82,7 @@ def package(
     order = Order(
         recordings=tuple(_found(house, recordings)),
         names=not without_names,
-        policy=policy.read_bytes() if policy is not None else None,
+        policy=_read(policy, "a policy file (C2SP tlog-policy)") if policy is not None else None,
     )
     made = make(house, order, to, by=operator())
     exhibits = [{"reference": each.reference, "recording": str(each.recording)} for each in made.contents.exhibits]
@@ -189,7 +190,7 @@ def _policy(path: Path | None, package: Path) -> Policy | None:
     if path is None:
         return None
     try:
-        return parse_policy(_own(path, package))
+        return parse_policy(_own(path, package, "a policy file (C2SP tlog-policy)"))
     except TlogError as error:
         _stop(f"{path} is no policy: {error}", code=2)
 
@@ -199,20 +200,30 @@ def _roots(path: Path | None, package: Path) -> Roots:
 
     if path is None:
         return ()
+    pem = _own(path, package, "a file of root certificates in PEM form")
+    if not any(begins in pem for begins in PEM_BEGINS):
+        _stop(f"{path} holds no certificate in PEM form", code=2)
     try:
-        return tuple(x509.load_pem_x509_certificates(_own(path, package)))
-    except ValueError as error:
-        _stop(f"{path} holds no certificate in PEM: {error}", code=2)
+        return tuple(x509.load_pem_x509_certificates(pem))
+    except ValueError:
+        _stop(f"{path} holds something in PEM form that cannot be read as a certificate", code=2)
 
 
-def _own(path: Path, package: Path) -> bytes:
+def _own(path: Path, package: Path, wanted: str) -> bytes:
     """A file of the checker's own. One out of the package would let the package judge itself."""
     if package.resolve() in path.resolve().parents:
         _stop(f"{path} lies in the package, which cannot vouch for itself: get it from elsewhere", code=2)
+    return _read(path, wanted)
+
+
+def _read(path: Path, wanted: str) -> bytes:
+    """A file that was named as `wanted`. Stops with 2 where there is none that can be read."""
+    if path.is_dir():
+        _stop(f"{path} is a folder, and {wanted} was expected", code=2)
     try:
         return path.read_bytes()
     except OSError as error:
-        _stop(f"{path}: {error.strerror or error}", code=2)
+        _stop(f"{path} cannot be read: {error.strerror or error}. It was to be {wanted}", code=2)
 
 
 def _found(house: House, names: Sequence[str]) -> list[UUID]:

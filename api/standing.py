@@ -10,13 +10,15 @@ from typing import Any, TypeVar
 from sqlalchemy import func, select
 
 from api.numbering import standing_of_log
-from api.system import Embedded
+from api.system import DATABASE, Embedded
 from api.trouble import KnownTrouble
+from api.unheard import unheard_agents
 from api.up import running_at
 from evidence import clock, migrations
 from evidence.bootstrap import House, open_house, store_settings
 from evidence.custody.events import Actor
 from evidence.database import ReadSession, for_owner
+from evidence.embedded.cluster import installed_programs
 from evidence.jobs import waiting
 from evidence.models import Incident, Person, Quarantine, Recording
 from evidence.settings import EvidenceSettings, secrets_folder
@@ -56,6 +58,7 @@ def standing(data: Path) -> dict[str, Any]:
     with house_at(data).reading() as session:
         work = waiting(session)
         log = standing_of_log(session)
+        unheard = unheard_agents(session)
         open_now = {
             "recordings": session.scalar(select(func.count()).select_from(Recording)),
             "quarantined": session.scalar(select(func.count()).where(Quarantine.closed_at.is_(None))),
@@ -74,7 +77,15 @@ def standing(data: Path) -> dict[str, Any]:
         for line in work.queues
     ]
     workers = [{"host": each.host, "pid": each.pid, "running": each.running, "age": each.age} for each in work.workers]
-    found = {"running": True, "url": url, "data": str(data), "queues": queues, "workers": workers, "log": log}
+    found = {
+        "running": True,
+        "url": url,
+        "data": str(data),
+        "queues": queues,
+        "workers": workers,
+        "log": log,
+        "unheard": unheard,
+    }
     return {**found, **open_now}
 
 
@@ -95,6 +106,21 @@ def _open_incidents(session: ReadSession) -> list[dict[str, str]]:
         }
         for each in session.scalars(newest.limit(SHOWN))
     ]
+
+
+def database_access(data: Path) -> dict[str, str]:
+    """What pg_dump and its like need to reach the embedded database. Raises KnownTrouble where there is none."""
+    if names_a_database():
+        raise KnownTrouble("The settings name a database of your own: its programs are beside it, not here.")
+    if not (data / "postgres").exists():
+        raise KnownTrouble(f"There is no system in {data}: name its folder with --data.")
+    postgres = Embedded.of(data).postgres
+    if not postgres.is_running():
+        raise KnownTrouble(f"The database in {data} does not run: start `continuity up --data {data}`.")
+    return {
+        "PATH": f"{installed_programs()}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        **postgres.client(DATABASE),
+    }
 
 
 def make_token(data: Path, *, role: str, label: str, days: int) -> str:

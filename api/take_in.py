@@ -9,6 +9,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,16 @@ from api.system import Embedded
 from api.trouble import KnownTrouble
 from api.up import Up, Wanted, enrol, running_at, stop_on_signals
 from evidence.vocabulary import AgentKind
+from ingest.agent import identity
 from ingest.agent.errors import AgentError, StateInUse
-from ingest.agent.once import Event, FileResult, OnResult, ingest_once
+from ingest.agent.journal_rows import LostReceipt
+from ingest.agent.names import as_text
+from ingest.agent.once import Checked, Event, FileResult, OnEvent, OnResult, ingest_once
+from ingest.agent.once import check_receipts as hold_receipts
 from ingest.agent.settings import Settings
 
 Say = Callable[[str], None]
+WORKSTATION = "workstation"  # folder of the agent that hands in by name, below the data folder
 
 
 def take_in(
@@ -42,16 +48,84 @@ def take_in(
 
     Raises KnownTrouble in words that a person can act on.
     """
+
+    def send(settings: Settings, stop: threading.Event, hears: Ears) -> list[FileResult]:
+        lost = list[LostReceipt]()
+        sent = ingest_once(paths, settings, hears.on_event, stop=stop, on_result=hears.on_result, on_lost=lost.extend)
+        for one in lost:
+            say(_lost_in_words(one))
+        if lost:
+            say("Run `continuity ingest --check-receipts`: it offers again what is still where it was")
+        return sent
+
+    return _with_results(data, send, show=show, say=say, tell=tell)
+
+
+def check_receipts(data: Path, *, show: bool, say: Say, tell: Tell = lambda _: None) -> Held:
+    """Hold every receipt of what was handed in by name against the records, and hand in again what they have lost.
+
+    Raises KnownTrouble in words that a person can act on.
+    """
+    if not identity.is_enrolled(data.resolve() / WORKSTATION):
+        raise KnownTrouble(f"Nothing was ever handed in by name on {data}: there is no receipt to check.")
+    found = list[Checked]()
+
+    def send(settings: Settings, stop: threading.Event, hears: Ears) -> list[FileResult]:
+        checked = hold_receipts(settings, hears.on_event, stop=stop, on_result=hears.on_result)
+        found.append(checked)
+        return checked.results
+
+    results = _with_results(data, send, show=show, say=say, tell=tell)
+    gone = [_lost_in_words(one) for one in found[0].gone]
+    return Held(asked=found[0].asked, lost=len(found[0].lost), gone=gone, offered=results)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """How many receipts were asked about, how many are lost, which of them have no source any more, in words.
+
+    `offered` is what became of files that were handed in again.
+    """
+
+    asked: int
+    lost: int
+    gone: list[str]
+    offered: list[dict[str, Any]]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything that has a receipt is held, now at the latest."""
+        return not self.gone and all(each["receipt"] for each in self.offered)
+
+
+@dataclass(frozen=True, slots=True)
+class Ears:
+    """Who hears of files that move, and of those that have their receipt."""
+
+    on_event: OnEvent
+    on_result: OnResult
+
+
+Send = Callable[[Settings, threading.Event, Ears], list[FileResult]]
+
+
+def _lost_in_words(one: LostReceipt) -> str:
+    return (
+        f"{as_text(one.name)} of {one.label} has a receipt ({one.receipt_id}) that this system no longer knows: its"
+        " database was restored from an older copy. The incident says where its bytes are"
+    )
+
+
+def _with_results(data: Path, send: Send, *, show: bool, say: Say, tell: Tell) -> list[dict[str, Any]]:
     stop = threading.Event()
     stop_on_signals(stop)
     with _system(data, say=say) as (embedded, url):
-        state = embedded.data / "workstation"
+        state = embedded.data / WORKSTATION
         enrol(embedded, url, state, kind=AgentKind.WORKSTATION, name="Handed in on the command line")
         results = Results(embedded.house(), tell)
         results.start()
         try:
-            settings = Settings(server=url, state=state)
-            sent = _send_in_turn(paths, settings, stop, show=show, say=say, on_result=results.add)
+            sent = _send_in_turn(send, Settings(server=url, state=state), stop, results.add, show=show, say=say)
         finally:
             results.stop()
         return results.finish(sent, stop)
@@ -76,7 +150,7 @@ def _system(data: Path, *, say: Say) -> Iterator[tuple[Embedded, str]]:
 
 
 def _send_in_turn(
-    paths: Sequence[Path], settings: Settings, stop: threading.Event, *, show: bool, say: Say, on_result: OnResult
+    send: Send, settings: Settings, stop: threading.Event, on_result: OnResult, *, show: bool, say: Say
 ) -> list[FileResult]:
     """Send, once nobody else hands files in from this data folder. Each file's reason is in its result."""
     logging.getLogger("ingest.agent").addHandler(logging.NullHandler())
@@ -84,7 +158,8 @@ def _send_in_turn(
     told = False
     while True:
         try:
-            return _send(paths, settings, stop, show=show, on_result=on_result)
+            with _bars(show=show) as on_event:
+                return send(settings, stop, Ears(on_event, on_result))
         except StateInUse as busy:
             if not told:
                 say("Files are being handed in by another command; this one waits for its turn")
@@ -95,11 +170,11 @@ def _send_in_turn(
             raise KnownTrouble(error.reason) from error
 
 
-def _send(
-    paths: Sequence[Path], settings: Settings, stop: threading.Event, *, show: bool, on_result: OnResult
-) -> list[FileResult]:
+@contextmanager
+def _bars(*, show: bool) -> Iterator[OnEvent]:
     if not show:
-        return ingest_once(paths, settings, stop=stop, on_result=on_result)
+        yield lambda _: None
+        return
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -108,7 +183,7 @@ def _send(
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        return ingest_once(paths, settings, _Bars(progress).on_event, stop=stop, on_result=on_result)
+        yield _Bars(progress).on_event
 
 
 class _Bars:

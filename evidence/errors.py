@@ -2,6 +2,7 @@
 ├── SettingsRefused     a setting is missing, unknown or unsafe      mend the setting
 ├── NotFound            nothing by that name that the caller may see
 ├── NoFolder            the folder for a file to write is not there  make it, or choose another place
+├── NotEmpty            a copy needs a folder of its own             choose another place
 ├── NotPermitted        the caller may not do this
 ├── AlreadySettled      the thing has been decided by someone else   look again
 ├── NotAnEvent          an event says what its kind may not say      mend the caller
@@ -27,6 +28,14 @@ class NotFound(EvidenceError):
     def __init__(self, what: str) -> None:
         super().__init__(f"{what} was not found")
         self.what = what
+
+
+class NotEmpty(EvidenceError):
+    """The place for a copy holds something already: nothing is written over, and nothing is mixed."""
+
+    def __init__(self, folder: str, *, found: str) -> None:
+        super().__init__(f"{folder} is {found}: name an empty folder, or one that is not there yet")
+        self.folder = folder
 
 
 class NoFolder(EvidenceError):

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, update
 
 from evidence import clock
 from evidence.custody import ledger
@@ -27,6 +27,7 @@ from ingest.errors import AgentRefused, CodeRefused
 
 SIGNED_WORDS = b"continuity-dock-v1\n"
 CHALLENGE_SECONDS = 120
+HEARD_EVERY = 5  # seconds
 # Points of small order verify signatures that nobody made.
 LOW_ORDER = {bytes(32), b"\x01" + bytes(31)}
 
@@ -128,6 +129,13 @@ def grant_token(
     session.add(AgentToken(token_hash=_digest(token), agent_id=agent_id, expires_at=now + timedelta(seconds=seconds)))
     session.execute(update(Agent).where(Agent.id == agent_id).values(seen_at=now))
     return token, seconds
+
+
+def heard_of(session: WriteSession, agent_id: UUID) -> None:
+    """Write down that an agent spoke just now; not more often than people look."""
+    now = clock.now()
+    spoke_before = or_(Agent.seen_at.is_(None), Agent.seen_at < now - timedelta(seconds=HEARD_EVERY))
+    session.execute(update(Agent).where(Agent.id == agent_id, spoke_before).values(seen_at=now))
 
 
 def agent_for(session: ReadSession, token: str) -> Agent:

@@ -194,7 +194,11 @@ def receipt_proofs(said: messages.AskStanding, agent: AskingAgent, desk: AtDesk)
 @router.post("/receipts/unknown")
 def unknown_receipts(said: messages.AskReceipts, agent: AskingAgent, desk: AtDesk) -> dict[str, Any]:
     """Which of the agent's kept receipts are not committed here."""
-    return {"unknown": [str(each) for each in lost_receipts.unknown_of(desk.house, agent, said.ids)]}
+    unknown = lost_receipts.unknown_of(desk.house, agent, said.ids)
+    # Written down after the answer is known: whoever was heard of since a restore has asked since.
+    with desk.house.writing() as session:
+        enrolment.heard_of(session, agent.id)
+    return {"unknown": [str(each) for each in unknown]}
 
 
 @router.post("/receipts/lost")

@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote
 from zoneinfo import ZoneInfo
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader, select_autoescape
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -62,10 +63,17 @@ def environment(time_zone: str) -> Environment:
     made.filters["sentence"] = lambda said: said[:1].upper() + said[1:]
     made.filters["seconds"] = lambda seconds: wording.how_long(timedelta(seconds=seconds))
     made.filters["seconds_ago"] = lambda seconds: f"{wording.how_long(timedelta(seconds=seconds))} ago"
+    made.filters["commands"] = _commands
     made.globals["asset"] = assets.url_of
     made.globals["count"] = wording.count
     made.globals["software"] = software_version()
     return made
+
+
+def _commands(said: str) -> Markup:
+    """A sentence whose commands stand between backticks, with each set as one."""
+    plain, command = Markup("{}"), Markup('<span class="c-mono">{}</span>')
+    return Markup("").join((command if at % 2 else plain).format(each) for at, each in enumerate(said.split("`")))
 
 
 def fragment(desk: Desk, template: str, values: Mapping[str, Any]) -> str:

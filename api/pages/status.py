@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Form
 from starlette.requests import Request
@@ -12,7 +13,10 @@ from api import acts
 from api.authentication import Caller
 from api.dependencies import AtDesk, may
 from api.enquiries import children, standing
+from api.numbering import standing_of_log
 from api.pages.rendering import go_to, page
+from api.unheard import unheard_agents
+from api.wording import moment
 from evidence.access import Action, Reach, decide, reach
 from evidence.jobs import HostState
 from evidence.sequencing.reading import log_standing
@@ -38,10 +42,11 @@ HOST_LOOKS = {
 @router.get("/status")
 def status(request: Request, desk: AtDesk, caller: Looking) -> Response:
     """Everything on one page."""
-    store_fault = standing.store_fault(desk.house)
+    store_fault, zone = standing.store_fault(desk.house), ZoneInfo(desk.web.time_zone)
     with desk.house.reading() as session:
         found = standing.standing(session)
-        custody = log_standing(session)
+        custody, log = log_standing(session), standing_of_log(session, shown=lambda at: moment(at, zone))
+        unheard = unheard_agents(session, shown=lambda at: moment(at, zone))
         ended = children.children(session)
     values = {
         "found": found,
@@ -49,6 +54,8 @@ def status(request: Request, desk: AtDesk, caller: Looking) -> Response:
         "store_fault": store_fault,
         "custody": custody,
         "custody_behind": custody.oldest > BEHIND,
+        "log": log,
+        "unheard": unheard,
         "sweep_names": standing.SWEEPS,
         "settings": desk.house.settings,
         # Officers ask again on the page of their own recording; here it is anybody's work.

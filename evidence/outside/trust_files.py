@@ -74,7 +74,7 @@ class TrustFile(Generic[T]):
             self._value = self._read(self.path.read_bytes())
         except (OSError, ValueError, Malformed) as error:
             self._fault = f"{self.path}: {error}"
-            log.exception("a changed file is not in force", path=str(self.path))
+            log.warning("a changed file is not in force", path=str(self.path), error=str(error))
         else:
             self._fault = None
             log.warning("a changed file is in force", path=str(self.path))

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from evidence.bootstrap import House
-from evidence.errors import NoFolder, NotFound
+from evidence.errors import NoFolder, NotEmpty, NotFound
 from evidence.sequencing.errors import ExportDiffers
 from evidence.sequencing.integrating import SIDE_BY_SIDE, hashes_in
 from evidence.sequencing.publishing import LATEST
@@ -32,7 +32,7 @@ class Exported:
 def export_log(house: House, folder: Path) -> Exported:
     """Copy checkpoint, tiles and bundles into a folder that is empty or not there yet.
 
-    Raises FileExistsError, NoFolder, NotFound where nothing is published, ExportDiffers where the copy does not
+    Raises NotEmpty, NoFolder, NotFound where nothing is published, ExportDiffers where the copy does not
     lead to the checkpoint: a copy that proves nothing is not called one.
     """
     with house.reading() as session:
@@ -42,9 +42,11 @@ def export_log(house: House, folder: Path) -> Exported:
         raise NotFound("a published checkpoint")
     if not folder.parent.is_dir():
         raise NoFolder(str(folder.parent), wanted=folder.name)
+    if folder.exists() and not folder.is_dir():
+        raise NotEmpty(str(folder), found="a file, not a folder")
     folder.mkdir(exist_ok=True)
     if any(folder.iterdir()):
-        raise FileExistsError(17, "is not empty", str(folder))
+        raise NotEmpty(str(folder), found="there already and is not empty")
     files = 0
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         wanted = _files(house, head.size)

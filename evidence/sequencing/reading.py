@@ -36,7 +36,8 @@ WANTED = "custody_wanted"
 PUBLISHED = "custody_published"
 PARTIAL = "partial/"
 HALT_LOOK = 1.0  # seconds between two looks whether the log was halted meanwhile
-LOCK = 0x6C6F67  # the number of the advisory lock that whoever leads holds
+LOCK = 0x6C6F67  # the number of the advisory lock that whoever leads holds, and a roll-forward too
+LEADS = LOCK + 1  # of the one that says so: taken by a sequencer alone, once it has the other
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ class Leadership:
 def leadership(session: ReadSession) -> Leadership:
     """Whether anybody numbers events now. Who leads holds an advisory lock for as long as its process lives."""
     return Leadership(
-        is_led=bool(session.execute(LED, {"lock": LOCK}).scalar_one()),
+        is_led=bool(session.execute(LED, {"lock": LEADS}).scalar_one()),
         last_signed=session.execute(LAST_SIGNED).scalar_one(),
         oldest_waiting=session.execute(OLDEST_WAITING).scalar_one(),
     )

@@ -19,14 +19,15 @@ import structlog
 from evidence.bootstrap import House
 from evidence.custody.rows import LogState
 from evidence.database import psycopg_url
+from evidence.outages import log_failure
 from evidence.outside.errors import WouldFork
 from evidence.sequencing import mishaps
-from evidence.sequencing.errors import MustHalt, SignerRefuses, StoreDiffers
+from evidence.sequencing.errors import Displaced, MustHalt, SignerRefuses, StoreDiffers
 from evidence.sequencing.integrating import Grown, Step, integrate, load
 from evidence.sequencing.numbering import BATCH, held, is_waiting, number, take_over
 from evidence.sequencing.opening import look
 from evidence.sequencing.publishing import make_known, publish
-from evidence.sequencing.reading import LOCK, WANTED
+from evidence.sequencing.reading import LEADS, LOCK, WANTED
 from evidence.store.errors import CustodyObjectDiffers, NotAsAgreed
 from evidence.tlog.errors import TlogError
 from evidence.tlog.signing import Signer
@@ -74,9 +75,14 @@ class Sequencer:
             except MustHalt as reason:
                 mishaps.keep_reason(self.house, reason)
                 raise
-            except Exception as error:
+            except Displaced as displaced:
+                # Another one took over while this one was held up: that one goes on, and this one stands by.
+                log.warning("another sequencer leads since", reason=str(displaced))
+                trouble.met(displaced)
+                stop.wait(self.pace.again)
+            except Exception as error:  # noqa: BLE001 - it is logged, whole where it is no outage
                 # A database or a store that is away, a key that cannot be read: somebody may mend it.
-                log.exception("the sequencer tries again")
+                log_failure(log, "the sequencer tries again", error)
                 trouble.met(error)
                 stop.wait(self.pace.again)
             finally:
@@ -158,6 +164,7 @@ class Sequencer:
         while not stop.is_set():
             got = line.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()
             if got is not None and got[0]:
+                line.execute("SELECT pg_try_advisory_lock(%s)", [LEADS])
                 line.execute(f"LISTEN {WANTED}")
                 return True
             if not told:

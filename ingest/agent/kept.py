@@ -37,6 +37,10 @@ TAKE_BACK = (
     " SELECT l.file_id, l.receipt_id, l.recording_id, l.body, l.signature, l.key_id, l.kept_at FROM lost_receipts l"
     " JOIN files f ON f.id = l.file_id WHERE l.receipt_id = ? AND f.arrival_id IS NULL"
 )
+SOURCES = (
+    "SELECT DISTINCT s.root, f.label, f.name, f.size, f.mtime_ns FROM lost_receipts l JOIN files f ON f.id = l.file_id"
+    " JOIN sessions s ON s.id = f.session_id WHERE l.let_go IS NULL AND f.arrival_id IS NULL"
+)
 UNTOLD = (
     "SELECT l.receipt_id, f.session_id, f.label, f.name, l.let_go, l.body, l.signature, l.key_id FROM lost_receipts l"
     " JOIN files f ON f.id = l.file_id WHERE l.told_at IS NULL ORDER BY l.kept_at LIMIT ?"
@@ -86,6 +90,10 @@ class KeptReceipts:
             for row in self._journal.rows(UNTOLD, limit)
         ]  # fmt: skip
 
+    def sources(self) -> list[Source]:
+        """Where the sources of lost receipts were that were not let go, nor offered again since."""
+        return [Source(*row) for row in self._journal.rows(SOURCES)]
+
     def told(self, receipt_ids: Sequence[str]) -> None:
         """The server has been told of these."""
         with self._journal.transaction() as db:
@@ -105,6 +113,17 @@ class KeptReceipts:
                     "UPDATE files SET state='receipted', reason=NULL, arrival_id=? WHERE id=?", (arrival_id, file_id)
                 )
                 db.execute(SETTLE_INCIDENTS, (clock.now_as_text(), file_id))
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file as it was when it was taken in: folder and label of its device, name, bytes, time of change in ns."""
+
+    root: bytes
+    label: str
+    name: bytes
+    size: int
+    mtime_ns: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from ingest.agent import clock, identity
 from ingest.agent.agent import Agent
+from ingest.agent.client import Server
 from ingest.agent.docking import Place, gathered, place_of_path
-from ingest.agent.errors import SourceError
+from ingest.agent.errors import Away, Refused, SourceError, Stopping
 from ingest.agent.holding import holding
 from ingest.agent.journal import Journal
+from ingest.agent.journal_rows import LostReceipt
+from ingest.agent.kept import KeptReceipts, Source
 from ingest.agent.names import as_b64, as_text
 from ingest.agent.protocol import FileState
 from ingest.agent.reception import key_of
-from ingest.agent.settings import Settings, changed
+from ingest.agent.settings import Kind, Settings, changed
+from ingest.agent.sighting import look
 from ingest.agent.status import StatusFile
 from ingest.agent.tracking import ENDED, Device, Tracked
+from ingest.agent.upholding import Upholding
+
+log = logging.getLogger(__name__)
 
 MOST_FAILURES = 5  # after so many of a file's own, its reason is the answer
 LAST_WORDS = 10.0  # seconds to tell the server that everything handed in is done with
@@ -52,8 +61,22 @@ class Event:
     reason: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """How many receipts the server was asked about, those it no longer knows, and of them those whose source is gone.
+
+    `results` is what became of files that were offered again, those of earlier losses too.
+    """
+
+    asked: int
+    lost: tuple[LostReceipt, ...]
+    gone: tuple[LostReceipt, ...]
+    results: list[FileResult]
+
+
 OnEvent = Callable[[Event], None]
 OnResult = Callable[[FileResult], None]
+OnLost = Callable[[Sequence[LostReceipt]], None]
 
 
 def ingest_once(
@@ -63,22 +86,101 @@ def ingest_once(
     *,
     stop: threading.Event | None = None,
     on_result: OnResult = lambda _: None,
+    on_lost: OnLost = lambda _: None,
 ) -> list[FileResult]:
     """Take files and folders in, and come back when each file has a receipt, a refusal or a reason.
+
+    First the newest receipts of earlier calls are held against the server, all of them where it no longer knows one:
+    whoever calls this does not stay to do it later. `on_lost` is told which are lost.
 
     `on_event` and `on_result` are called from this thread, the latter once for each file, when it has its receipt.
     With server or store away it waits `settings.patience_seconds` with nothing
     moving. Interrupted, by `stop` or outright, it may be called again and goes on where it was.
     Raises NotEnrolled, IdentityUnsafe, StateInUse, JournalAway, AgentRevoked.
     """
+    with _opened(settings) as (told, me, journal):
+        ending = stop or threading.Event()
+        if lost := _lost_of_newest(told, me, journal, ending):
+            on_lost(lost)
+        handed_in = _find([os.fsencode(path) for path in paths], me.name)
+        return _Once(handed_in, told, me, journal, _Ears(on_event, on_result), ending).run()
+
+
+def check_receipts(
+    settings: Settings,
+    on_event: OnEvent = lambda _: None,
+    *,
+    stop: threading.Event | None = None,
+    on_result: OnResult = lambda _: None,
+) -> Checked:
+    """Hold every kept receipt against the server, and offer again what it lost and what is still where it was.
+
+    Raises Away and Refused where the server does not say, and what `ingest_once` raises.
+    """
+    with _opened(settings) as (told, me, journal):
+        ending = stop or threading.Event()
+        held = Upholding(Server(told, me, ending), journal).go_over(everything=True)
+        places = _still_there(KeptReceipts(journal).sources(), me.name)
+        results = _Once(_HandedIn(places, []), told, me, journal, _Ears(on_event, on_result), ending).run()
+        offered = {(place.label, name) for place in places for name in place.only or ()}
+        gone = tuple(one for one in held.lost if (one.label, one.name) not in offered)
+        return Checked(held.asked, held.lost, gone, results)
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[tuple[Settings, identity.AgentIdentity, Journal]]:
+    """The state folder, held: settings that know the server, who we are, the journal."""
     with holding(settings.state):
         me = identity.load(settings.state)
         told = changed(settings, server=settings.server or me.server)
         journal = Journal(told.state)
         try:
-            return _Once(paths, told, me, journal, _Ears(on_event, on_result), stop or threading.Event()).run()
+            yield told, me, journal
         finally:
             journal.close()
+
+
+def _lost_of_newest(
+    settings: Settings, me: identity.AgentIdentity, journal: Journal, stop: threading.Event
+) -> Sequence[LostReceipt]:
+    try:
+        return Upholding(Server(settings, me, stop), journal).go_over(everything=False).lost
+    except (Away, Refused, Stopping) as reason:
+        # Whatever keeps the server from answering is waited out below, and becomes each file's reason.
+        log.warning("kept receipts were not held against the server", extra={"reason": reason.reason})
+        return ()
+
+
+def _still_there(sources: Iterable[Source], bay: str) -> list[Place]:
+    """The places of files that are as they were when they were taken in: each under its device's own label."""
+    found = []
+    for one in sources:
+        seen = None
+        with suppress(SourceError):  # cannot be read: then it cannot be offered either, and counts as gone
+            seen = look(one.root, one.name)
+        if seen is None or seen.refused or (seen.identity.size, seen.identity.mtime_ns) != (one.size, one.mtime_ns):
+            continue
+        only = frozenset({one.name})
+        found.append(Place(root=one.root, label=one.label, bay=bay, kind=Kind.WORKSTATION, deep=False, only=only))
+    return gathered(found)
+
+
+def _find(paths: Sequence[bytes], bay: str) -> _HandedIn:
+    found, absent = [], []
+    for path in dict.fromkeys(paths):
+        try:
+            found.append(place_of_path(path, bay))
+        except SourceError as error:
+            absent.append(_not_there(path, error.reason))
+    return _HandedIn(gathered(found), absent)
+
+
+@dataclass(frozen=True, slots=True)
+class _HandedIn:
+    """Where it is, and what of it is not there."""
+
+    places: list[Place]
+    absent: list[FileResult]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +196,7 @@ class _Once:
 
     def __init__(
         self,
-        paths: Sequence[str | bytes | os.PathLike[str]],
+        handed_in: _HandedIn,
         settings: Settings,
         me: identity.AgentIdentity,
         journal: Journal,
@@ -103,8 +205,7 @@ class _Once:
     ) -> None:
         self._ears, self._patience = ears, settings.patience_seconds
         self._told: set[str] = set()
-        self._absent: list[FileResult] = []
-        self._places = self._find([os.fsencode(path) for path in paths], me.name)
+        self._places, self._absent = handed_in.places, handed_in.absent
         self._seen: dict[tuple[bytes, bool], Device] = {}
         self._results: list[FileResult] | None = None
         self._status = StatusFile(settings.state)
@@ -118,15 +219,6 @@ class _Once:
             wake=threading.Event(),
             listener=self,
         )
-
-    def _find(self, paths: Sequence[bytes], bay: str) -> list[Place]:
-        found = []
-        for path in dict.fromkeys(paths):
-            try:
-                found.append(place_of_path(path, bay))
-            except SourceError as error:
-                self._absent.append(_not_there(path, error.reason))
-        return gathered(found)
 
     def run(self) -> list[FileResult]:
         """Until everything has ended; then tell the server, and give back the results."""

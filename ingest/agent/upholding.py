@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import queue
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ingest.agent import clock
 from ingest.agent.client import Server
@@ -26,13 +27,28 @@ log = logging.getLogger(__name__)
 EVERY = 30.0  # seconds between two rounds; a round goes over everything that is docked
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How many kept receipts the server was asked about, and those of them that it no longer knows."""
+
+    asked: int
+    lost: tuple[LostReceipt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Some lost receipts were shown to the server; it stands by these after all."""
+
+    known: frozenset[str]
+
+
 class Upholding:
     """Asks whether receipts still count, a page at a time. What is lost comes out of `lost`, in the journal already."""
 
     def __init__(self, server: Server, journal: Journal) -> None:
         self._server, self._kept = server, KeptReceipts(journal)
         self._round = self._kept.newest_round() + 1
-        self._not_before = 0.0
+        self._not_before, self._has_asked = 0.0, False
         self._others = [self._kept.of_newest, self._kept.of_all]
         self.lost: queue.SimpleQueue[LostReceipt] = queue.SimpleQueue()
 
@@ -47,10 +63,31 @@ class Upholding:
         if clock.monotonic() < self._not_before:
             return
         page = self._kept.of_docked(self._round, STATUS_PAGE) or self._of_others()
-        if page:
+        if page or not self._has_asked:
+            # About nothing too, once in a round: the server then knows that nothing is kept here that it may have lost.
             self._ask(page)
         else:
             self._rest()
+
+    def go_over(self, *, everything: bool) -> Held:
+        """Ask now, without a pause: about the newest receipts; about all where `everything` is wanted or one is lost.
+
+        For an agent that does not stay. Raises Away, Refused, Stopping, JournalAway; what was found until then is kept.
+        """
+        asked, lost = 0, dict[str, LostReceipt]()
+        while page := self._kept.of_newest(self._round, STATUS_PAGE):
+            unknown = self._server.unknown_receipts(page)
+            self._kept.upheld([one for one in page if one not in unknown], self._round)
+            lost |= {one.receipt_id: one for one in self._lose(sorted(unknown))}
+            asked += len(page)
+            if not (everything or lost):
+                break
+        if not asked:
+            self._server.unknown_receipts([])
+        known_after_all = set[str]()
+        while told := self._tell():
+            known_after_all |= told.known
+        return Held(asked, tuple(one for one in lost.values() if one.receipt_id not in known_after_all))
 
     def check(self, receipt_id: str) -> None:
         """Before a source is let go. Raises ReceiptLost, Away, Refused, Stopping, JournalAway."""
@@ -63,6 +100,7 @@ class Upholding:
         return self._others.pop(0)(self._round, STATUS_PAGE) if self._others else []
 
     def _ask(self, page: Sequence[str]) -> None:
+        self._has_asked = True
         try:
             unknown = self._server.unknown_receipts(page)
         except Refused as refused:
@@ -74,16 +112,20 @@ class Upholding:
             self._others = [self._kept.of_newest, self._kept.of_all]
             self._lose(sorted(unknown))
 
-    def _lose(self, receipt_ids: Sequence[str]) -> None:
-        for one in self._kept.lose(receipt_ids):
+    def _lose(self, receipt_ids: Sequence[str]) -> list[LostReceipt]:
+        lost = self._kept.lose(receipt_ids)
+        for one in lost:
             log.error(
                 "the server no longer knows a receipt",
                 extra={"receipt": one.receipt_id, "device": one.label, "file": one.name, "let_go": one.let_go},
             )
             self.lost.put(one)
+        return lost
 
-    def _tell(self) -> None:
-        for one in self._kept.untold(LOST_PAGE):
+    def _tell(self) -> _Told | None:
+        """Show the server a page of lost receipts; None where there is none to show."""
+        page, known = self._kept.untold(LOST_PAGE), set[str]()
+        for one in page:
             try:
                 is_known = self._server.tell_lost(one)
             except Refused as refused:
@@ -93,6 +135,8 @@ class Upholding:
             self._kept.told([one.receipt_id])
             if is_known:
                 self._kept.take_back(one.receipt_id)
+                known.add(one.receipt_id)
+        return _Told(frozenset(known)) if page else None
 
     def _rest(self) -> None:
         self._begin_round()
@@ -100,4 +144,5 @@ class Upholding:
 
     def _begin_round(self) -> None:
         self._round += 1
+        self._has_asked = False
         self._others = [self._kept.of_newest, self._kept.of_all]

@@ -98,6 +98,7 @@ WRITES_WITHOUT_EVENT = {
     "api.displays:display_or_person": "when a wall display was last used",
     "api.dock_protocol.routes:challenge": "a nonce for two minutes",
     "api.dock_protocol.routes:token": "a nonce is used up for a token of some minutes",
+    "api.dock_protocol.routes:unknown_receipts": "when an agent was last heard of, as a report does",
     "ingest.offer:_open_upload": "the store's name for an upload whose offer was recorded",
     "ingest.reconcile:renudge": "asks again for a job that was lost; the job records what it does",
     "transcode.parts:clear_away": "rows of parts whose objects are removed; the copy that was made of them is recorded",

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -85,7 +86,9 @@ def test_the_log_is_signed_shown_copied_and_listed(embedded: Embedded, house: Ho
         copied = asked(embedded, "export", "--out", str(tmp_path / "copy"))
     assert copied["size"] >= 300
     assert (tmp_path / "copy" / "tile" / "entries" / "000").stat().st_size > 256 * 300
-    assert "is not empty" in run(embedded, "custody", "export", "--out", str(tmp_path / "copy"), code=1)
+    assert "is not empty: name an empty folder" in run(
+        embedded, "custody", "export", "--out", str(tmp_path / "copy"), code=1
+    )
 
 
 def comes_to_rest(embedded: Embedded) -> None:
@@ -130,6 +133,46 @@ def test_a_database_that_was_dumped_and_restored_halts_and_is_rolled_forward(
     with house.reading() as session:
         numbers = session.execute(text("SELECT count(*), max(seq) + 1 FROM custody.leaf")).one()
         assert numbers[0] == numbers[1]
+
+
+def test_an_outage_is_one_plain_line_of_the_sequencers_log(embedded: Embedded, house: House) -> None:
+    log = embedded.data / "logs" / "sequencer.log"
+    log.write_bytes(b"")
+    end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+    with sequencing(embedded):
+        until(lambda: '"leading"' in log.read_text(), within=60, what="the sequencer")
+        with psycopg.connect(embedded.postgres.url(DATABASE), autocommit=True) as line:
+            line.execute(f"{end} AND usename = current_user AND datname = current_database()")
+        until(lambda: log.read_text().count('"leading"') == 2, within=60, what="the sequencer, again")
+    assert "Traceback" not in log.read_text()
+    outages = [each for each in map(json.loads, log.read_text().splitlines()) if "tries again" in each["event"]]
+    assert outages
+    assert all(each["level"] == "warning" and each["error"] for each in outages)
+
+
+def test_a_halt_is_said_before_the_signatures(embedded: Embedded, house: House) -> None:
+    write_events(house, 1)
+    with sequencing(embedded):
+        asked(embedded, "publish", "--within", "60")
+    with psycopg.connect(embedded.postgres.url(DATABASE), autocommit=True) as line:
+        line.execute("UPDATE custody.state SET halted = 'two histories'")
+        command = [sys.executable, "-m", "api", "custody", "head", "--check", "--data", str(embedded.data)]
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=120
+        )
+        line.execute("UPDATE custody.state SET halted = NULL")
+    assert done.returncode == 1
+    assert done.stdout.startswith("Halted: two histories\n")
+
+
+def test_the_databases_own_programs_are_shown_the_way_to_it(embedded: Embedded, tmp_path: Path) -> None:
+    said = run(embedded, "database")
+    script = f'{said}\npg_dump --format=custom --file="$1" && pg_restore --list "$1"'
+    done = subprocess.run(
+        ["/bin/sh", "-c", script, "sh", tmp_path / "dump"], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert "TABLE DATA custody event" in done.stdout
 
 
 def test_it_stops_when_it_is_told_to(embedded: Embedded) -> None:

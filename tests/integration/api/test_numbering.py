@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from api.numbering import standing_of_log
 from evidence.bootstrap import House
+from evidence.sequencing.reading import LOCK
 from evidence.sequencing.sequencer import Sequencer
 from evidence.store import StoreSettings
 from tests.support.house import until
@@ -54,6 +55,12 @@ def test_a_halt_is_named_with_its_reason(house: House) -> None:
     assert words.startswith("The custody log is halted, and nobody numbers events: two histories. ")
     assert "1 event waits" in words
     assert "`continuity custody rollforward`" in words
+
+
+def test_a_roll_forward_does_not_lead(house: House) -> None:
+    with house.sessions.engine.begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        assert said(house)["led"] is False
 
 
 def test_a_sequencer_of_another_database_does_not_count(house: House) -> None:

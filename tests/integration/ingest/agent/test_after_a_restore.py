@@ -19,9 +19,12 @@ from evidence.outside.keys import LogKeys
 from evidence.sequencing.errors import MustHalt
 from evidence.sequencing.rollforward import roll_forward
 from evidence.sequencing.sequencer import Sequencer
-from evidence.vocabulary import IncidentKind
-from ingest.agent.journal_rows import JOURNAL_FILE
+from evidence.sequencing.unheard import unheard_since_rollforward
+from evidence.vocabulary import AgentKind, IncidentKind
+from ingest.agent.journal_rows import JOURNAL_FILE, LostReceipt
+from ingest.agent.once import check_receipts, ingest_once
 from ingest.agent.settings import Release
+from ingest.agent.settings import changed as changed_settings
 from tests.integration.ingest.agent.bench import Bench
 from tests.support.house import World, until
 from tests.support.log import QUICK, sequencing
@@ -152,3 +155,71 @@ def test_a_source_is_not_let_go_against_a_receipt_that_is_not_committed_any_more
             until(lambda: not path.exists(), within=WITHIN, what="letting go against the new receipt")
     assert set(recordings(world)) == {b"before.mp4", b"after.mp4"}
     assert [one.kind for one in bench.open_incidents()] == []
+
+
+def hand_in(bench: Bench, world: World, keys: LogKeys, *names: str) -> list[LostReceipt]:
+    """Files by name, as a command does it that ends then; which receipts it found lost."""
+    lost = list[LostReceipt]()
+    paths = [bench.dock / "cam-1" / name for name in names]
+    with world.working():
+        results = ingest_once(paths, bench.settings, on_lost=lost.extend)
+    assert {one.state for one in results} == {"receipted"}
+    Sequencer(world.house, keys, QUICK).lead_once()
+    return lost
+
+
+def test_files_handed_in_by_name_are_offered_again_when_their_receipts_are_checked(
+    bench: Bench, world: World, keys: LogKeys, database_template: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    bench.put("before.mp4", BEFORE)
+    hand_in(bench, world, keys, "before.mp4")
+    restore = dumped(database_template, world.database_url, tmp_path / "dump")
+    bench.put("folder/deep/after.mp4", AFTER)
+    gone, changed = bench.put("gone.mp4", LET_GO), bench.put("changed.mp4", b"as it was")
+    hand_in(bench, world, keys, "folder", "gone.mp4", "changed.mp4")
+    gone.unlink()
+    changed.write_bytes(b"written since")
+    bench.settings, mine = changed_settings(bench.settings, state=bench.folder / "later"), bench.settings
+    bench.enrol("Enrolled after the copy")
+    Sequencer(world.house, keys, QUICK).lead_once()
+    restore_and_roll_forward(bench, world, keys, restore)
+    with world.house.reading() as session:
+        assert [each.name for each in unheard_since_rollforward(session)] == ["Dock 1", None]
+    bench.settings = mine
+    with world.working():
+        checked = check_receipts(bench.settings)
+    with world.house.reading() as session:
+        (stranger,) = unheard_since_rollforward(session)
+        assert (stranger.name, stranger.kind) == (None, AgentKind.DOCK)
+    assert (checked.asked, len(checked.lost)) == (4, 3)
+    assert [(one.name, one.state) for one in checked.results] == [("deep/after.mp4", "receipted")]
+    assert {one.name for one in checked.gone} == {b"gone.mp4", b"changed.mp4"}
+    assert set(recordings(world)) == {b"before.mp4", b"deep/after.mp4"}
+    incidents = bench.open_incidents()
+    assert {one.kind for one in incidents} == {IncidentKind.NOT_STORED}
+    assert sorted(one.reason.split(" of ")[0] for one in incidents) == ["changed.mp4", "gone.mp4"]
+    with world.working():
+        again = check_receipts(bench.settings)
+    assert (again.asked, again.lost, again.gone, again.results) == (2, (), (), [])
+
+
+def test_handing_in_looks_first_whether_earlier_receipts_still_count(
+    bench: Bench, world: World, keys: LogKeys, database_template: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    bench.put("before.mp4", BEFORE)
+    assert hand_in(bench, world, keys, "before.mp4") == []
+    restore = dumped(database_template, world.database_url, tmp_path / "dump")
+    bench.put("after.mp4", AFTER)
+    bench.put("other.mp4", LET_GO)
+    hand_in(bench, world, keys, "after.mp4", "other.mp4")
+    restore_and_roll_forward(bench, world, keys, restore)
+    # The same file again: its kept receipt would have been taken for an answer.
+    lost = hand_in(bench, world, keys, "after.mp4")
+    assert {one.name for one in lost} == {b"after.mp4", b"other.mp4"}
+    assert set(recordings(world)) == {b"before.mp4", b"after.mp4"}
+    (incident,) = bench.open_incidents()
+    assert incident.reason.startswith("other.mp4 of ")
+    with world.working():
+        (result,) = check_receipts(bench.settings).results
+    assert (result.name, result.state) == ("other.mp4", "receipted")
+    assert bench.open_incidents() == []
