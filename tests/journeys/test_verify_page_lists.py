@@ -10,6 +10,7 @@ from playwright.sync_api import Browser
 from evidence.package.inside import verify
 from tests.support.package_lists import SPOILT, Files
 from tests.support.package_maker import Made, Order, make
+from tests.support.package_names import ENDINGS, MISNAMED, ending
 from tests.support.package_spoiling import opened
 from tests.support.verify_page import VerifyPage
 
@@ -43,4 +44,20 @@ def test_lists_and_names_that_no_package_has_are_judged_as_verify_py_does(
     files = SPOILT[name].change(made.files)
     found = checker.verdicts(files, made.policy)
     assert found["files", "package"] == "contradicted"
+    assert found == theirs(made, files)
+
+
+@pytest.mark.parametrize("name", MISNAMED)
+def test_a_file_under_a_name_that_is_not_its_own_is_contradicted(checker: VerifyPage, made: Made, name: str) -> None:
+    files = MISNAMED[name].change(made.files)
+    found = checker.verdicts(files, made.policy)
+    assert {claim for (claim, _), verdict in found.items() if verdict == "contradicted"} == MISNAMED[name].contradicted
+    assert found == theirs(made, files)
+
+
+@pytest.mark.parametrize("which", ENDINGS)
+def test_any_ending_that_the_maker_gives_is_good(checker: VerifyPage, made: Made, which: str) -> None:
+    files = ending(made.files, which)
+    found = checker.verdicts(files, made.policy)
+    assert set(found.values()) == {"proved", "not_proved"}
     assert found == theirs(made, files)

@@ -137,6 +137,7 @@ TEXT = re.compile("(?s:.)+")
 WORD = re.compile("[^ ]+")
 NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 PATH = re.compile(r"(?!\.{1,2}(/|$))[A-Za-z0-9._-]+(/(?!\.{1,2}(/|$))[A-Za-z0-9._-]+)*")
+EXTENSION = re.compile("[A-Za-z0-9]{1,8}")
 S62 = re.compile("collection|alteration|consultation|disclosure|combination|erasure|none")
 COUNT, FROM_ONE, TIMES = range(LARGEST + 1), range(1, LARGEST + 1), range(-LARGEST, LARGEST + 1)
 
@@ -1402,7 +1403,7 @@ class Check:
         stored = [each for each in self.of_exhibit(exhibit) if each.leaf["type"] == "master.stored"]
         said = exhibit["master"]
         self.undoubted(said["path"])
-        self._in_its_folder(said["path"], exhibit)
+        self._in_its_place(said["path"], exhibit, "master")
         if self.digests[said["path"]] != (said["sha256"], said["sha512"], said["size"]):
             raise Contradicted(f"{said['path']} is not the file that contents.json names")
         masters = stored[0].objects("master") if stored else []
@@ -1412,15 +1413,18 @@ class Check:
             raise Contradicted(f"{said['path']} is not the file that was stored, says event {stored[0].seq}")
         return f"{said['path']} is bit for bit the file that was stored, says event {stored[0].seq}"
 
-    def _in_its_folder(self, path: str, exhibit: dict[str, Any]) -> None:
-        if not path.startswith(f"data/exhibits/{exhibit['reference']}/"):
+    def _in_its_place(self, path: str, exhibit: dict[str, Any], name: str) -> None:
+        parts = path.split("/")
+        if parts[:-1] != ["data", "exhibits", exhibit["reference"]]:
             raise Contradicted(f"{path} does not lie in the exhibit's folder")
+        if not parts[-1].startswith(f"{name}.") or not EXTENSION.fullmatch(parts[-1][len(name) + 1 :]):
+            raise Contradicted(f"{path} is not called what it is said to be: {shown(name)}.<extension>")
 
     def working(self, exhibit: dict[str, Any], copy: dict[str, Any]) -> str:
         """Claim `working`."""
         made = [each for each in self.of_exhibit(exhibit) if each.leaf["type"] == "rendition.made"]
         self.undoubted(copy["path"])
-        self._in_its_folder(copy["path"], exhibit)
+        self._in_its_place(copy["path"], exhibit, f"working-{copy['kind']}")
         one, _, size = self.digests[copy["path"]]
         if (one, size) != (copy["sha256"], copy["size"]):
             raise Contradicted(f"{copy['path']} is not the file that contents.json names")
