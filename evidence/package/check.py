@@ -45,6 +45,13 @@ class Checked:
         each_has = all(any(_of(subject, name) for subject in proved) for name in self.exhibits)
         return not self.contradicted and bool(self.exhibits) and each_has
 
+    @property
+    def open_ended(self) -> tuple[str, ...]:
+        """The exhibits of which nothing shows that their history is whole: its last events may have been left out."""
+        ends = [each for each in self.claims if each.claim == "complete"]
+        unproved = {each.subject for each in ends if each.verdict is Verdict.NOT_PROVED}
+        return tuple(name for name in self.exhibits if name in unproved)
+
     def as_json(self) -> dict[str, Any]:
         """The form that all verifiers print."""
         claims = [

@@ -148,7 +148,7 @@ def _manifest(inquiry: Inquiry, said: LeafObject) -> PacketManifest:
 
 
 def history(inquiry: Inquiry, told: Testimony, exhibit: StatedExhibit) -> str:
-    """The events are numbered without a gap, and each names the one before it."""
+    """The events are numbered without a gap, each names the one before it, and one of them names the exhibit."""
     events = _events(inquiry, told, exhibit)
     before = ZERO
     for number, event in enumerate(events, start=1):
@@ -157,13 +157,25 @@ def history(inquiry: Inquiry, told: Testimony, exhibit: StatedExhibit) -> str:
         if event.leaf.prev != before.hex():
             raise Contradicted(f"event {number} of this exhibit does not follow the one before it")
         before = event.hash
-        said = event.leaf.facts.get("reference") if event.leaf.type == EventType.RECORDING_REGISTERED else None
-        if said not in (None, exhibit.reference):
+    registered = _registered(events, exhibit)
+    return f"events 1 to {len(events)} follow one another without a gap, and event {registered} names the exhibit"
+
+
+def _registered(events: list[Event], exhibit: StatedExhibit) -> int:
+    """The number of the event that gave the exhibit its reference: without one, it could be given any."""
+    named = [
+        (event.seq, event.leaf.facts["reference"])
+        for event in events
+        if event.leaf.type == EventType.RECORDING_REGISTERED and event.leaf.facts.get("reference") is not None
+    ]
+    for seq, said in named:
+        if said != exhibit.reference:
             raise Contradicted(
-                f"contents.json calls the exhibit {exhibit.reference}; event {event.seq} registered it as"
-                f" {str(said)[:100]}"
+                f"contents.json calls the exhibit {exhibit.reference}; event {seq} registered it as {str(said)[:100]}"
             )
-    return f"events 1 to {len(events)} follow one another without a gap"
+    if not named:
+        raise Unproved(f"no event shown names this exhibit's reference {exhibit.reference}: it could be another's")
+    return named[0][0]
 
 
 def complete(inquiry: Inquiry, told: Testimony, exhibit: StatedExhibit) -> str:

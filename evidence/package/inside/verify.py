@@ -1390,13 +1390,18 @@ class Check:
             if event.leaf["prev"] != before:
                 raise Contradicted(f"its event {number} does not follow on the one before")
             before = event.hash.hex()
-            said = event.leaf["facts"].get("reference") if event.leaf["type"] == "recording.registered" else None
+        registered = [each for each in events if each.leaf["type"] == "recording.registered"]
+        names = {each.seq: each.leaf["facts"].get("reference") for each in registered}
+        for seq, said in names.items():
             if said not in (None, exhibit["reference"]):
                 raise Contradicted(
-                    f"event {event.seq} registered it as {shown(said)}, and {CONTENTS_FILE} calls it "
-                    f"{exhibit['reference']}"
+                    f"event {seq} registered it as {shown(said)}, and {CONTENTS_FILE} calls it {exhibit['reference']}"
                 )
-        return f"its events 1 to {len(events)} without a gap, each naming the one before"
+        if exhibit["reference"] not in names.values():
+            raise NotShown(
+                f"no event shown names this exhibit's reference, {exhibit['reference']}: it could be given any"
+            )
+        return f"its events 1 to {len(events)} without a gap, each naming the one before; one names its reference"
 
     def master(self, exhibit: dict[str, Any]) -> str:
         """Claim `master`."""
@@ -1557,6 +1562,15 @@ def failed(check: Check) -> str:
     return ""
 
 
+def open_ended(check: Check) -> str:
+    """A sentence about the exhibits of which nothing shows where their history ends; nothing where there are none."""
+    names = [shown(each.subject) for each in check.claims if (each.claim, each.verdict) == ("complete", NOT_PROVED)]
+    if not names:
+        return ""
+    listed = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+    return f" That the history shown is whole is not proved for {listed}: later events may be missing."
+
+
 def report(path: str, check: Check) -> str:
     """The result for people."""
     lines = [f"Package {shown(path)}"]
@@ -1576,7 +1590,7 @@ def report(path: str, check: Check) -> str:
         lines.append(start + f"\n{' ' * len(start)}".join(words))
     lines += ["", "What this does not show", *(f"  - {line}" for line in LIMITS), ""]
     counts = [f"{sum(each.verdict == verdict for each in check.claims)} {SAID[verdict]}" for verdict in SAID]
-    lines.append(f"Result: {', '.join(counts)}. {failed(check) or 'Nothing is contradicted.'}")
+    lines.append(f"Result: {', '.join(counts)}. {failed(check) or 'Nothing is contradicted.'}{open_ended(check)}")
     if not any(each.claim == "checkpoint" and each.verdict == PROVED for each in check.claims):
         lines.append("Nothing here is tied to a log that you trust: `checkpoint` is not proved.")
     return "\n".join(lines)
