@@ -14,6 +14,7 @@ from uuid import UUID
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ PolicyFile = Annotated[
 ]
 HERE = Path("data")
 PEM_BEGINS = (b"-----BEGIN CERTIFICATE-----", b"-----BEGIN X509 CERTIFICATE-----")
+NAMED = 10  # exhibits in one sentence
 SAID = {"proved": ("proved", "green"), "not_proved": ("not proved", "yellow"), "contradicted": ("CONTRADICTED", "red")}
 
 
@@ -275,6 +277,14 @@ def _print_end(checked: Checked, *, own: bool) -> None:
         out.print("Nothing is contradicted, and something is proved of each exhibit.", style="green")
     else:
         out.print(f"{checked.contradicted} claims are contradicted: this package does not hold.", style="red")
+    if names := checked.open_ended:
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        whom = escape(", ".join(names[:NAMED]))
+        out.print(
+            f"That the history shown is whole is not proved for {whom}{more}: later events may be missing.",
+            style="yellow",
+            soft_wrap=True,
+        )
 
 
 def _stop(words: str, *, code: int) -> NoReturn:

@@ -45,6 +45,13 @@ class Checked:
         each_has = all(any(_of(subject, name) for subject in proved) for name in self.exhibits)
         return not self.contradicted and bool(self.exhibits) and each_has
 
+    @property
+    def open_ended(self) -> tuple[str, ...]:
+        """The exhibits of which nothing shows that their history is whole: its last events may have been left out."""
+        ends = [each for each in self.claims if each.claim == "complete"]
+        unproved = {each.subject for each in ends if each.verdict is Verdict.NOT_PROVED}
+        return tuple(name for name in self.exhibits if name in unproved)
+
     def as_json(self) -> dict[str, Any]:
         """The form that all verifiers print."""
         claims = [
@@ -107,12 +114,14 @@ def _judge_place(inquiry: Inquiry, told: Testimony, log: _Log, tsa_roots: Roots)
 
 
 def _judge_exhibit(inquiry: Inquiry, told: Testimony, exhibit: StatedExhibit, included: Claim) -> None:
-    name, log = exhibit.reference, (included,)
-    history = inquiry.judge("history", name, partial(exhibits.history, inquiry, told, exhibit), rests_on=log)
+    name = exhibit.reference
+    history = inquiry.judge("history", name, partial(exhibits.history, inquiry, told, exhibit), rests_on=(included,))
     inquiry.judge("master", name, partial(exhibits.master, inquiry, told, exhibit), rests_on=(history,))
     inquiry.judge("complete", name, partial(exhibits.complete, inquiry, told, exhibit), rests_on=(history,))
     for copy in exhibit.working:
-        inquiry.judge("working", copy.path, partial(exhibits.working, inquiry, told, exhibit, copy), rests_on=log)
+        inquiry.judge(
+            "working", copy.path, partial(exhibits.working, inquiry, told, exhibit, copy), rests_on=(history,)
+        )
 
 
 def _files(inquiry: Inquiry, told: Testimony) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from uuid import UUID
 
 from evidence.custody.events import EventType
@@ -21,7 +22,6 @@ from evidence.package.stated import (
     StatedEnd,
     StatedExhibit,
     StatedHeadMap,
-    StatedMaster,
     read_stated,
 )
 from evidence.package.testimony import CONTENTS_FILE, HEAD_MAP_FILE, Event, Testimony
@@ -31,6 +31,7 @@ from evidence.tlog.strict import read_base64
 MASTER, COPY = "master", "rendition"
 PACKET_ROLES = ("packets.master", "packets.copy")
 AS_IT_WAS = {"remux", "direct"}  # methods that code nothing anew
+ENDING = re.compile("[A-Za-z0-9]{1,8}")
 
 
 def _events(inquiry: Inquiry, told: Testimony, exhibit: StatedExhibit) -> list[Event]:
@@ -48,7 +49,7 @@ def master(inquiry: Inquiry, told: Testimony, exhibit: StatedExhibit) -> str:
     """The file is the one that was read back when it was taken in."""
     events, stated = _events(inquiry, told, exhibit), exhibit.master
     found = inquiry.media(stated.path)
-    _in_folder(stated, exhibit)
+    _in_its_place(stated.path, exhibit, "master")
     if (found.sha256, found.sha512, found.size) != (stated.sha256, stated.sha512, stated.size):
         raise Contradicted(f"{stated.path} is not the file that contents.json describes")
     stored = [event for event in events if event.leaf.type == EventType.MASTER_STORED]
@@ -65,16 +66,21 @@ def _same(found: Hashed, said: LeafObject) -> bool:
     return (found.sha256, found.sha512, found.size) == (said.sha256, said.sha512, said.size)
 
 
-def _in_folder(stated: StatedMaster | StatedCopy, exhibit: StatedExhibit) -> None:
-    if not stated.path.startswith(f"data/exhibits/{exhibit.reference}/"):
-        raise Contradicted(f"{stated.path} does not lie in the folder of {exhibit.reference}")
+def _in_its_place(path: str, exhibit: StatedExhibit, name: str) -> None:
+    """A file bears the name of what it is: no copy may lie where people look for the master, nor the other way."""
+    folder, _, own = path.rpartition("/")
+    if folder != f"data/exhibits/{exhibit.reference}":
+        raise Contradicted(f"{path} does not lie in the folder of {exhibit.reference}")
+    begins, _, ends = own.rpartition(".")
+    if begins != name or not ENDING.fullmatch(ends):
+        raise Contradicted(f"{path} has the name of something else: it would be {name}, a dot and a short ending")
 
 
 def working(inquiry: Inquiry, told: Testimony, exhibit: StatedExhibit, copy: StatedCopy) -> str:
     """The file is a copy that was made of this master, and what its packets say of it."""
     own = _events(inquiry, told, exhibit)
     found = inquiry.media(copy.path)
-    _in_folder(copy, exhibit)
+    _in_its_place(copy.path, exhibit, f"working-{copy.kind}")
     if (found.sha256, found.size) != (copy.sha256, copy.size):
         raise Contradicted(f"{copy.path} is not the file that contents.json describes")
     events = [event for event in own if event.leaf.type == EventType.RENDITION_MADE]
@@ -142,7 +148,7 @@ def _manifest(inquiry: Inquiry, said: LeafObject) -> PacketManifest:
 
 
 def history(inquiry: Inquiry, told: Testimony, exhibit: StatedExhibit) -> str:
-    """The events are numbered without a gap, and each names the one before it."""
+    """The events are numbered without a gap, each names the one before it, and one of them names the exhibit."""
     events = _events(inquiry, told, exhibit)
     before = ZERO
     for number, event in enumerate(events, start=1):
@@ -151,13 +157,25 @@ def history(inquiry: Inquiry, told: Testimony, exhibit: StatedExhibit) -> str:
         if event.leaf.prev != before.hex():
             raise Contradicted(f"event {number} of this exhibit does not follow the one before it")
         before = event.hash
-        said = event.leaf.facts.get("reference") if event.leaf.type == EventType.RECORDING_REGISTERED else None
-        if said not in (None, exhibit.reference):
+    registered = _registered(events, exhibit)
+    return f"events 1 to {len(events)} follow one another without a gap, and event {registered} names the exhibit"
+
+
+def _registered(events: list[Event], exhibit: StatedExhibit) -> int:
+    """The number of the event that gave the exhibit its reference: without one, it could be given any."""
+    named = [
+        (event.seq, event.leaf.facts["reference"])
+        for event in events
+        if event.leaf.type == EventType.RECORDING_REGISTERED and event.leaf.facts.get("reference") is not None
+    ]
+    for seq, said in named:
+        if said != exhibit.reference:
             raise Contradicted(
-                f"contents.json calls the exhibit {exhibit.reference}; event {event.seq} registered it as"
-                f" {str(said)[:100]}"
+                f"contents.json calls the exhibit {exhibit.reference}; event {seq} registered it as {str(said)[:100]}"
             )
-    return f"events 1 to {len(events)} follow one another without a gap"
+    if not named:
+        raise Unproved(f"no event shown names this exhibit's reference {exhibit.reference}: it could be another's")
+    return named[0][0]
 
 
 def complete(inquiry: Inquiry, told: Testimony, exhibit: StatedExhibit) -> str:

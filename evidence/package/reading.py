@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from evidence.package.errors import NotAPackage
+from evidence.package.layout import Loose, hold_layout
 
 PIECE: Final = 1 << 20  # bytes
 MOST_FILES: Final = 1_000_000
@@ -54,8 +55,11 @@ def opened(path: Path) -> Iterator[Package]:
         yield FolderPackage(path)
     elif path.is_file():
         try:
-            with zipfile.ZipFile(path) as file:
+            with path.open("rb") as stream, zipfile.ZipFile(stream) as file:
+                hold_layout(stream, path.stat().st_size, file.infolist())
                 yield ZipPackage(path, file)
+        except Loose as error:
+            raise NotAPackage(str(path), because=str(error)) from error
         except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError) as error:
             raise NotAPackage(str(path), because=f"it is no whole ZIP file ({error})") from error
     else:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
 from evidence.package.inside import verify
 from tests.support.package_lists import SPOILT, Files
-from tests.support.package_maker import Made, Order, make
+from tests.support.package_maker import Made, Order, make, write
+from tests.support.package_names import ENDINGS, MISNAMED, beginning, ending
 from tests.support.package_spoiling import opened
 from tests.support.verify_page import VerifyPage
 
@@ -44,3 +46,43 @@ def test_lists_and_names_that_no_package_has_are_judged_as_verify_py_does(
     found = checker.verdicts(files, made.policy)
     assert found["files", "package"] == "contradicted"
     assert found == theirs(made, files)
+
+
+@pytest.mark.parametrize("name", MISNAMED)
+def test_a_file_under_a_name_that_is_not_its_own_is_contradicted(checker: VerifyPage, made: Made, name: str) -> None:
+    files = MISNAMED[name].change(made.files)
+    found = checker.verdicts(files, made.policy)
+    assert {claim for (claim, _), verdict in found.items() if verdict == "contradicted"} == MISNAMED[name].contradicted
+    assert found == theirs(made, files)
+
+
+@pytest.mark.parametrize("which", ENDINGS)
+def test_any_ending_that_the_maker_gives_is_good(checker: VerifyPage, made: Made, which: str) -> None:
+    files = ending(made.files, which)
+    found = checker.verdicts(files, made.policy)
+    assert set(found.values()) == {"proved", "not_proved"}
+    assert found == theirs(made, files)
+
+
+@pytest.mark.parametrize("reference", ["R0000001", "R0000099"])
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_a_history_that_is_cut_off_is_judged_as_verify_py_does(
+    checker: VerifyPage, made: Made, count: int, reference: str
+) -> None:
+    files = beginning(made.files, count, reference)
+    found = checker.verdicts(files, made.policy)
+    own = "proved" if reference == "R0000001" else "contradicted"
+    assert found["history", reference] == ("not_proved" if count == 1 else own)
+    assert found["master", reference] == ("proved" if found["history", reference] == "proved" else "not_proved")
+    assert found == theirs(made, files)
+
+
+def test_the_headline_says_of_whom_the_end_is_not_shown(checker: VerifyPage, made: Made, tmp_path: Path) -> None:
+    (tmp_path / "policy").write_bytes(made.policy)
+    said = "That the history shown is whole is not proved for R0000001: later events may be missing."
+    for name, files in (("whole", made.files), ("cut", beginning(made.files, 3))):
+        checker.page.reload()
+        checker.check(write(files, tmp_path / name), tmp_path / "policy")
+        headline = checker.page.inner_text("#headline")
+        assert headline.startswith("Nothing contradicts this package.")
+        assert (said in headline) == (name == "cut")

@@ -104,10 +104,10 @@ class Exhibit:
         stored = {**thing("master", master), "sha512": digest(master, "sha512"), "version_id": "v1"}
         roles = zip(("packets.master", "packets.copy"), self.manifests, strict=False)
         made = [thing("rendition", copy), *(thing(role, each) for role, each in roles)]
+        self._tell(log, "master.stored", facts={"size": len(master), "lock": "COMPLIANCE"}, obj=[stored])
         self._tell(
             log, "recording.registered", facts={"reference": self.reference, "kind": "body_worn"}, personal="Åsa"
         )
-        self._tell(log, "master.stored", facts={"size": len(master), "lock": "COMPLIANCE"}, obj=[stored])
         self._tell(log, "recording.examined", facts={"condition": "sound"})
         self._tell(log, "rendition.planned", facts=facts)
         made_facts = {**facts, "tool": "ffmpeg 5.1", "master_sha256": digest(master)}

@@ -135,8 +135,10 @@ TIME = re.compile(
 )
 TEXT = re.compile("(?s:.)+")
 WORD = re.compile("[^ ]+")
+PEM = re.compile(b"-----BEGIN (X509 |TRUSTED )?CERTIFICATE-----")
 NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 PATH = re.compile(r"(?!\.{1,2}(/|$))[A-Za-z0-9._-]+(/(?!\.{1,2}(/|$))[A-Za-z0-9._-]+)*")
+EXTENSION = re.compile("[A-Za-z0-9]{1,8}")
 S62 = re.compile("collection|alteration|consultation|disclosure|combination|erasure|none")
 COUNT, FROM_ONE, TIMES = range(LARGEST + 1), range(1, LARGEST + 1), range(-LARGEST, LARGEST + 1)
 
@@ -686,12 +688,113 @@ def _walk(folder: str, above: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
 
 def open_zip(path: str) -> Package:
     """A package in a ZIP file: one top folder, every file stored as it is."""
-    archive = zipfile.ZipFile(path)
     try:
-        return _zipped(archive, Path(path).stat().st_size)
-    except Unreadable:
+        archive = zipfile.ZipFile(path)
+    except zipfile.BadZipFile as error:
+        raise Unreadable(f"{shown(path)} cannot be read as a package: it is no whole ZIP file ({error})") from error
+    try:
+        package = _zipped(archive, Path(path).stat().st_size)
+        with Path(path).open("rb") as stream:
+            _nothing_between(archive, stream)
+    except (Unreadable, *UNFORESEEN):
         archive.close()
         raise
+    return package
+
+
+def _nothing_between(archive: zipfile.ZipFile, stream: BinaryIO) -> None:
+    """That the ZIP file is its files, one after another, its list and its end, and no byte more. Raises Unreadable."""
+    where, entries = 0, archive.infolist()
+    for each in sorted(entries, key=lambda entry: entry.header_offset):
+        if each.header_offset != where:
+            raise _no_package(f"the ZIP file holds bytes that belong to none, or to two, of its files, at byte {where}")
+        where = _past(stream, each)
+    size = sum(46 + len(_raw_name(each)) + len(each.extra) for each in entries)
+    if _list_until(stream, len(entries), where, size) != where + size:
+        raise _no_package("the ZIP file holds bytes that belong to none of its files, between its list and its end")
+
+
+def _no_package(words: str) -> Unreadable:
+    return Unreadable(f"it cannot be read as a package: {words}")
+
+
+def _unpacked(stream: BinaryIO, at: int, form: str) -> tuple[Any, ...]:
+    stream.seek(at)
+    data = stream.read(struct.calcsize(form))
+    if len(data) != struct.calcsize(form):
+        raise _no_package("the ZIP file is cut off")
+    return struct.unpack(form, data)
+
+
+def _raw_name(entry: zipfile.ZipInfo) -> bytes:
+    return entry.orig_filename.encode("utf-8" if entry.flag_bits & 0x800 else "cp437")
+
+
+def _list_until(stream: BinaryIO, count: int, start: int, size: int) -> int:
+    """Where the list of a ZIP file ends: at its end, or at the longer end before that. Raises Unreadable."""
+    at = stream.seek(0, os.SEEK_END) - 22
+    end = _unpacked(stream, at, "<4s4H2LH")
+    if end[0] != b"PK\5\6" or end[-1]:
+        raise _no_package("the ZIP file has a comment, or something follows after it")
+    found, true = (end[1:7], at), (0, 0, count, count, size, start)
+    if at >= 76 and (locator := _unpacked(stream, at - 20, "<4sLQL"))[0] == b"PK\6\7":
+        long = _unpacked(stream, at - 76, "<4sQ2H2L4Q")
+        full = (0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF)  # numbers that are only in the longer end
+        told = all(short in (most, true) for short, most, true in zip(end[1:7], full, long[4:]))
+        if not told or locator[1:] != (0, at - 76, 1) or long[:2] != (b"PK\6\6", 44):
+            raise _no_package("the ZIP file has two ends that differ")
+        found = (long[4:], at - 76)
+    if found[0] != true:
+        raise _no_package("the ZIP file holds bytes that belong to none of its files, or its end names another list")
+    return found[1]
+
+
+def _past(stream: BinaryIO, entry: zipfile.ZipInfo) -> int:
+    """The place behind a file whose own header says the same of it as the list. Raises Unreadable."""
+    at, name, true = entry.header_offset, _raw_name(entry), (entry.CRC, entry.compress_size, entry.file_size)
+    head = _unpacked(stream, at, "<4s5H3L2H")
+    own, extra = _unpacked(stream, at + 30, f"{head[9]}s{head[10]}s")
+    fields, later = _fields(extra), bool(entry.flag_bits & 8)
+    _fields(entry.extra)
+    said = [(head[6], *_header_sizes(head[7:9], fields.get(1))), (head[0], head[2], head[3], own)]
+    if said[1] != (b"PK\3\4", entry.flag_bits, entry.compress_type, name) or entry.comment:
+        raise _two_things(entry)
+    if (said[0] != true and not (later and said[0] == (0, 0, 0))) or (name.endswith(b"/") and entry.file_size):
+        raise _two_things(entry)
+    end = at + 30 + len(own) + len(extra) + entry.compress_size
+    if later:  # a file that was written before its size was known: that follows after it
+        form = "<4sL2Q" if 1 in fields else "<4s3L"
+        if _unpacked(stream, end, form) != (b"PK\7\x08", *true):
+            raise _two_things(entry)
+        end += struct.calcsize(form)
+    return end
+
+
+def _two_things(entry: zipfile.ZipInfo) -> Unreadable:
+    return _no_package(
+        f"the ZIP file says two different things of {shown(entry.filename)}, or more than a name and bytes"
+    )
+
+
+def _header_sizes(short: tuple[int, ...], field: bytes | None) -> tuple[int, ...]:
+    """Packed and true size by a file's own header; none where its two places for them differ."""
+    if field is None:
+        return short
+    long: tuple[int, ...] = struct.unpack("<QQ", field)[::-1] if len(field) == 16 else ()
+    return long if all(each in (0xFFFFFFFF, true) for each, true in zip(short, long)) else ()
+
+
+def _fields(extra: bytes) -> dict[int, bytes]:
+    """What stands beside a file in a ZIP file, by kind: long sizes, times, owners, and nothing else."""
+    found: dict[int, bytes] = {}
+    while extra:
+        kind, size = struct.unpack("<HH", extra[:4]) if len(extra) >= 4 else (0, 0)
+        if kind not in (0x0001, 0x000A, 0x5455, 0x7875) or kind in found or len(extra) < 4 + size:
+            raise _no_package(
+                "the ZIP file holds something beside a file that is neither its size, a time nor an owner"
+            )
+        found[kind], extra = extra[4 : 4 + size], extra[4 + size :]
+    return found
 
 
 def _zipped(archive: zipfile.ZipFile, size: int) -> Package:
@@ -706,8 +809,9 @@ def _zipped(archive: zipfile.ZipFile, size: int) -> Package:
         inside = each.orig_filename.partition("/")[2]
         if each.compress_type != zipfile.ZIP_STORED or each.flag_bits & 1 or each.file_size != each.compress_size:
             raise Unreadable(f"{shown(each.orig_filename)} is compressed or encrypted; a package's files are stored")
-        if not PATH.fullmatch(inside) or inside in found or stat.S_ISLNK(each.external_attr >> 16):
-            raise Unreadable(f"{shown(each.orig_filename)} stands twice, is a link, or has a name that no package has")
+        if not PATH.fullmatch(inside) or inside in found or each.external_attr >> 28 not in (0, 8):
+            name = shown(each.orig_filename)
+            raise Unreadable(f"in the ZIP file, {name} stands twice, is no plain file, or has a name that no file has")
         found[inside] = each
 
     def opener(inside: str) -> BinaryIO:
@@ -932,7 +1036,7 @@ class Event(NamedTuple):
 # what is then proved is proved of a log that may be anybody's, which is what that line says.
 RESTS_ON = {
     "included": ("events", "checkpoint"), "witnessed": ("checkpoint",), "history": ("included",),
-    "master": ("history",), "working": ("included",), "complete": ("history",), "not_before": ("included",),
+    "master": ("history",), "working": ("history",), "complete": ("history",), "not_before": ("included",),
     "not_after": ("included",),
 }  # fmt: skip
 ORDER = ("files", "events", "included", "checkpoint", "witnessed", "not_before", "not_after")
@@ -1389,20 +1493,25 @@ class Check:
             if event.leaf["prev"] != before:
                 raise Contradicted(f"its event {number} does not follow on the one before")
             before = event.hash.hex()
-            said = event.leaf["facts"].get("reference") if event.leaf["type"] == "recording.registered" else None
+        registered = [each for each in events if each.leaf["type"] == "recording.registered"]
+        names = {each.seq: each.leaf["facts"].get("reference") for each in registered}
+        for seq, said in names.items():
             if said not in (None, exhibit["reference"]):
                 raise Contradicted(
-                    f"event {event.seq} registered it as {shown(said)}, and {CONTENTS_FILE} calls it "
-                    f"{exhibit['reference']}"
+                    f"event {seq} registered it as {shown(said)}, and {CONTENTS_FILE} calls it {exhibit['reference']}"
                 )
-        return f"its events 1 to {len(events)} without a gap, each naming the one before"
+        if exhibit["reference"] not in names.values():
+            raise NotShown(
+                f"no event shown names this exhibit's reference, {exhibit['reference']}: it could be given any"
+            )
+        return f"its events 1 to {len(events)} without a gap, each naming the one before; one names its reference"
 
     def master(self, exhibit: dict[str, Any]) -> str:
         """Claim `master`."""
         stored = [each for each in self.of_exhibit(exhibit) if each.leaf["type"] == "master.stored"]
         said = exhibit["master"]
         self.undoubted(said["path"])
-        self._in_its_folder(said["path"], exhibit)
+        self._in_its_place(said["path"], exhibit, "master")
         if self.digests[said["path"]] != (said["sha256"], said["sha512"], said["size"]):
             raise Contradicted(f"{said['path']} is not the file that contents.json names")
         masters = stored[0].objects("master") if stored else []
@@ -1412,15 +1521,18 @@ class Check:
             raise Contradicted(f"{said['path']} is not the file that was stored, says event {stored[0].seq}")
         return f"{said['path']} is bit for bit the file that was stored, says event {stored[0].seq}"
 
-    def _in_its_folder(self, path: str, exhibit: dict[str, Any]) -> None:
-        if not path.startswith(f"data/exhibits/{exhibit['reference']}/"):
+    def _in_its_place(self, path: str, exhibit: dict[str, Any], name: str) -> None:
+        parts = path.split("/")
+        if parts[:-1] != ["data", "exhibits", exhibit["reference"]]:
             raise Contradicted(f"{path} does not lie in the exhibit's folder")
+        if not parts[-1].startswith(f"{name}.") or not EXTENSION.fullmatch(parts[-1][len(name) + 1 :]):
+            raise Contradicted(f"{path} is not called what it is said to be: {shown(name)}.<extension>")
 
     def working(self, exhibit: dict[str, Any], copy: dict[str, Any]) -> str:
         """Claim `working`."""
         made = [each for each in self.of_exhibit(exhibit) if each.leaf["type"] == "rendition.made"]
         self.undoubted(copy["path"])
-        self._in_its_folder(copy["path"], exhibit)
+        self._in_its_place(copy["path"], exhibit, f"working-{copy['kind']}")
         one, _, size = self.digests[copy["path"]]
         if (one, size) != (copy["sha256"], copy["size"]):
             raise Contradicted(f"{copy['path']} is not the file that contents.json names")
@@ -1553,6 +1665,15 @@ def failed(check: Check) -> str:
     return ""
 
 
+def open_ended(check: Check) -> str:
+    """A sentence about the exhibits of which nothing shows where their history ends; nothing where there are none."""
+    names = [shown(each.subject) for each in check.claims if (each.claim, each.verdict) == ("complete", NOT_PROVED)]
+    if not names:
+        return ""
+    listed = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+    return f" That the history shown is whole is not proved for {listed}: later events may be missing."
+
+
 def report(path: str, check: Check) -> str:
     """The result for people."""
     lines = [f"Package {shown(path)}"]
@@ -1572,7 +1693,7 @@ def report(path: str, check: Check) -> str:
         lines.append(start + f"\n{' ' * len(start)}".join(words))
     lines += ["", "What this does not show", *(f"  - {line}" for line in LIMITS), ""]
     counts = [f"{sum(each.verdict == verdict for each in check.claims)} {SAID[verdict]}" for verdict in SAID]
-    lines.append(f"Result: {', '.join(counts)}. {failed(check) or 'Nothing is contradicted.'}")
+    lines.append(f"Result: {', '.join(counts)}. {failed(check) or 'Nothing is contradicted.'}{open_ended(check)}")
     if not any(each.claim == "checkpoint" and each.verdict == PROVED for each in check.claims):
         lines.append("Nothing here is tied to a log that you trust: `checkpoint` is not proved.")
     return "\n".join(lines)
@@ -1606,6 +1727,8 @@ def examined(arguments: argparse.Namespace) -> Check:
     """Read what the arguments name and settle every claim. Raises Unreadable."""
     policy_file = from_elsewhere(arguments.policy, arguments.package, "the policy")
     roots = from_elsewhere(arguments.tsa_roots, arguments.package, "the roots")
+    if roots is not None and not PEM.search(Path(roots).read_bytes()):
+        raise Unreadable(f"{shown(arguments.tsa_roots)} holds no certificate in PEM form")
     try:
         policy = None
         if policy_file is not None:

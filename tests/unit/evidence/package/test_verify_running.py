@@ -123,6 +123,7 @@ def test_a_contradiction_ends_with_1(package: Path) -> None:
         ["package", "--policy", "package/custody/report.pdf"],
         ["package", "--policy", "package/../package/custody/policy.copy"],
         ["package", "--tsa-roots", "package/custody/tst/test.pem"],
+        ["package", "--tsa-roots", "odd"],
         ["package", "--policy", "odd"],
         ["package", "--unknown"],
     ],
