@@ -66,7 +66,8 @@ class Room:
     whole: int
     seats: int = MOST
     taken: int = 0
-    seated: int = 0
+    waited: int = 0
+    unasked: int = 0
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     @contextmanager
@@ -74,7 +75,7 @@ class Room:
         """Hold this much and a seat while the block lasts; False: called off while waiting, nothing is held.
 
         What is larger than the whole room is let in once nothing else runs: refusing it would keep it for ever.
-        `at_once`: whether or not a seat is free. It has one all the same, so that others wait until it is done.
+        `at_once`: whether or not a seat is free. Others wait for it all the same, but for one, which never starves.
         """
         if not self._enter(needed, stopping, at_once=at_once):
             yield False
@@ -83,16 +84,25 @@ class Room:
             yield True
         finally:
             with self._changed:
-                self.taken -= needed
-                self.seated -= 1
+                self._sit(-needed, -1, at_once=at_once)
                 self._changed.notify_all()
 
     def _enter(self, needed: int, stopping: threading.Event, *, at_once: bool) -> bool:
         with self._changed:
-            while (self.taken and self.taken + needed > self.whole) or (self.seated >= self.seats and not at_once):
+            while (self.taken and self.taken + needed > self.whole) or not (at_once or self._has_seat):
                 if stopping.is_set():
                     return False
                 self._changed.wait(0.2)
-            self.taken += needed
-            self.seated += 1
+            self._sit(needed, 1, at_once=at_once)
             return True
+
+    @property
+    def _has_seat(self) -> bool:
+        return not self.waited or self.waited + self.unasked < self.seats
+
+    def _sit(self, needed: int, count: int, *, at_once: bool) -> None:
+        self.taken += needed
+        if at_once:
+            self.unasked += count
+        else:
+            self.waited += count

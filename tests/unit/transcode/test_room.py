@@ -159,7 +159,11 @@ def test_encodes_take_turns_and_what_is_urgent_waits_for_none() -> None:
             assert urgent
     with room.of(MIB, called_off) as last:
         assert last, "both seats are given back"
-    assert (room.seated, room.taken) == (0, 0)
+    with room.of(MIB, never, at_once=True), room.of(MIB, never, at_once=True), room.of(MIB, called_off) as own:
+        assert own, "one seat is bulk's own"
+        with room.of(MIB, called_off) as second:
+            assert not second
+    assert (room.waited, room.unasked, room.taken) == (0, 0, 0)
 
 
 # --- longest first
