@@ -34,7 +34,8 @@ def lanes(settings: TranscodeSettings) -> list[Lane]:
         Lane(("transcode",), 1 + AHEAD),
         *([Lane(("transcode_urgent", "transcode"), encodes - 1)] if encodes > 1 else []),
         Lane(("clips",), 1),
-        Lane(("pictures",), 1),
+        # They stand aside while encodes begin, and catch up on all cores.
+        Lane(("pictures",), encodes),
         # Some rounds take minutes: the count of the store, and the log's verification. Others must not wait for them.
         Lane((SWEEPS,), 4),
     ]

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 HIGH_WATER = re.compile(rb"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
-PAUSE = 0.02
+PAUSE = 0.1
 """Seconds between two looks at the least: a look costs some 20 microseconds."""
 
 

@@ -36,10 +36,13 @@ from transcode.scratch import scratch
 from transcode.settings import TranscodeSettings
 from transcode.storyboard import CUES, POSTER, SHEET, Storyboard, cues, storyboard
 from transcode.timing import FRAMES
+from transcode.trying import bench
 from transcode.waveform import FILE as WAVEFORM
 
 ENCODED_RECIPE = f"{RECIPE}-encoded"
 LARGEST_FILE = 256 << 20
+ASIDE = 60.0
+"""Seconds for which what is shown beside recordings lets copies go first, so that all play before any has pictures."""
 FILES = {
     RenditionKind.POSTER: POSTER,
     RenditionKind.STORYBOARD: CUES,
@@ -83,6 +86,8 @@ class Surveyor:
         if not wanted:
             return
         facts = MediaFacts.model_validate(recording.media_facts)
+        job.report("waiting for encodes", None)
+        bench(self.settings).room.stand_aside(job.stopping, most=ASIDE)
         try:
             self._make_and_record(job, master, facts, wanted)
         except RenderFailed as error:

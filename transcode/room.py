@@ -8,6 +8,7 @@ the measurement). `slots_for` is pure. `Room` is the one thing that the encodes 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -68,6 +69,7 @@ class Room:
     taken: int = 0
     waited: int = 0
     unasked: int = 0
+    full_since: float = 0.0
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     @contextmanager
@@ -96,13 +98,26 @@ class Room:
             self._sit(needed, 1, at_once=at_once)
             return True
 
+    def stand_aside(self, stopping: threading.Event, *, most: float) -> None:
+        """Wait while every seat is taken, until that has lasted for `most` seconds without a pause."""
+        with self._changed:
+            while self._is_full and time.monotonic() - self.full_since < most and not stopping.is_set():
+                self._changed.wait(0.2)
+
+    @property
+    def _is_full(self) -> bool:
+        return self.waited + self.unasked >= self.seats
+
     @property
     def _has_seat(self) -> bool:
         return not self.waited or self.waited + self.unasked < self.seats
 
     def _sit(self, needed: int, count: int, *, at_once: bool) -> None:
+        was_full = self._is_full
         self.taken += needed
         if at_once:
             self.unasked += count
         else:
             self.waited += count
+        if self._is_full and not was_full:
+            self.full_since = time.monotonic()

@@ -79,11 +79,11 @@ def openssl_sha256(files: Sequence[Path]) -> Spent:
 
 
 def spent_by(*pids: int | None) -> float:
-    """Processor seconds that living processes and the children that they have seen end have used so far."""
+    """Processor seconds that living processes, their families and those that these have seen end have used so far."""
     spent = 0.0
     for pid in pids:
         assert pid is not None
         family = psutil.Process(pid)
         spent += sum(family.cpu_times()[:4])
-        spent += sum(sum(child.cpu_times()[:2]) for child in family.children(recursive=True))
+        spent += sum(sum(child.cpu_times()[:4]) for child in family.children(recursive=True))
     return spent

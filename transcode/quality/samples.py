@@ -15,7 +15,7 @@ FRAMES: Final = 8
 SETTLING: Final = 2
 """Pictures that a sample passes over: filters that look at neighbours have theirs only then."""
 SHORT: Final = SAMPLES * (FRAMES + SETTLING)
-EARLY: Final = 240
+EARLY: Final = 100
 """How far into a file that cannot be entered in its middle: so many pictures are decoded to see the next ones."""
 
 

@@ -166,6 +166,23 @@ def test_encodes_take_turns_and_what_is_urgent_waits_for_none() -> None:
     assert (room.waited, room.unasked, room.taken) == (0, 0, 0)
 
 
+def test_others_stand_aside_until_encodes_pause_or_have_run_for_long() -> None:
+    room, never = Room(GIB, seats=2), threading.Event()
+    with room.of(MIB, never):
+        room.stand_aside(never, most=60)  # a seat is free
+    with room.of(MIB, never), room.of(MIB, never):
+        room.stand_aside(never, most=0)
+        called_off = threading.Event()
+        called_off.set()
+        room.stand_aside(called_off, most=60)
+        aside = threading.Thread(target=lambda: room.stand_aside(never, most=60))
+        aside.start()
+        aside.join(0.5)
+        assert aside.is_alive()
+    aside.join(10)
+    assert not aside.is_alive()
+
+
 # --- longest first
 
 
