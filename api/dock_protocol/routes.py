@@ -17,7 +17,7 @@ from evidence.bootstrap import House
 from evidence.models import Agent
 from evidence.store import SentPart
 from evidence.vocabulary import ArrivalState
-from ingest import arrivals, completion, docking, enrolment, lost_receipts, offer, proofs
+from ingest import arrivals, completion, docking, enrolment, letting_go, lost_receipts, offer, proofs
 from ingest.arrivals import Answer, Digests
 from ingest.enrolment import Enrolling
 from ingest.errors import AgentRefused, MessageRefused
@@ -199,6 +199,16 @@ def unknown_receipts(said: messages.AskReceipts, agent: AskingAgent, desk: AtDes
     with desk.house.writing() as session:
         enrolment.heard_of(session, agent.id)
     return {"unknown": [str(each) for each in unknown]}
+
+
+@router.post("/receipts/let-go")
+def receipts_to_let_go(said: messages.AskReceipts, agent: AskingAgent, desk: AtDesk) -> dict[str, Any]:
+    """Before sources are let go: which receipts are not committed here, and which sources are to be kept, and why."""
+    answer = letting_go.may_go(desk.house, agent, said.ids)
+    return {
+        "unknown": [str(each) for each in answer.unknown],
+        "withheld": {str(receipt): reason for receipt, reason in answer.withheld.items()},
+    }
 
 
 @router.post("/receipts/lost")

@@ -25,6 +25,7 @@ from ingest.agent.errors import (
     JournalAway,
     ReceiptLost,
     ReceiptRefused,
+    SourceKept,
     Stopping,
 )
 from ingest.agent.journal_rows import FileRow, KeptReceipt
@@ -41,6 +42,7 @@ from ingest.agent.upload import Errand, HandedOver, Means, carry
 log = logging.getLogger(__name__)
 
 RELEASE_EVERY = 1.0  # seconds between two looks for receipts that have their proof
+KEPT_FOR = 60.0  # seconds until it is asked again whether a source may go that the server wanted kept
 ASK_AGAIN = 10.0  # seconds until a source whose release could not be asked about is tried again
 
 
@@ -270,6 +272,11 @@ class Carriers:
         except (Away, Stopping):
             # Nobody could say whether the receipt still counts: it is asked again.
             file.let_go_tried, file.not_before = False, clock.monotonic() + ASK_AGAIN
+        except SourceKept as kept:
+            if file.reason != kept.reason:
+                log.warning("a source is kept", extra={"file": file.name, "reason": kept.reason})
+                device.put(file, FileState.RECEIPTED, kept.reason)
+            file.let_go_tried, file.not_before = False, clock.monotonic() + KEPT_FOR
         except ReceiptLost as lost:
             log.warning("a source was not let go", extra={"file": file.name, "reason": lost.reason})
         except AgentError as error:

@@ -143,6 +143,14 @@ class Server:
             raise ServerAway("The server's answer is not one this agent understands (unknown).")
         return frozenset(named)
 
+    def may_let_go(self, receipt_id: str) -> tuple[bool, str]:
+        """Whether the server knows this receipt, and why its source is to be kept; no reason where it may go."""
+        answer = self._call("POST", "/receipts/let-go", {"ids": [receipt_id]})
+        unknown, withheld = answer.get("unknown"), answer.get("withheld")
+        if not isinstance(unknown, list) or not isinstance(withheld, dict):
+            raise ServerAway("The server's answer is not one this agent understands (unknown, withheld).")
+        return receipt_id not in unknown, str(withheld.get(receipt_id, ""))
+
     def tell_lost(self, lost: LostReceipt) -> bool:
         """Show a receipt that the server no longer knew. Whether it knows it after all."""
         said = {

@@ -19,6 +19,7 @@ AgentError
 │   ├── ServerAway           no answer from the server, or not a usable one
 │   └── StoreAway            the store does not take parts
 ├── ReceiptLost              the server no longer knows a kept receipt             offer again; tell a person
+├── SourceKept               the server says why a source must not be let go now   keep it, and ask again
 ├── ReceiptRefused           a receipt is forged or speaks of other bytes          never trusted; incident
 └── SourceError              about one file on the device
     ├── NotAFile             a link, pipe, device or folder: listed, never opened  refused
@@ -146,6 +147,10 @@ class StoreAway(Away):
 
 class ReceiptLost(AgentError):
     """The server no longer knows a receipt that was kept: its database was restored from an older copy."""
+
+
+class SourceKept(AgentError):
+    """The receipt stands, and the server wants the source kept for now: the reason is its own."""
 
 
 class ReceiptRefused(AgentError):

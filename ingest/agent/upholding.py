@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from ingest.agent import clock
 from ingest.agent.client import Server
-from ingest.agent.errors import ReceiptLost, Refused
+from ingest.agent.errors import ReceiptLost, Refused, SourceKept
 from ingest.agent.journal import Journal
 from ingest.agent.journal_rows import LostReceipt
 from ingest.agent.kept import KeptReceipts
@@ -90,10 +90,13 @@ class Upholding:
         return Held(asked, tuple(one for one in lost.values() if one.receipt_id not in known_after_all))
 
     def check(self, receipt_id: str) -> None:
-        """Before a source is let go. Raises ReceiptLost, Away, Refused, Stopping, JournalAway."""
-        if self._server.unknown_receipts([receipt_id]):
+        """Before a source is let go. Raises ReceiptLost, SourceKept, Away, Refused, Stopping, JournalAway."""
+        is_known, reason = self._server.may_let_go(receipt_id)
+        if not is_known:
             self._lose([receipt_id])
             raise ReceiptLost("The server no longer knows its receipt: it is not let go, and offered again.")
+        if reason:
+            raise SourceKept(reason)
 
     def _of_others(self) -> list[str]:
         """One page of each kind in a round, and more where one held a lost receipt: there may be others like it."""

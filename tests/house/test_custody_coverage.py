@@ -39,6 +39,7 @@ CHANGES_NOTHING = {
     "POST /api/dock/v1/token": "proof of a key that is enrolled: the agent's acts are recorded, each by its agent",
     "POST /api/dock/v1/arrivals/status": "reads how far arrivals are",
     "POST /api/dock/v1/receipts/unknown": "reads which receipts are committed",
+    "POST /api/dock/v1/receipts/let-go": "reads which receipts are committed, and whether their masters are in doubt",
     "POST /api/dock/v1/arrivals/proofs": "reads proofs of receipts that were issued and recorded",
     "POST /api/dock/v1/arrivals/{arrival_id}/parts": "signs addresses of an arrival whose offer was recorded",
 }
