@@ -23,7 +23,7 @@ def census(
     """Count what the store really holds, and name every object that differs. Exit 0: every master is there."""
     from api.standing import house_at
     from evidence.completeness import census as counting
-    from evidence.completeness.counted import as_said
+    from evidence.completeness.counted import as_said, shown
 
     house = house_at(data)
     try:
@@ -37,6 +37,6 @@ def census(
         sys.stdout.write(json.dumps(said) + "\n")
     else:
         for each in taken.gaps:
-            out.print(each.in_words(), markup=False, soft_wrap=True)
-        (out if taken.holds else err).print(taken.words, markup=False, soft_wrap=True)
+            out.print(shown(each.in_words()), markup=False, soft_wrap=True)
+        (out if taken.holds else err).print(shown(taken.words), markup=False, soft_wrap=True)
     raise typer.Exit(0 if taken.holds else 1)

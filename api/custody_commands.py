@@ -25,6 +25,10 @@ DataDir = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line")]
 HERE = Path("data")
+POLICY_ADVICE = (
+    "What was printed has the keys right. This system itself goes by the file: write what was printed beside it, look "
+    "at it, and move it into the file's place. No restart is needed. See docs/keys.md."
+)
 
 custody_app.command()(census)
 custody_app.add_typer(keys_app, name="keys")
@@ -117,10 +121,16 @@ def erase(
 
 @custody_app.command()
 def policy(data: DataDir = HERE) -> None:
-    """Print the policy file that checkers of this log need: its keys, its witnesses, the quorum."""
+    """Print the policy file that checkers of this log need: the keys as they stand now, witnesses, the quorum."""
     from api import sequencing
 
-    sys.stdout.write(sequencing.policy(data))
+    given = sequencing.policy(data)
+    sys.stdout.buffer.write(given.text)  # the file's own octets, whatever they are
+    sys.stdout.flush()
+    for each in given.differs:
+        err.print(f"CONTINUITY_WITNESS_POLICY: {each}.", soft_wrap=True)
+    if given.differs:
+        err.print(POLICY_ADVICE, soft_wrap=True)
 
 
 @custody_app.command()

@@ -20,9 +20,9 @@ from evidence.database import for_owner
 from evidence.errors import EvidenceError
 from evidence.logs import start_logging
 from evidence.outside.duties import Duties
+from evidence.outside.giving import Given, policy_to_give
 from evidence.outside.keys import open_keys
 from evidence.outside.remembering import MEMORY, RememberingSigner
-from evidence.outside.rotating import trusted_keys
 from evidence.outside.witnessing import read_policy
 from evidence.sequencing.errors import MustHalt
 from evidence.sequencing.exporting import export_log
@@ -114,14 +114,10 @@ def export(data: Path, folder: Path) -> dict[str, Any]:
     return {"size": done.checkpoint.size, "root": done.checkpoint.root.hex(), "files": done.files}
 
 
-def policy(data: Path) -> str:
-    """The policy that is in force; where none is named, one of all keys that were not revoked, without a witness."""
+def policy(data: Path) -> Given:
+    """The policy to give out: the keys that count now, under the witnesses of the file that the settings name."""
     house = house_at(data)
-    named = house.settings.witness_policy
-    if named is not None:
-        return named.read_text("utf-8")
-    lines = [f"log {key.text()}" for key in trusted_keys(house, open_keys(house.settings))]
-    return "\n".join([*lines, "quorum none", ""])
+    return policy_to_give(house, open_keys(house.settings))
 
 
 def publish(data: Path, within: timedelta) -> dict[str, Any]:

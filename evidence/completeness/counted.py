@@ -103,7 +103,7 @@ class Journal:
     def _add(self, session: WriteSession, each: Difference) -> None:
         if each.subject in self._open:
             self.still_there.add(each.subject)
-        was_there = _shown(each.subject) in self._before
+        was_there = shown(each.subject) in self._before
         if not was_there:
             ledger.record(session, _event(self._census, each, self._house.masters.bucket))
         if each.subject in self._open or (was_there and each.subject in self._let_be):
@@ -169,7 +169,7 @@ def _event(census: UUID, each: Difference, bucket: str) -> Event:
     if VERSION.fullmatch(each.version_id):
         facts["version_id"] = each.version_id
     subject = SYSTEM if each.master is None else each.master
-    personal = {"key": _shown(each.key)}
+    personal = {"key": shown(each.key)}
     return Event(type=EventType.CENSUS_GAP, subject=subject, actor=BY, facts=facts, personal=personal)
 
 
@@ -177,7 +177,7 @@ def _trouble(each: Difference) -> Trouble:
     return Trouble(
         kind=IncidentKind.CENSUS_GAP,
         subject=each.subject,
-        reason=_shown(each.in_words()),
+        reason=shown(each.in_words()),
         advice="See docs/runbooks/census-gap.md. Delete nothing, and keep the device and every copy.",
         recording_id=each.recording,
     )
@@ -201,7 +201,7 @@ def _taken(census: Census) -> Event:
 
 
 def _row(census: Census) -> dict[str, Any]:
-    gaps = [{**as_said(each), "subject": _shown(each.subject)} for each in census.gaps]
+    gaps = [{**as_said(each), "subject": shown(each.subject)} for each in census.gaps]
     report = {
         "words": census.words, "gaps": gaps, "versions": census.versions, "unfinished": census.unfinished,
         "locks_asked": census.locks_asked,
@@ -218,11 +218,11 @@ def _row(census: Census) -> dict[str, Any]:
 def as_said(each: Difference) -> dict[str, str | None]:
     """A difference as JSON has it."""
     return {
-        "gap": each.gap.value, "key": _shown(each.key), "version_id": each.version_id, "because": each.because,
+        "gap": each.gap.value, "key": shown(each.key), "version_id": each.version_id, "because": each.because,
         "recording": each.reference,
     }  # fmt: skip
 
 
-def _shown(words: str) -> str:
+def shown(words: str) -> str:
     """A stranger may have chosen the key: what cannot be printed is written as its number."""
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in words)

@@ -107,6 +107,11 @@ def trusted_keys(house: House, keys: LogKeys) -> list[VerifierKey]:
     return list({(key.name, key.key_id): key for key in (*kept, *keys.vkeys())}.values())
 
 
+def revoked_keys(house: House) -> list[VerifierKey]:
+    """Every key that was revoked: no policy of this log lists it."""
+    return [VerifierKey.parse(row.vkey) for row in history(house) if row.state is LogKeyState.REVOKED]
+
+
 def _enter_new(session: WriteSession, key: VerifierKey, *, handle: str, size: int, by: Actor) -> None:
     before = session.scalars(
         select(LogKey.key_id)

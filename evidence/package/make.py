@@ -20,10 +20,12 @@ from uuid import UUID
 from evidence.completeness import headmap
 from evidence.continuity import gather as continuity
 from evidence.continuity.pdf import as_pdf
+from evidence.continuity.vouchers import log_vkeys
 from evidence.custody import ledger
 from evidence.custody.events import Actor, Event, EventType
 from evidence.identifiers import new_id
 from evidence.outside.errors import NoTimeStamp
+from evidence.outside.rotating import revoked_keys
 from evidence.outside.stamping import Token, stamps_now
 from evidence.outside.witnessing import Witnessing, read_policy
 from evidence.package import contents as stated
@@ -38,7 +40,8 @@ from evidence.sequencing import reading
 from evidence.sequencing.errors import LogHalted, NotSequencedYet
 from evidence.sequencing.reading import await_published
 from evidence.tlog.errors import NotProved
-from evidence.tlog.policy import Policy, parse_policy
+from evidence.tlog.keys import VerifierKey
+from evidence.tlog.policy import Policy, parse_policy, with_log_keys
 from evidence.tlog.proof import LogProof
 
 if TYPE_CHECKING:
@@ -109,20 +112,22 @@ def stream(house: House, ready: Ready) -> Iterator[bytes]:
 
 def begin(house: House, order: Order, *, by: Actor) -> Ready:
     """Record it, have it published, and gather the proof. Raises as `make`, but for what writing raises."""
-    policy = parse_policy(order.policy) if order.policy is not None else read_policy(house.settings)
+    policy = _policy_named(house, order)
     found, events, package = _record(house, order, by)
     size = max(_published(house, each, order.within).checkpoint().size for each in events)
     made = headmap.make_at(house, size)
     proof = _published(house, made.event_id, order.within)
+    size = proof.checkpoint().size
+    policy = None if policy is None else _with_keys_at(house, policy, size)
     proving = Proving(
-        size=proof.checkpoint().size,
+        size=size,
         made=made,
         tokens=_stamps(house, proof.checkpoint_note),
         names=order.names,
-        policy=order.policy or _witness_policy(house),
+        policy=policy,
     )
     if policy is not None:
-        _await_witnesses(house, policy, proving.size)
+        _await_witnesses(house, parse_policy(policy), size)
     gathered = gather(house, [each.exhibit for each in found], proving)
     report = _report(house, found, proving)
     return Ready(
@@ -183,9 +188,20 @@ def _stamps(house: House, note: bytes) -> list[Token]:
         return []
 
 
-def _witness_policy(house: House) -> bytes | None:
+def _policy_named(house: House, order: Order) -> bytes | None:
+    """The bytes of the order's policy, or of the file that the settings name. Raises Malformed, SettingsRefused."""
+    if order.policy is not None:
+        parse_policy(order.policy)
+        return order.policy
     path = house.settings.witness_policy
-    return path.read_bytes() if path is not None else None
+    return path.read_bytes() if path is not None and read_policy(house.settings) else None
+
+
+def _with_keys_at(house: House, policy: bytes, size: int) -> bytes:
+    """The policy as it should be at this checkpoint: a file may be older than the newest change of keys."""
+    with house.reading() as session:
+        signing = [VerifierKey.parse(each) for each in log_vkeys(session, size=size)]
+    return with_log_keys(policy, added=signing, dropped=revoked_keys(house))
 
 
 def _await_witnesses(house: House, policy: Policy, size: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from evidence.tlog.checkpoint import Checkpoint, parse_checkpoint
@@ -134,6 +134,27 @@ def parse_policy(text: bytes) -> Policy:
         raise Malformed("the policy has no quorum line; where no witness is needed it says `quorum none`")
     quorum = None if reading.quorum == NOBODY else reading.quorum
     return Policy(tuple(reading.logs), tuple(reading.witnesses), tuple(reading.groups), quorum)
+
+
+def with_log_keys(text: bytes, *, added: Iterable[VerifierKey], dropped: Collection[VerifierKey]) -> bytes:
+    """A policy with log lines of these keys where it has none yet, and without those of the others.
+
+    Every other line stays as it is, byte for byte: witnesses, groups and quorum are not ours to word. `text` is one
+    that `parse_policy` accepts. Raises Malformed where it is none, or with the new lines would be none.
+    """
+    listed = [each.key for each in parse_policy(text).logs]
+    kept = [line for line in text.split(b"\n") if _log_key(line) not in dropped]
+    after = max((place for place, line in enumerate(kept, start=1) if _log_key(line)), default=0)
+    new = [f"log {key.text()}".encode() for key in dict.fromkeys(added) if key not in listed]
+    changed = b"\n".join([*kept[:after], *new, *kept[after:]])
+    parse_policy(changed)
+    return changed
+
+
+def _log_key(line: bytes) -> VerifierKey | None:
+    """The key of a log line; None for any other line."""
+    items = _items(line)
+    return VerifierKey.parse(items[1]) if items[:1] == ["log"] else None
 
 
 def _items(line: bytes) -> list[str]:

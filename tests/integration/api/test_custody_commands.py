@@ -91,6 +91,22 @@ def test_the_log_is_signed_shown_copied_and_listed(embedded: Embedded, house: Ho
     )
 
 
+def test_a_policy_is_printed_with_the_keys_of_now(
+    embedded: Embedded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "policy"
+    file.write_text(run(embedded, "custody", "policy").replace("quorum none", "# ours\nquorum none"))
+    monkeypatch.setenv("CONTINUITY_WITNESS_POLICY", str(file))
+    assert run(embedded, "custody", "policy") == file.read_text()
+    run(embedded, "custody", "keys", "rotate")
+    command = [sys.executable, "-m", "api", "custody", "policy", "--data", str(embedded.data)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert len(parse_policy(done.stdout.encode()).logs) == 4
+    assert done.stdout.endswith("# ours\nquorum none\n")
+    assert done.stderr.count(f"CONTINUITY_WITNESS_POLICY: {file} lacks the log's ") == 2
+    assert "move it into the file's place" in done.stderr
+
+
 def comes_to_rest(embedded: Embedded) -> None:
     """The process ends by itself, says that it needs a person, and is not started again."""
     with sequencing(embedded) as child:

@@ -213,3 +213,16 @@ def test_the_command_names_what_differs_and_says_so_by_its_exit(
     said = json.loads(gap.stdout)
     assert gap.exit_code == 1
     assert (said["missing"], said["gaps"][0]["key"], said["gaps"][0]["recording"]) == (1, only.key, reference)
+
+
+def test_the_command_prints_no_key_that_acts_on_the_screen(
+    world: World, vandal: Vandal, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment_of(world).items():
+        monkeypatch.setenv(name, value)
+    shelf.recording(b"there")
+    vandal.put("masters/\u202e4pm.x\ty", b"strange")
+    said = CliRunner().invoke(custody_app, ["census"])
+    assert "\u202e" not in said.output
+    assert "\t" not in said.output
+    assert "masters/\\u202e4pm.x\\ty" in said.output
