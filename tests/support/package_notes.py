@@ -1,4 +1,4 @@
-"""Notes that no maker puts into a proof: the package's checkpoint, and yet not the bytes of `custody/checkpoint.txt`."""
+"""Notes that no maker puts into a proof: the package's checkpoint, and not the bytes of `custody/checkpoint.txt`."""
 
 from __future__ import annotations
 

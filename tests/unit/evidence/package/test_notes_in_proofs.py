@@ -1,4 +1,4 @@
-"""The note in each proof is `custody/checkpoint.txt`, byte for byte: no checker needs to know its signatures for that."""
+"""The note in each proof is `custody/checkpoint.txt`, byte for byte: nobody has to check its signatures for that."""
 
 from __future__ import annotations
 
