@@ -271,6 +271,9 @@ def _print_claims(claims: Sequence[Claim]) -> None:
 
 
 def _print_end(checked: Checked, *, own: bool) -> None:
+    from evidence.package.words import HELD_BY_NOTHING_ELSE
+
+    out.print(HELD_BY_NOTHING_ELSE, soft_wrap=True)
     if not own:
         out.print("No policy of your own was named, so nobody's signature proves anything: --policy FILE")
     if checked.holds:

@@ -53,6 +53,11 @@ The log: {log}
 The checkpoint: {size} events, {root}
 """
 
+HELD_BY_NOTHING_ELSE = (
+    "Not shown: that report.pdf, READ-ME-FIRST.txt, by-hand.txt and case.jsonld in the package say the same as the"
+    " events, and that verify.py and verify.html in it are those of whoever published them. They are held by the"
+    " manifests alone, which anyone can write anew."
+)
 SEALED = """
 Names of people, devices and files are sealed in this package: the events hold commitments to them and not the names.
 """

@@ -242,7 +242,7 @@ def complaint(checker: VerifyPage, chosen: Path) -> str:
 def test_a_folder_of_something_else_is_no_package(checker: VerifyPage, tmp_path: Path) -> None:
     (tmp_path / "holiday").mkdir()
     (tmp_path / "holiday" / "beach.jpg").write_bytes(b"x")
-    assert complaint(checker, tmp_path / "holiday").startswith("This is not a package")
+    assert complaint(checker, tmp_path / "holiday").startswith("This cannot be read as a package")
 
 
 def compressed(files: dict[str, bytes], path: Path) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Error
 
 from evidence.package.inside import verify
 from tests.support.package_lists import SPOILT, Files
-from tests.support.package_maker import Made, Order, make, write
+from tests.support.package_maker import Made, Order, make, smaller, write
 from tests.support.package_names import ENDINGS, MISNAMED, beginning, ending
+from tests.support.package_notes import NOTES, with_note_in_a_proof
 from tests.support.package_spoiling import opened
 from tests.support.verify_page import VerifyPage
 
@@ -75,6 +77,31 @@ def test_a_history_that_is_cut_off_is_judged_as_verify_py_does(
     assert found["history", reference] == ("not_proved" if count == 1 else own)
     assert found["master", reference] == ("proved" if found["history", reference] == "proved" else "not_proved")
     assert found == theirs(made, files)
+
+
+@pytest.mark.parametrize("name", NOTES)
+def test_another_note_in_a_proof_is_contradicted_though_the_page_cannot_check_ml_dsa(
+    checker: VerifyPage, name: str
+) -> None:
+    signed = make(smaller(Order()))
+    files = with_note_in_a_proof(signed, NOTES[name])
+    found, said = checker.verdicts(files, signed.policy), theirs(signed, files)
+    assert found["included", "package"] == "contradicted"
+    assert found.pop(("witnessed", "package")) == "not_proved"  # one of the witnesses signs with ML-DSA
+    assert found == {key: verdict for key, verdict in said.items() if key[0] != "witnessed"}
+
+
+@pytest.mark.parametrize("path", ["bagit.txt", "custody/contents.json"])
+def test_what_has_not_what_makes_a_package_is_refused(checker: VerifyPage, made: Made, path: str) -> None:
+    """Manifests written anew or not: verify.py and the product refuse it as well."""
+    files = {name: data for name, data in made.files.items() if name != path}
+    with pytest.raises(Error, match=f"cannot be read as a package: there is no {re.escape(path)}"):
+        checker.verdicts(files, made.policy)
+    examine = """path => {
+        const whole = verifier.packageOf([...window.kept].map(([name, blob]) => [`p/${name}`, blob]));
+        whole.files.delete(path); return verifier.examined(whole, null); }"""
+    with pytest.raises(Error, match="cannot be read as a package"):
+        checker.page.evaluate(examine, path)
 
 
 def test_the_headline_says_of_whom_the_end_is_not_shown(checker: VerifyPage, made: Made, tmp_path: Path) -> None:

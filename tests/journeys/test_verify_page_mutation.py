@@ -145,7 +145,7 @@ def test_lines_removed_doubled_or_swapped_are_noticed(checker: VerifyPage, made:
 
 
 def test_files_that_are_missing_or_too_many_are_noticed(checker: VerifyPage, made: Made) -> None:
-    for path in made.files:
+    for path in made.files.keys() - {"bagit.txt", "custody/contents.json"}:  # without these it is no package
         found = checker.verdicts({name: data for name, data in made.files.items() if name != path}, made.policy)
         assert found["files", PACKAGE] == "contradicted", path
         assert not proved(found) & rests_on(path), path

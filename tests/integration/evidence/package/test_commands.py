@@ -63,6 +63,9 @@ def test_from_the_command_line_to_a_verdict(scene: Scene, tmp_path: Path) -> Non
     lie = continuity(scene, "verify", out, "--policy", policy)
     assert lie.returncode == 1
     assert "CONTRADICTED" in lie.stdout
+    for name in ("report.pdf", "READ-ME-FIRST.txt", "by-hand.txt", "case.jsonld", "verify.py", "verify.html"):
+        assert name in lie.stdout
+    assert "held by the manifests alone, which anyone can write anew" in lie.stdout
 
 
 def test_what_is_no_package_is_said_with_exit_code_2(scene: Scene, tmp_path: Path) -> None:

@@ -117,3 +117,6 @@ def test_what_people_read_names_the_exhibit_and_what_is_not_shown(made: Made) ->
     assert "Exhibit R0000001" in words
     assert "What this does not show" in words
     assert "Nothing here is tied to a log that you trust" in words
+    for name in ("report.pdf", "READ-ME-FIRST.txt", "by-hand.txt", "case.jsonld", "verify.py", "verify.html"):
+        assert name in words
+    assert "held by the manifests alone, which anyone can write anew" in words

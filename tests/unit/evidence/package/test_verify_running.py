@@ -36,10 +36,10 @@ def package(made: Made, tmp_path: Path) -> Path:
     return write(made.files, tmp_path / "package")
 
 
-def run(*words: str | Path, program: Path = PROGRAM) -> Done:
+def run(*words: str | Path, program: Path = PROGRAM, seconds: float = 60) -> Done:
     """Run it without site packages, as on a machine that has none."""
     command = [sys.executable, "-I", "-S", "-W", "error", str(program), *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, encoding="utf-8")
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds, encoding="utf-8")
 
 
 def claims(done: Done) -> dict[str, str]:
@@ -139,6 +139,41 @@ def test_what_cannot_be_read_ends_with_2_and_a_sentence(
     assert done.stdout == ""
     assert "verify.py: " in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_what_is_neither_a_folder_nor_a_plain_file_is_not_opened(package: Path) -> None:
+    pipe = package.parent / "pipe"
+    os.mkfifo(pipe)
+    for words in (
+        [pipe],
+        ["/dev/zero"],
+        [package, "--policy", pipe],
+        [package, "--policy", "/dev/zero"],
+        [package, "--tsa-roots", pipe],
+        [package, "--tsa-roots", "/dev/zero"],
+    ):
+        done = run(*words, seconds=10)
+        assert (done.returncode, done.stdout) == (2, ""), words
+        assert "file" in done.stderr
+        assert "Traceback" not in done.stderr
+    link = package.parent / "link"
+    link.symlink_to(package)
+    assert run(link).returncode == 0
+
+
+@pytest.mark.parametrize("body", ["bm8gY2VydGlmaWNhdGU=", "MAMCAQE=", "?", ""], ids=["text", "sequence", "odd", "none"])
+@pytest.mark.parametrize("beside", [True, False])
+def test_roots_with_something_that_is_no_certificate_end_with_2(
+    made: Made, package: Path, body: str, *, beside: bool
+) -> None:
+    """It is the checker's own file that is wrong: nothing contradicts the package."""
+    good = (made.roots or Path()).read_text() if beside else ""
+    roots = package.parent / "roots.pem"
+    roots.write_text(f"{good}-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n")
+    done = run(package, "--policy", package.parent / "policy", "--tsa-roots", roots)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "roots.pem holds something in PEM form that cannot be read as a certificate" in done.stderr
 
 
 # --- folders from an enemy --------------------------------------------------------------------------------------------
