@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from sqlalchemy import text
 
@@ -39,12 +37,12 @@ class Died(BaseException):
 
 
 @pytest.fixture
-def grown(kept: World) -> Iterator[World]:
-    """A log with checkpoints over 230, 300, and 600 events; each about a subject of its own from 230 on."""
+def grown(kept: World) -> World:
+    """A log with checkpoints over 230, 300 and 600 events: three subjects, one after another."""
     for many in (230, 70, 300):
         write_events(kept.house, many)
         sequence(kept)
-    yield kept
+    return kept
 
 
 def forge(house: House, seq: int) -> None:
@@ -73,7 +71,7 @@ def test_a_changed_event_is_found_though_the_row_was_set_back_below_it(grown: Wo
         assert not found.holds
         assert "checkpoint" in broken(found)
         assert "two histories" in said(found, "checkpoint")
-        assert "tiles" in broken(found) or seq >= 512, "a full tile that was signed for must be the database's"
+        assert ("tiles" in broken(found)) is (seq < 512), "a full tile that was signed for must be the database's"
     with pytest.raises(HistoryDiffers):
         look(house, log_keys(house, grown.folder))
     audit.audit(house)
@@ -82,7 +80,10 @@ def test_a_changed_event_is_found_though_the_row_was_set_back_below_it(grown: Wo
 
 def test_nor_does_it_help_to_take_the_keys_away(grown: World) -> None:
     forge(grown.house, 299)
-    tamper(grown.house, "DELETE FROM custody.checkpoint", TO_NOTHING, "DELETE FROM custody.log_key")
+    tamper(grown.house, "DELETE FROM custody.checkpoint", TO_NOTHING)
+    with grown.house.sessions.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE custody.log_key DISABLE TRIGGER USER"))
+        connection.execute(text("DELETE FROM custody.log_key"))
     assert "two histories" in said(fsck.verify(grown.house), "checkpoint")
 
 
@@ -108,7 +109,6 @@ def test_a_full_tile_beyond_what_is_said_to_be_integrated_may_be_there_and_not_b
     assert fsck.verify(kept.house).holds, "a tile in flight is right"
     forge(kept.house, 255)
     found = fsck.verify(kept.house)
-    assert broken(found) == {"events"} or "tiles" in broken(found)
     assert "tile/0/000 does not hold" in said(found, "tiles")
 
 
