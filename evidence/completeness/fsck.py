@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from evidence.completeness import books, personal, ranges, signed
+from evidence.completeness import books, newest, personal, ranges, signed
 from evidence.completeness.claims import LOG, Claim, Verdict, Verification, judged, not_proved
+from evidence.completeness.newest import Newest
 from evidence.completeness.ranges import Stretch
 from evidence.completeness.recordings import verify_recording
 from evidence.completeness.walk import Walk
@@ -38,11 +39,21 @@ STATE = text("SELECT size, integrated_size, published_size FROM custody.state")
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far the log had come when the verification began. What comes later is not looked at."""
+    """How far the log had come when the verification began. What comes later is not looked at.
+
+    `integrated` and `published` are what one row of the database says; `signed` is what the store's newest
+    checkpoint does, and what that contradicts.
+    """
 
     size: int
     integrated: int
     published: int
+    signed: Newest
+
+    @property
+    def in_store(self) -> int:
+        """How many events must stand in tiles: those that were integrated, and all that were ever signed for."""
+        return max(self.integrated, self.signed.size)
 
 
 def verify(
@@ -54,16 +65,18 @@ def verify(
     and the root shows whether those are what was signed. Of a long log, the digests that the store has computed of
     its objects are compared, and some objects drawn by lot; with `read_back`, every one. Raises StoreAway, JobStopped.
     """
+    against = newest.hold(house)
     with house.reading() as session:
-        standing = Standing(*session.execute(STATE).one())
+        size, integrated, published = session.execute(STATE).one()
+        standing = Standing(size, integrated, published, against)
         whole_tiles = max(0, min(since or 0, standing.published) - 1) // WIDTH * WIDTH
         subtree = reading.subtree_reader(session, house.custody) if whole_tiles else _nothing
     if standing.size == 0:
         empty = tuple(not_proved(name, LOG, NOTHING) for name in ("events", "numbers", "history", "tiles"))
-        return Verification(size=0, claims=(*empty, *signed.claims(house, 0, None)))
+        return Verification(size=0, claims=(*empty, *signed.claims(house, 0, None, against), *_halt(against)))
     closely = standing.size - whole_tiles <= LOOKED_AT
-    walk = Walk(house, whole_tiles, subtree, integrated=standing.integrated, every_leaf=closely)
-    reads = partial(ranges.read, house, integrated=standing.integrated, back=closely or read_back)
+    walk = Walk(house, whole_tiles, subtree, integrated=standing.in_store, every_leaf=closely)
+    reads = partial(ranges.read, house, integrated=standing.in_store, back=closely or read_back)
     with ThreadPoolExecutor(1, thread_name_prefix="verify-books") as beside:
         tables = beside.submit(_whole_tables, house, closely=closely) if whole_tiles == 0 else None
         for stretch in _stretches(reads, whole_tiles, standing.size, stopping or threading.Event()):
@@ -138,7 +151,12 @@ def _claims(house: House, standing: Standing, walk: Walk, start: int) -> tuple[C
     if short:
         # Nothing is proved of events that were not reached.
         claims = [not_proved(each.claim, LOG, short) if each.verdict is Verdict.PROVED else each for each in claims]
-    return (*claims, *signed.claims(house, standing.published, walk))
+    return (*claims, *signed.claims(house, standing.published, walk, standing.signed), standing.signed.sequencing)
+
+
+def _halt(against: Newest) -> list[Claim]:
+    """Of an empty log only that it is halted is said: that it is not proves nothing."""
+    return [] if against.halted is None else [against.sequencing]
 
 
 def _stretches(

@@ -121,9 +121,11 @@ def read(house: House, first: int, last: int, *, integrated: int, back: bool) ->
             bundles, gaps = _one_by_one(session, words, bundles)
         else:
             gaps = ()
-    full = [each for each in bundles if (each.number + 1) * WIDTH <= integrated and each.members == WIDTH]
+    whole = [each for each in bundles if each.members == WIDTH]
+    full = [each for each in whole if (each.number + 1) * WIDTH <= integrated]
     in_store, read_back = _in_store(house, full, read_back=back)
-    return Stretch(bundles, checkpoints, gaps, tuple(in_store), 2 * len(full), read_back)
+    ahead = _ahead(house, whole[len(full) :])
+    return Stretch(bundles, checkpoints, gaps, (*in_store, *ahead), 2 * len(full), read_back)
 
 
 def events(session: ReadSession, first: int, last: int) -> Sequence[Row[Any]]:
@@ -186,6 +188,21 @@ def _in_store(house: House, bundles: Sequence[Bundle], *, read_back: bool) -> tu
             found += [words for words in (_bundle_differs(house, each),) if words]
             count += 1
     return found, count
+
+
+def _ahead(house: House, bundles: Sequence[Bundle]) -> list[str]:
+    """What differs in tiles and bundles beyond those that must be there: they may be missing, and not be others.
+
+    The sequencer stores them before the database says that they are integrated.
+    """
+    if not bundles:
+        return []
+    first, last = bundles[0].number, bundles[-1].number
+    there = _listed(house, tile_path(0, first), tile_path(0, last), last - first)
+    there |= _listed(house, entries_path(first), entries_path(last), last - first)
+    found = [tile_differs(house, 0, each.number, each.tile) for each in bundles if tile_path(0, each.number) in there]
+    found += [_bundle_differs(house, each) for each in bundles if entries_path(each.number) in there]
+    return [words for words in found if words]
 
 
 def _listed(house: House, first: str, last: str, between: int) -> dict[str, str]:

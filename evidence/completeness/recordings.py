@@ -8,22 +8,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from evidence.completeness import headmap
-from evidence.completeness.claims import Claim, Verification, judged, not_proved
+from sqlalchemy import or_, select
+
+from evidence.completeness import headmap, newest, signed
+from evidence.completeness.claims import LOG, Claim, Verdict, Verification, judged, not_proved
 from evidence.custody import ledger
 from evidence.custody.events import EventType
 from evidence.custody.leaf import LeafObject, hash_of, read_leaf
+from evidence.database import ReadSession
 from evidence.errors import LogDisagrees, NotALeaf, NotFound
-from evidence.models import Master
+from evidence.models import Incident, Master
 from evidence.sequencing import reading
 from evidence.store.errors import MasterMissing, ObjectMissing
 from evidence.tlog.checkpoint import Checkpoint
 from evidence.tlog.errors import TlogError
 from evidence.tlog.merkle import inclusion_proof, verify_inclusion
+from evidence.vocabulary import IncidentKind
 
 if TYPE_CHECKING:
     from evidence.bootstrap import House
 
+RESTS = "The log as a whole is contradicted, see below: nothing that rests on it is proved."
 Leaves = Sequence[tuple[int, bytes]]
 
 
@@ -45,7 +50,8 @@ class _Asked:
 def verify_recording(house: House, recording: UUID) -> Verification:
     """Hold one recording (or metadata file, by its master's id) together: its events, their proofs, its bytes.
 
-    The master is read back whole. Raises NotFound where there is no such master, StoreAway.
+    A log that its newest checkpoint in the store contradicts, or that is halted, proves nothing of a recording's
+    events. The master is read back whole. Raises NotFound where there is no such master, StoreAway.
     """
     with house.reading() as session:
         master = session.get(Master, recording)
@@ -53,10 +59,38 @@ def verify_recording(house: House, recording: UUID) -> Verification:
             raise NotFound(f"the recording {recording}")
         head = reading.log_head(session)
         asked = _Asked(house, recording, master, reading.leaves_of(session, recording), head)
-    claims = (_history(asked), _included(asked), _complete(asked), _master(asked))
+        troubles = _open_troubles(session, master)
+    of_events = [_history(asked), _included(asked), _complete(asked)]
+    of_log = _of_log(newest.hold(house))
+    if of_log:
+        of_events = [_resting(each) for each in of_events]
+    claims = (*of_events, _master(asked), *of_log, *troubles)
     if head is None:
         return Verification(size=0, claims=claims)
     return Verification(size=head.size, claims=claims, root=head.root)
+
+
+def _of_log(held: newest.Newest) -> list[Claim]:
+    """What is wrong with the log as a whole, which every proof of a recording rests on."""
+    found = [judged("checkpoint", LOG, held.found, holds="", fails=signed.FAILS)] if held.found else []
+    return found if held.halted is None else [*found, held.sequencing]
+
+
+def _resting(claim: Claim) -> Claim:
+    """Nothing is proved by what rests on something contradicted."""
+    return not_proved(claim.claim, claim.subject, RESTS) if claim.verdict is Verdict.PROVED else claim
+
+
+def _open_troubles(session: ReadSession, master: Master) -> list[Claim]:
+    """Incidents about its bytes that nobody has closed. They are said, and contradict nothing by themselves."""
+    wanted = select(Incident).where(
+        Incident.kind.in_((IncidentKind.CENSUS_GAP, IncidentKind.FIXITY_FAILED)),
+        Incident.closed_at.is_(None),
+        or_(Incident.recording_id == master.id, Incident.subject.contains(master.key, autoescape=True)),
+    )
+    standing = session.scalars(wanted.order_by(Incident.opened_at)).all()
+    said = "; ".join(f"{each.kind.value}: {each.reason}" for each in standing)
+    return [not_proved("incidents", str(master.id), f"An incident about it is open: {said}")] if standing else []
 
 
 def _history(asked: _Asked) -> Claim:

@@ -10,7 +10,6 @@ from evidence.completeness.claims import LOG, Claim, judged, not_proved
 from evidence.completeness.walk import Walk
 from evidence.errors import NotFound
 from evidence.sequencing import reading
-from evidence.sequencing.opening import newest_key
 from evidence.sequencing.publishing import CHECKPOINTS, checkpoint_key
 from evidence.store.errors import ObjectMissing
 from evidence.tlog.checkpoint import parse_checkpoint
@@ -20,22 +19,22 @@ from evidence.tlog.policy import KnownLog, Policy, parse_policy
 
 if TYPE_CHECKING:
     from evidence.bootstrap import House
+    from evidence.completeness.newest import Newest
 
 LOOKED_FOR = 1000  # newest checkpoints of the database that are looked for in the store
 RECORDED = text("SELECT size FROM custody.checkpoint ORDER BY size DESC LIMIT :many")
-SIZE = text("SELECT size FROM custody.state")
 FAILS = "The events are not those that were signed"
 NO_KEY = "The database lists no key of this log yet: whether one signed cannot be told."
 UNSIGNED = "No checkpoint has been published yet: nobody has signed for these events."
 NO_POLICY = "No witness policy is set (CONTINUITY_WITNESS_POLICY): nobody outside has signed for these events."
 
 
-def claims(house: House, published: int, walk: Walk | None) -> list[Claim]:
+def claims(house: House, published: int, walk: Walk | None, newest: Newest) -> list[Claim]:
     """The claims `checkpoint` and `witnessed` about the newest checkpoint, and all that the walk came past."""
-    back = rolled_back(house)
     if walk is None or published == 0:
         unsigned = not_proved("checkpoint", LOG, UNSIGNED)
-        first = judged("checkpoint", LOG, back, holds="", fails=FAILS) if back else unsigned
+        found = [*(walk.roots if walk else ()), *newest.found]
+        first = judged("checkpoint", LOG, found, holds="", fails=FAILS) if found else unsigned
         return [first, not_proved("witnessed", LOG, UNSIGNED)]
     with house.reading() as session:
         keys = reading.log_keys(session)
@@ -49,7 +48,7 @@ def claims(house: House, published: int, walk: Walk | None) -> list[Claim]:
         *walk.roots,
         *_not_stored(house, published, note),
         *_not_recorded(house, published),
-        *back,
+        *newest.found,
     ]
     if walk.size < published:
         found.append(f"only {walk.size} of the {published} events that were signed for could be put together")
@@ -99,20 +98,6 @@ def _not_recorded(house: House, published: int) -> list[str]:
     kept = (int(key.removeprefix(CHECKPOINTS)) for key in house.custody.list(CHECKPOINTS, after=checkpoint_key(oldest)))
     missing = [size for size in kept if size <= published and size not in recorded]
     return [f"the store has a checkpoint over {size} events that the database has not" for size in missing[:20]]
-
-
-def rolled_back(house: House) -> list[str]:
-    """Whether the store has a checkpoint over more events than the database has numbered.
-
-    One that is being published just now stands in the store first, over events that have their numbers.
-    """
-    newest = newest_key(house.custody)
-    with house.reading() as session:
-        size = int(session.scalar(SIZE) or 0)
-    signed = 0 if newest is None else int(newest.removeprefix(CHECKPOINTS))
-    if signed <= size:
-        return []
-    return [f"the store has a checkpoint over {signed} events and the database has {size}: it was rolled back"]
 
 
 def _witnessed(house: House, note: bytes) -> Claim:

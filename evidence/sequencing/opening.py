@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import text
@@ -17,6 +18,7 @@ from evidence.store import CustodyStore
 from evidence.store.errors import ObjectMissing
 from evidence.tlog.checkpoint import parse_checkpoint
 from evidence.tlog.errors import TlogError
+from evidence.tlog.keys import VerifierKey
 from evidence.tlog.merkle import Frontier
 from evidence.tlog.note import parse_note
 from evidence.tlog.signing import Signer
@@ -49,8 +51,17 @@ def look(house: House, signer: Signer) -> Opened:
     """
     with house.reading() as session:
         keys = known_keys(session, signer)
-        state = session.get_one(LogState, 1)
-        size, published = state.size, state.published_size
+    return hold_against_store(house, keys)
+
+
+def hold_against_store(house: House, keys: Sequence[VerifierKey] | None) -> Opened:
+    """The same with the keys of the log at hand; None where none is known, and nobody's signature can be asked for.
+
+    A sequencer may run meanwhile: what is published is read before the store, what is numbered after it.
+    Raises as `look` does.
+    """
+    with house.reading() as session:
+        published = session.get_one(LogState, 1).published_size
     key = newest_key(house.custody)
     if key is None:
         if published:
@@ -58,6 +69,8 @@ def look(house: House, signer: Signer) -> Opened:
         return Opened(None, recorded=True)
     newest = read_signed(key, house.custody.get(key), origin=house.settings.log_origin, keys=keys)
     stored = newest.checkpoint
+    with house.reading() as session:
+        size = session.get_one(LogState, 1).size
     if stored.size > size:
         raise RolledBack(database=size, store=stored.size)
     if stored.size < published:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select, text
@@ -75,17 +76,25 @@ def make_known(session: WriteSession, signed: Signed, *, unwitnessed: bool) -> N
 
 def known_keys(session: ReadSession, signer: Signer) -> list[VerifierKey]:
     """The Ed25519 keys that a checkpoint of this log may be signed with: those that sign now, and those that did."""
-    kept = [VerifierKey.parse(vkey) for vkey in session.scalars(select(LogKey.vkey))]
-    keys = {(key.name, key.key_id): key for key in (*kept, *signer.vkeys())}
+    keys = {(key.name, key.key_id): key for key in (*listed_keys(session), *signer.vkeys())}
     return [key for key in keys.values() if key.algorithm is Algorithm.ED25519]
 
 
-def read_signed(key: str, note: bytes, *, origin: str, keys: list[VerifierKey]) -> Signed:
-    """A checkpoint out of the store, held against the keys of the log. Raises StrangeCheckpoint."""
+def listed_keys(session: ReadSession) -> list[VerifierKey]:
+    """The Ed25519 keys that the database lists, those too that sign no more."""
+    kept = [VerifierKey.parse(vkey) for vkey in session.scalars(select(LogKey.vkey))]
+    return [key for key in kept if key.algorithm is Algorithm.ED25519]
+
+
+def read_signed(key: str, note: bytes, *, origin: str, keys: Sequence[VerifierKey] | None) -> Signed:
+    """A checkpoint out of the store, held against the keys of the log. Raises StrangeCheckpoint.
+
+    `keys` is None where no key is known at all: then only its form, its log and its place are held to.
+    """
     try:
         parsed = parse_note(note)
         checkpoint = parse_checkpoint(parsed.text)
-        by_id = {(each.name, each.key_id): each for each in keys}
+        by_id = {(each.name, each.key_id): each for each in keys or ()}
         ours = [each for each in parsed.signatures if (each.name, each.key_id) in by_id]
         for signature in ours:
             verify(parsed.text, signature, by_id[signature.name, signature.key_id])
@@ -93,7 +102,7 @@ def read_signed(key: str, note: bytes, *, origin: str, keys: list[VerifierKey]) 
         raise StrangeCheckpoint(key, because=str(error)) from error
     if checkpoint.origin != origin:
         raise StrangeCheckpoint(key, because=f"it is of the log {checkpoint.origin[:120]}")
-    if not ours:
+    if keys is not None and not ours:
         raise StrangeCheckpoint(key, because="no known key of the log signed it")
     if key != checkpoint_key(checkpoint.size):
         raise StrangeCheckpoint(key, because=f"it is over {checkpoint.size} events")

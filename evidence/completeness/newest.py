@@ -1,0 +1,95 @@
+"""The live log against the newest checkpoint in the store, whatever the database says of how far it was published.
+
+One row of the database says how far the log was integrated and published. Whoever can write it could set it back, so
+nothing here rests on it: the store's own list of checkpoints, locked there for years, says how far the log was signed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+from evidence.completeness.claims import LOG, Claim, judged
+from evidence.custody.rows import LogState
+from evidence.sequencing.errors import MustHalt, RolledBack
+from evidence.sequencing.opening import hold_against_store, newest_key
+from evidence.sequencing.publishing import CHECKPOINTS, checkpoint_key, listed_keys
+from evidence.store.errors import ObjectMissing
+from evidence.tlog.errors import TlogError
+
+if TYPE_CHECKING:
+    from evidence.bootstrap import House
+
+IN_FLIGHT = 1  # checkpoints that stand in the store before the database says so: the sequencer writes one at a time
+# One statement: a checkpoint and how far the log is published are committed together.
+ABOVE = text("""
+SELECT state.published_size, ARRAY(
+  SELECT c.size FROM custody.checkpoint c WHERE c.size > state.published_size ORDER BY c.size DESC LIMIT 20)
+FROM custody.state
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """How many events the store's newest checkpoint is over, what contradicts it, and why the log was halted if so."""
+
+    size: int
+    found: tuple[str, ...]
+    halted: str | None
+
+    @property
+    def sequencing(self) -> Claim:
+        """Whether the log may go on: a halt is what the sequencer itself found wrong."""
+        found = [] if self.halted is None else [self.halted]
+        holds = "No sequencer has halted the log."
+        return judged("sequencing", LOG, found, holds=holds, fails="The log is halted, nothing is numbered or signed")
+
+
+def hold(house: House) -> Newest:
+    """Hold the database against the newest checkpoint in the store: its size, its root, and what was published.
+
+    Raises StoreAway.
+    """
+    with house.reading() as session:
+        keys, halted = listed_keys(session), session.get_one(LogState, 1).halted
+    size, found = 0, []
+    try:
+        opened = hold_against_store(house, keys or None)
+        size = 0 if opened.newest is None else opened.newest.checkpoint.size
+    except RolledBack as back:
+        size = back.store
+        found.append(
+            f"the store has a checkpoint over {back.store} events and the database has {back.database}:"
+            " it was rolled back"
+        )
+    except (MustHalt, TlogError, ObjectMissing) as error:
+        key = newest_key(house.custody)
+        size = 0 if key is None else int(key.removeprefix(CHECKPOINTS))
+        found.append(str(error))
+    return Newest(size, (*found, *_set_back(house)), halted)
+
+
+def _set_back(house: House) -> list[str]:
+    """Whether the row that says how far the log is published says less than the checkpoints do.
+
+    The store is listed from that size on, and only then is the row read again: a running sequencer records each
+    checkpoint before it stores the next, so no more than one is ever ahead of the row.
+    """
+    with house.reading() as session:
+        said, _ = session.execute(ABOVE).one()
+    kept = [int(key.removeprefix(CHECKPOINTS)) for key in house.custody.list(CHECKPOINTS, after=checkpoint_key(said))]
+    with house.reading() as session:
+        published, recorded = session.execute(ABOVE).one()
+    found = [
+        f"the database has a checkpoint over {size} events, and says that {published} were published"
+        for size in recorded
+    ]
+    ahead = [size for size in kept if size > published]
+    if len(ahead) > IN_FLIGHT:
+        found.append(
+            f"the store has {len(ahead)} checkpoints over more events than the {published} that the database says"
+            f" were published, the newest over {ahead[-1]}"
+        )
+    return found
