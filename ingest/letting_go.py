@@ -15,7 +15,7 @@ from sqlalchemy import select
 from evidence.bootstrap import House
 from evidence.database import ReadSession
 from evidence.models import Agent, Arrival, Incident, Master, Receipt
-from evidence.sequencing.reading import log_standing
+from evidence.sequencing.reading import halt_reason
 from evidence.store.errors import MasterMissing
 from evidence.vocabulary import IncidentKind
 from ingest.lost_receipts import unknown_of
@@ -42,12 +42,13 @@ def may_go(house: House, agent: Agent, receipts: Sequence[UUID]) -> Answer:
     unknown = unknown_of(house, agent, receipts)
     with house.reading() as session:
         masters = _masters(session, agent, receipts)
-        halted = log_standing(session).halted is not None
+        halted = halt_reason(session) is not None
         doubted = _doubted(session, [each.id for each in masters.values()])
     withheld = {}
-    for receipt, master in masters.items():
-        reason = HALTED if halted else OPEN if master.id in doubted else _absence(house, master)
-        if reason:
+    for receipt in set(receipts).difference(unknown):
+        # A receipt whose master these records do not have any more lets nothing go either.
+        master = masters.get(receipt)
+        if reason := MISSING if master is None else _why_kept(house, master, halted=halted, doubted=doubted):
             withheld[receipt] = reason
     return Answer(tuple(unknown), withheld)
 
@@ -67,6 +68,12 @@ def _doubted(session: ReadSession, masters: Sequence[UUID]) -> set[UUID | None]:
         Incident.recording_id.in_(masters), Incident.kind.in_(IN_DOUBT), Incident.closed_at.is_(None)
     )
     return set(session.scalars(incidents))
+
+
+def _why_kept(house: House, master: Master, *, halted: bool, doubted: set[UUID | None]) -> str:
+    if halted:
+        return HALTED
+    return OPEN if master.id in doubted else _absence(house, master)
 
 
 def _absence(house: House, master: Master) -> str:

@@ -70,6 +70,11 @@ def log_standing(session: ReadSession) -> Standing:
     return Standing(**session.execute(STANDING).mappings().one())
 
 
+def halt_reason(session: ReadSession) -> str | None:
+    """Why the log is halted; nothing where it is not. Asked before each source is let go: it counts nothing."""
+    return session.get_one(LogState, 1).halted
+
+
 LED = text(
     "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = 0 AND objid = :lock"
     " AND objsubid = 1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
@@ -217,7 +222,7 @@ def _looked(session: ReadSession, look: Callable[[ReadSession], Awaited]) -> Awa
     try:
         return look(session)
     except NotSequencedYet as not_yet:
-        if (halted := session.get_one(LogState, 1).halted) is not None:
+        if (halted := halt_reason(session)) is not None:
             raise LogHalted(not_yet.event_id, reason=halted) from not_yet
         raise
 

@@ -16,7 +16,7 @@ import pytest
 
 from transcode import child, sandbox, starter
 from transcode.child import Command, Listener
-from transcode.ending import How
+from transcode.ending import Ending, How
 from transcode.errors import ChildBroke
 from transcode.sandbox import Wall
 
@@ -40,7 +40,7 @@ def _own_starter(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         each.close()
 
 
-def shell(script: str, listener: Listener | None = None) -> child.Ending:  # type: ignore[name-defined] # it has it
+def shell(script: str, listener: Listener | None = None) -> Ending:
     return child.run(Command(argv=("/bin/sh", "-c", script), wall=WALL, seconds=20), listener)
 
 
