@@ -63,7 +63,7 @@ def test_children_of_a_sound_recording_are_counted(workroom: Workroom, footage: 
 
 @pytest.mark.parametrize(
     ("limit", "ending"),
-    [({"file_size": 3000}, HowEnded.FILE_LIMIT), ({"seconds": 0.05}, HowEnded.TIMED_OUT)],
+    [({"file_size": 3000}, HowEnded.FILE_LIMIT), ({"seconds": 0.001}, HowEnded.TIMED_OUT)],
     ids=["writes too much", "takes too long"],
 )
 def test_a_copy_that_was_not_made_says_by_what_word_its_child_ended(
