@@ -116,3 +116,17 @@ def test_the_only_copy_is_never_let_go(
     )
     with bench.running(release=Release.DELETE):
         is_kept(caplog, path, "The store does not have its master now")
+
+
+def test_a_receipt_whose_master_no_record_names_lets_nothing_go(
+    bench: Bench, world: World, keys: LogKeys, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = taken_in(bench, world, keys, "nameless.mp4")
+    (master,) = bench.masters()
+    with world.house.writing() as session:
+        session.execute(text("UPDATE arrival SET master_id = NULL"))
+    with bench.running(release=Release.DELETE):
+        is_kept(caplog, path, "The store does not have its master now")
+        with world.house.writing() as session:
+            session.execute(text("UPDATE arrival SET master_id = :id"), {"id": master.id})
+        until(lambda: not path.exists(), within=20, what="letting go")
