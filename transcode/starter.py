@@ -23,13 +23,15 @@ from typing import Any, Final
 
 MOST_STARTS: Final = 1000
 """Children of one starter: they share where things lie in memory, so it is not kept for ever."""
+PATIENCE: Final = 60.0
+"""Seconds that it may take over an answer: one that does not answer holds up every child of this process."""
 LENGTH: Final = struct.Struct("<I")
 DOOR: Final = Path(__file__).resolve().parent / "inside" / "__main__.py"
 ENVIRONMENT: Final = {"LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
 
 
 class StarterLost(Exception):
-    """The starter has ended, and every child of it."""
+    """The starter has ended, or did not answer and was ended, and every child of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Starter:
 
     def __init__(self) -> None:
         self._line, theirs = socket.socketpair()
+        self._line.settimeout(PATIENCE)
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - no shell; the program is ours
                 [sys.executable, "-I", str(DOOR), str(theirs.fileno())],
@@ -106,6 +109,7 @@ class Starter:
             size = LENGTH.unpack(self._exactly(LENGTH.size))[0]
             answer: dict[str, Any] = json.loads(self._exactly(size))
         except OSError as error:
+            self._end()  # it is dead already, or it hangs; and half an answer is never read on
             raise StarterLost from error
         return answer
 
@@ -132,8 +136,11 @@ class Starter:
             try:
                 self._process.wait(5)
             except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+                self._end()
+
+    def _end(self) -> None:
+        self._process.kill()
+        self._process.wait()
 
 
 _door: Final = threading.Lock()

@@ -40,8 +40,8 @@ def _own_starter(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         each.close()
 
 
-def shell(script: str, listener: Listener | None = None) -> Ending:
-    return child.run(Command(argv=("/bin/sh", "-c", script), wall=WALL, seconds=20), listener)
+def shell(script: str, listener: Listener | None = None, *, seconds: float = 20) -> Ending:
+    return child.run(Command(argv=("/bin/sh", "-c", script), wall=WALL, seconds=seconds), listener)
 
 
 def test_a_child_has_its_pipes_and_nothing_of_the_starter_s() -> None:
@@ -74,6 +74,20 @@ def test_the_end_of_the_starter_is_no_word_about_the_master_and_the_next_child_h
     assert broke.value.ending.how is How.LOST
     assert shell("echo well").output == b"well\n"
     assert starter.starter() is not first
+
+
+def test_a_starter_that_hangs_is_ended_and_another_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(starter, "PATIENCE", 1.0)
+    first = starter.starter()
+    os.kill(first.pid, signal.SIGSTOP)
+    # A child that could not be begun is begun by the next starter; who asks meanwhile waits no longer.
+    assert shell("echo well").output == b"well\n"
+    assert not first.lives
+    second = starter.starter()
+    with pytest.raises(ChildBroke) as broke:
+        shell("echo $$; exec sleep 20", _when_it_speaks(lambda: os.kill(second.pid, signal.SIGSTOP)), seconds=2)
+    assert broke.value.ending.how is How.LOST
+    assert not second.lives
 
 
 def test_the_children_of_a_starter_end_with_it() -> None:
