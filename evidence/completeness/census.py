@@ -1,10 +1,10 @@
 """The census: what the store really holds against what it should hold, every object that differs by name.
 
 A log of acts does not show what happens behind the application's back; a count of the store does. The list of the
-bucket and the rows of the masters are gone through side by side, both in the order of keys, so neither is held in
-memory. A list that breaks off is a census that failed, and never a short one. The root is that of the RFC 6962 tree
-over each version found below `masters/`, in the order of key and version: key, version and size, each ended by a
-zero byte.
+bucket and the masters that the log and the records name are gone through side by side, both in the order of keys, so
+neither is held in memory. A list that breaks off is a census that failed, and never a short one. The root is that of
+the RFC 6962 tree over each version found below `masters/`, in the order of key and version: key, version and size,
+each ended by a zero byte.
 """
 
 from __future__ import annotations
@@ -121,6 +121,7 @@ class _Count:
         self.journal = counted.Journal(house, self.id)
         self._house, self._stopping = house, stopping
         self._locks = _Sample(house.settings.census_locks)
+        self._asked_again: list[Wanted] = []  # masters with an open incident, whatever the lot says
 
     def run(self) -> None:
         """Go through both sides, then ask for locks, then look at what else lies in the bucket."""
@@ -135,7 +136,7 @@ class _Count:
         for strangers in _batches(self._house.masters.list_strangers(), AT_ONCE):
             self._go_on()
             self._add([unknown(each) for each in strangers])
-        for each in self._locks.kept:
+        for each in self._to_ask:
             self._go_on()
             self._add(self._of_lock(each))
 
@@ -155,9 +156,14 @@ class _Count:
             unfinished=tally.unfinished,
             root=tally.frontier.root(),
             gaps=tuple(self.journal.kept),
-            locks_asked=len(self._locks.kept),
+            locks_asked=len(self._to_ask),
             failed=failed,
         )
+
+    @property
+    def _to_ask(self) -> list[Wanted]:
+        """The masters whose locks are asked for, each once."""
+        return list({each.key: each for each in (*self._locks.kept, *self._asked_again)}.values())
 
     def _go_on(self) -> None:
         if self._stopping.is_set():
@@ -193,12 +199,19 @@ class _Count:
             found = [each for each in found if each.gap is not Gap.MISSING]
             found += [] if late else [unlisted(wanted, there.size)]
         self.tally.found += 1
+        self.journal.in_order(wanted.subject(Gap.MISSING))
+        is_open = self.journal.is_open(wanted.subject(Gap.CHANGED))
+        if is_open and wanted.lock.until > clock.now():
+            self._asked_again.append(wanted)
         return found
 
     def _of_strangers(self, pairs: list[Pair]) -> list[Difference]:
         """Objects of no master: those of an arrival are known, whatever became of it."""
         known = counted.known_arrivals(self._house, [pair.key for pair in pairs])
         self.tally.unfinished += len(known)
+        # A row alone may have been written afterwards: it settles no incident.
+        rows_alone = [each for pair in pairs if known.get(pair.key) is False for each in differences(pair)]
+        self.journal.still_there |= {each.subject for each in rows_alone}
         return [each for pair in pairs if pair.key not in known for each in differences(pair)]
 
     def _of_lock(self, wanted: Wanted) -> list[Difference]:
@@ -207,6 +220,8 @@ class _Count:
         except MasterMissing:
             return []  # named already
         differs = lock_differs(wanted, found.lock)
+        if differs is None:
+            self.journal.in_order(wanted.subject(Gap.CHANGED))
         return [] if differs is None else [differs]
 
     def _hash(self, versions: Sequence[ListedVersion]) -> None:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy import Row, insert, select, text
 
 from evidence import clock
-from evidence.completeness.matching import Difference, Wanted
+from evidence.completeness.expected import LONGEST, Recorded, expect
+from evidence.completeness.matching import Difference, Gap, Wanted
 from evidence.custody import ledger, rows
 from evidence.custody.events import SYSTEM, Actor, Event, EventType
-from evidence.database import WriteSession
+from evidence.database import ReadSession, WriteSession
 from evidence.identifiers import recording_reference
 from evidence.incidents import Trouble, open_incident, settle_incident
 from evidence.models import Arrival, Incident
 from evidence.store import Lock
+from evidence.store.keys import MASTERS
 from evidence.vocabulary import IncidentKind
 
 if TYPE_CHECKING:
@@ -31,41 +35,57 @@ MOST_INCIDENTS = 200  # of one census; one more stands for all others
 MOST_KEPT = 100_000  # differences named in a census's own report; each new one is an event as well
 NOT_COUNTED, MORE = "census not finished", "census more"  # subjects of incidents that name no object
 VERSION = re.compile(r"[!-~][ -~]{0,199}")
+OUR_KEY = re.compile(MASTERS + r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-# A key is `masters/` and the id, so the order of ids is the order of keys, and the primary key gives it.
+# A key is `masters/` and the id, so the order of ids is the order of keys; two indexes give it, and a page of each
+# side is enough for a page of both. One statement sees a master and its event, or neither.
 WANTED = text("""
-SELECT m.id, m.key, m.version_id, m.size, m.lock_mode, m.lock_until, m.verified_at,
+WITH recorded AS (SELECT * FROM master WHERE id > :after ORDER BY id LIMIT :page),
+stored AS (
+  SELECT subject, array_agg(leaf ORDER BY subject_no) AS leaves FROM custody.event
+  WHERE type = :stored AND subject > :after GROUP BY subject ORDER BY subject LIMIT :page)
+SELECT coalesce(m.id, stored.subject) AS master, m.id IS NOT NULL AS is_recorded, stored.leaves,
+  m.bucket, m.key, m.version_id, m.size, m.sha256, m.sha512, m.tree, m.lock_mode, m.lock_until, m.verified_at,
   coalesce(r.number, beside.number) AS number, coalesce(r.id, beside.id) AS recording
-FROM master m
+FROM recorded m
+FULL JOIN stored ON stored.subject = m.id
 LEFT JOIN recording r ON r.id = m.id
 LEFT JOIN sidecar s ON s.master_id = m.id
 LEFT JOIN recording beside ON beside.id = s.recording_id
-WHERE m.bucket = :bucket AND m.id > :after ORDER BY m.id LIMIT :page
+ORDER BY 1 LIMIT :page
 """)
+# Of masters without a record: what else the log says of them.
+OF_LOG = text("SELECT subject, type, leaf FROM custody.event WHERE subject = ANY(:masters) AND type = ANY(:types)")
+CLAIMED = text("SELECT DISTINCT subject FROM custody.event WHERE subject = ANY(:arrivals) AND type = :claimed")
 
 
 def wanted(house: House, seen: Callable[[Wanted], None]) -> Iterator[Wanted]:
     """Every master that must be in the store, in the order of keys; each is shown to `seen` on its way."""
     after = UUID(int=0)
     while True:
+        words = {"after": after, "page": PAGE, "stored": EventType.MASTER_STORED.value}
         with house.reading() as session:
-            words = {"bucket": house.masters.bucket, "after": after, "page": PAGE}
             page = session.execute(WANTED, words).all()
+            of_log = _of_log(session, [row.master for row in page if not row.is_recorded])
         for row in page:
-            each = _wanted(row)
+            each = _wanted(row, of_log, house.masters.bucket)
             seen(each)
             yield each
         if len(page) < PAGE:
             return
-        after = page[-1].id
+        after = page[-1].master
 
 
-def known_arrivals(house: House, keys: Sequence[str]) -> set[str]:
-    """Those of the keys that an arrival was given, whatever became of it."""
-    if not keys:
-        return set()
+def known_arrivals(house: House, keys: Sequence[str]) -> Mapping[str, bool]:
+    """Those of the keys that an arrival was given, whatever became of it; and whether the log says so too."""
+    ids = {key: UUID(key.removeprefix(MASTERS)) for key in keys if OUR_KEY.fullmatch(key)}
+    if not ids:
+        return {}
     with house.reading() as session:
-        return set(session.scalars(select(Arrival.key).where(Arrival.key.in_(keys))))
+        recorded = set(session.scalars(select(Arrival.key).where(Arrival.key.in_(ids))))
+        words = {"arrivals": list(ids.values()), "claimed": EventType.ARRIVAL_CLAIMED.value}
+        logged = set(session.scalars(CLAIMED, words))
+    return {key: arrival in logged for key, arrival in ids.items() if key in recorded or arrival in logged}
 
 
 class Journal:
@@ -77,6 +97,7 @@ class Journal:
     def __init__(self, house: House, census: UUID) -> None:
         self.kept: list[Difference] = []
         self.still_there: set[str] = set()
+        self._in_order: set[str] = set()
         self._house, self._census, self._opened = house, census, 0
         with house.reading() as session:
             last = select(rows.Census).where(~rows.Census.report.has_key("failed"))
@@ -96,9 +117,23 @@ class Journal:
                     self._add(session, each)
         self.kept += found[: MOST_KEPT - len(self.kept)]
 
+    def is_open(self, subject: str) -> bool:
+        """Whether an incident of this subject stood open when the census began."""
+        return subject in self._open
+
+    def in_order(self, subject: str) -> None:
+        """The object that this subject is about was itself looked at, and the trouble is over."""
+        self._in_order |= {subject} & self._open
+
     def settled(self) -> set[str]:
-        """The open incidents whose trouble this census has not found again."""
-        return self._open - self.still_there
+        """The open incidents whose trouble this census has not found again.
+
+        That an object is no longer expected settles nothing: where one was missing or changed, it itself must have been
+        found in order. Of an unknown one, the list of the store went to its end without it.
+        """
+        about_ours = tuple(f"{gap} " for gap in (Gap.MISSING, Gap.CHANGED))
+        over = {each for each in self._open if each in self._in_order or not each.startswith(about_ours)}
+        return over - self.still_there
 
     def _add(self, session: WriteSession, each: Difference) -> None:
         if each.subject in self._open:
@@ -150,17 +185,45 @@ def _failure(session: WriteSession, census: Census) -> UUID:
     return ledger.history(session, session.scalars(standing).one(), limit=1)[0].id
 
 
-def _wanted(row: Row[Any]) -> Wanted:
-    return Wanted(
-        id=row.id,
+def _wanted(row: Row[Any], of_log: Mapping[UUID, Mapping[str, Any]], bucket: str) -> Wanted:
+    recorded = _recorded(row) if row.is_recorded else None
+    found = expect(row.master, recorded, [bytes(leaf) for leaf in row.leaves or ()], bucket=bucket)
+    facts = of_log.get(row.master)
+    if facts is None:
+        return found
+    receipt = f", receipt {facts['receipt']}" if "receipt" in facts else ", and no receipt"
+    reference = str(facts["reference"])[:LONGEST] if "reference" in facts else None
+    return replace(found, said=found.said + receipt[:LONGEST], reference=reference)
+
+
+def _recorded(row: Row[Any]) -> Recorded:
+    return Recorded(
+        bucket=row.bucket,
         key=row.key,
         version_id=row.version_id,
         size=row.size,
+        sha256=row.sha256,
+        sha512=row.sha512,
+        tree=row.tree,
         lock=Lock(row.lock_mode, row.lock_until),
         verified_at=row.verified_at,
         recording=row.recording,
         reference=None if row.number is None else recording_reference(row.number),
     )
+
+
+def _of_log(session: ReadSession, masters: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
+    """What the log says of masters that have no record: their receipts and references, out of its events' facts."""
+    found: dict[UUID, dict[str, Any]] = {each: {} for each in masters}
+    if not masters:
+        return found
+    types = [EventType.RECEIPT_ISSUED.value, EventType.RECORDING_REGISTERED.value]
+    for row in session.execute(OF_LOG, {"masters": list(masters), "types": types}):
+        try:
+            found[row.subject].update(json.loads(bytes(row.leaf))["facts"])
+        except (ValueError, LookupError, TypeError):
+            continue  # the log's own verification names an event that cannot be read
+    return found
 
 
 def _event(census: UUID, each: Difference, bucket: str) -> Event:

@@ -24,7 +24,10 @@ class Gap(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A master that must be there; the recording that it belongs to and its reference, None while it has none."""
+    """A master that must be there; the recording that it belongs to and its reference, None while it has none.
+
+    `disputes`: how its record and the log differ about it. `said`: what the log says of one that has no record.
+    """
 
     id: UUID
     key: str
@@ -34,6 +37,12 @@ class Wanted:
     verified_at: datetime
     recording: UUID | None
     reference: str | None
+    disputes: tuple[str, ...] = ()
+    said: str = ""
+
+    def subject(self, gap: Gap) -> str:
+        """The subject of the difference of this kind."""
+        return _subject(gap, self.key, self.version_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +60,7 @@ class Difference:
     @property
     def subject(self) -> str:
         """The same text for the same difference, whenever it is found."""
-        return f"{self.gap} {self.key} {self.version_id}"
+        return _subject(self.gap, self.key, self.version_id)
 
     def in_words(self) -> str:
         """The difference as a person reads it."""
@@ -81,12 +90,13 @@ def match(wanted: Iterable[Wanted], listed: Iterable[ListedVersion]) -> Iterator
 
 
 def differences(pair: Pair) -> list[Difference]:
-    """What differs under the key of a master. A version that no record explains is extra."""
+    """What differs under the key of a master. A version that neither a record nor an event explains is extra."""
     wanted = pair.wanted
     if wanted is None:
         return [unknown(version) for version in pair.versions]
     ours = [each for each in pair.versions if each.version_id == wanted.version_id and not each.is_mark]
     found = [_of(wanted, gap, because) for gap, because in _with_ours(wanted, ours, pair.versions)]
+    found += [_of(wanted, Gap.CHANGED, "; ".join(wanted.disputes))] if wanted.disputes else []
     others = [each for each in pair.versions if each not in ours and not each.is_mark]
     return found + [unknown(each, wanted) for each in others]
 
@@ -129,11 +139,16 @@ def _with_ours(
 ) -> Iterator[tuple[Gap, str]]:
     if not ours:
         others = f"; {len(all_of_them)} other versions stand under its key" if all_of_them else ""
-        yield Gap.MISSING, f"{wanted.size} bytes are not in the store{others}"
+        said = f"; {wanted.said}" if wanted.said else ""
+        yield Gap.MISSING, f"{wanted.size} bytes are not in the store{others}{said}"
     elif ours[0].size != wanted.size:
         yield Gap.CHANGED, f"{ours[0].size} bytes instead of {wanted.size}"
     if any(each.is_mark and each.is_latest for each in all_of_them):
         yield Gap.CHANGED, "a delete mark hides it"
+
+
+def _subject(gap: Gap, key: str, version_id: str) -> str:
+    return f"{gap} {key} {version_id}"
 
 
 def _of(wanted: Wanted, gap: Gap, because: str) -> Difference:
