@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import any_, literal, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 
 from evidence.bootstrap import House
+from evidence.completeness.counted import MORE
 from evidence.database import ReadSession
-from evidence.models import Agent, Arrival, Incident, Master, Receipt
+from evidence.models import Agent, Arrival, Incident, Master, Receipt, Sidecar, SidecarBeside
 from evidence.sequencing.reading import halt_reason
 from evidence.store.errors import MasterMissing
 from evidence.vocabulary import IncidentKind
@@ -25,7 +27,10 @@ HALTED = (
     "The custody log is halted: no source is let go before a person has looked (`continuity status`; run-book"
     " rolled-back)."
 )
-OPEN = "An incident stands open that its master is missing from the store or changed there: its source is kept."
+OPEN = (
+    "An incident stands open that its master, or one of its recording, is missing from the store or changed there:"
+    " its source is kept."
+)
 MISSING = "The store does not have its master now: its source may be the only copy, and is kept."
 
 
@@ -63,14 +68,44 @@ def _masters(session: ReadSession, agent: Agent, receipts: Sequence[UUID]) -> di
     return {row.id: row.Master for row in session.execute(own)}
 
 
-def _doubted(session: ReadSession, masters: Sequence[UUID]) -> set[UUID | None]:
-    incidents = select(Incident.recording_id).where(
-        Incident.recording_id.in_(masters), Incident.kind.in_(IN_DOUBT), Incident.closed_at.is_(None)
+def _doubted(session: ReadSession, masters: Sequence[UUID]) -> set[UUID]:
+    """The masters that an open incident is about: by their own id or that of a recording they belong to.
+
+    An incident names a recording, or has the id of a master in its subject. One that stands for more differences than a
+    census names may be about any master.
+    """
+    concerned = _belonging(session, masters)
+    ids = {each for belongs in concerned.values() for each in belongs}
+    words = literal([f"%{each}%" for each in ids], ARRAY(TEXT))
+    incidents = select(Incident.subject, Incident.recording_id).where(
+        Incident.kind.in_(IN_DOUBT),
+        Incident.closed_at.is_(None),
+        or_(Incident.recording_id.in_(ids), Incident.subject == MORE, Incident.subject.like(any_(words))),
     )
-    return set(session.scalars(incidents))
+    found = session.execute(incidents).all()
+    if any(each.subject == MORE for each in found):
+        return set(masters)
+    named = {each.recording_id for each in found}
+    subjects = " ".join(each.subject for each in found)
+    return {
+        master
+        for master, belongs in concerned.items()
+        if any(each in named or str(each) in subjects for each in belongs)
+    }
 
 
-def _why_kept(house: House, master: Master, *, halted: bool, doubted: set[UUID | None]) -> str:
+def _belonging(session: ReadSession, masters: Sequence[UUID]) -> dict[UUID, set[UUID]]:
+    """Each master's own id, and those of the recordings beside which it stands."""
+    found = {each: {each} for each in masters}
+    first = select(Sidecar.master_id, Sidecar.recording_id).where(Sidecar.master_id.in_(masters))
+    others = select(SidecarBeside.sidecar_id, SidecarBeside.recording_id).where(SidecarBeside.sidecar_id.in_(masters))
+    for master, recording in session.execute(first.union_all(others)):
+        if recording is not None:
+            found[master].add(recording)
+    return found
+
+
+def _why_kept(house: House, master: Master, *, halted: bool, doubted: set[UUID]) -> str:
     if halted:
         return HALTED
     return OPEN if master.id in doubted else _absence(house, master)
