@@ -76,7 +76,8 @@ def verify(
         return Verification(size=0, claims=(*empty, *signed.claims(house, 0, None, against), *_halt(against)))
     closely = standing.size - whole_tiles <= LOOKED_AT
     walk = Walk(house, whole_tiles, subtree, integrated=standing.in_store, every_leaf=closely)
-    reads = partial(ranges.read, house, integrated=standing.in_store, back=closely or read_back)
+    in_store, signed_for = standing.in_store, standing.signed.size
+    reads = partial(ranges.read, house, integrated=in_store, signed=signed_for, back=closely or read_back)
     with ThreadPoolExecutor(1, thread_name_prefix="verify-books") as beside:
         tables = beside.submit(_whole_tables, house, closely=closely) if whole_tiles == 0 else None
         for stretch in _stretches(reads, whole_tiles, standing.size, stopping or threading.Event()):
@@ -125,9 +126,12 @@ NOTHING = "The log is empty: there is nothing to verify."
 def _claims(house: House, standing: Standing, walk: Walk, start: int) -> tuple[Claim, ...]:
     of = f"events {start} to {standing.size - 1}" if start else f"all {standing.size} events"
     short = f"Only the first {walk.size} events could be looked at." if walk.size < standing.size else None
+    of_root = signed.claims(house, standing.published, walk, standing.signed)
+    # Where the database has the root that was signed, what differs in the store is the store's own fault.
+    is_signed_otherwise = of_root[0].verdict is Verdict.CONTRADICTED
     claims = [
         judged(
-            "events", LOG, walk.events,
+            "events", LOG, [*walk.events, *(walk.others if is_signed_otherwise else ())],
             holds=f"The bytes of {of} have the hashes that were numbered, and say what stands beside them.",
             fails="What the database has is not what was hashed",
         ),
@@ -143,7 +147,7 @@ def _claims(house: House, standing: Standing, walk: Walk, start: int) -> tuple[C
         ),
         judged(
             "tiles", LOG, walk.tiles,
-            holds=f"The {walk.objects} full tiles and bundles in the store are those of {of}: all have the digests,"
+            holds=f"The {walk.objects} tiles and bundles in the store are those of {of}: all have the digests,"
             f" and {walk.read_back} were read back.",
             fails="The store does not hold what the database has",
         ),
@@ -151,7 +155,7 @@ def _claims(house: House, standing: Standing, walk: Walk, start: int) -> tuple[C
     if short:
         # Nothing is proved of events that were not reached.
         claims = [not_proved(each.claim, LOG, short) if each.verdict is Verdict.PROVED else each for each in claims]
-    return (*claims, *signed.claims(house, standing.published, walk, standing.signed), standing.signed.sequencing)
+    return (*claims, *of_root, standing.signed.sequencing)
 
 
 def _halt(against: Newest) -> list[Claim]:

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DataError
 
 from evidence.custody.leaf import hash_of
 from evidence.database import ReadSession
+from evidence.sequencing.reading import PARTIAL, tile_reader
 from evidence.store.errors import ObjectMissing
 from evidence.tlog.errors import Malformed
 from evidence.tlog.merkle import HASH_SIZE
@@ -67,6 +68,8 @@ GAPS = text("""
 SELECT n FROM generate_series(CAST(:first AS bigint), :last - 1) AS n
 WHERE NOT EXISTS (SELECT FROM custody.leaf WHERE seq = n) ORDER BY n LIMIT 20
 """)
+NOT_HASHES = "does not hold the hashes of the events that it stands for"
+NOT_LEAVES = "does not hold the leaves that were numbered"
 CHECKPOINTS = text("SELECT size, root FROM custody.checkpoint WHERE size > :first AND size <= :last ORDER BY size")
 EVENTS = text("""
 SELECT l.seq, l.leaf_hash AS placed, e.id, e.subject, e.subject_no, e.type, e.at, e.leaf, e.leaf_hash
@@ -97,21 +100,32 @@ class Bundle:
 class Stretch:
     """One range: its bundles, its checkpoints' roots by size, numbers without an event, what is wrong in the store.
 
-    Of `objects` full tiles and bundles, `read_back` were read back.
+    `others`: the numbers under which the store has other events than the database. Of `objects` tiles and bundles,
+    `read_back` were read back.
     """
 
     bundles: Sequence[Bundle]
     checkpoints: Mapping[int, bytes]
     gaps: tuple[int, ...]
     in_store: tuple[str, ...]
+    others: tuple[int, ...]
     objects: int
     read_back: int
 
 
-def read(house: House, first: int, last: int, *, integrated: int, back: bool) -> Stretch:
+@dataclass(frozen=True, slots=True)
+class Differs:
+    """How one object of the store differs from the database, and the numbers of the events that it has otherwise."""
+
+    words: str
+    others: tuple[int, ...] = ()
+
+
+def read(house: House, first: int, last: int, *, integrated: int, signed: int, back: bool) -> Stretch:
     """The leaves from `first` (the beginning of a tile) up to, not including, `last`; and their tiles and bundles.
 
-    `back`: read all of them back. Raises StoreAway. What is missing or differs in the store is said in the answer.
+    `signed`: the size up to which the last, unfilled ones must be there. `back`: read all back. Raises StoreAway. What
+    is missing or differs in the store is said in the answer.
     """
     words = {"first": first, "last": last}
     with house.reading() as session:
@@ -125,7 +139,16 @@ def read(house: House, first: int, last: int, *, integrated: int, back: bool) ->
     full = [each for each in whole if (each.number + 1) * WIDTH <= integrated]
     in_store, read_back = _in_store(house, full, read_back=back)
     ahead = _ahead(house, whole[len(full) :])
-    return Stretch(bundles, checkpoints, gaps, (*in_store, *ahead), 2 * len(full), read_back)
+    parts = [
+        each
+        for each in bundles
+        if (each.members < WIDTH or each.number >= integrated // WIDTH) and each.number * WIDTH < signed
+    ]
+    at_edge = [each for part in parts for each in _part_differs(house, part, signed - part.number * WIDTH)]
+    found = (*in_store, *ahead, *at_edge)
+    others = sorted({seq for each in found for seq in each.others})
+    said, objects = tuple(each.words for each in found), 2 * (len(full) + len(parts))
+    return Stretch(bundles, checkpoints, gaps, said, tuple(others), objects, read_back + 2 * len(parts))
 
 
 def events(session: ReadSession, first: int, last: int) -> Sequence[Row[Any]]:
@@ -166,7 +189,7 @@ def _one_by_one(
     return bundles, tuple(session.scalars(GAPS, words))
 
 
-def _in_store(house: House, bundles: Sequence[Bundle], *, read_back: bool) -> tuple[list[str], int]:
+def _in_store(house: House, bundles: Sequence[Bundle], *, read_back: bool) -> tuple[list[Differs], int]:
     """What differs between the store and the database in full tiles and bundles; and how many were read back.
 
     The store says of each object which MD5 it computed. One that says another than the database has, or none, is read
@@ -177,20 +200,21 @@ def _in_store(house: House, bundles: Sequence[Bundle], *, read_back: bool) -> tu
     first, last = bundles[0].number, bundles[-1].number
     there = _listed(house, tile_path(0, first), tile_path(0, last), last - first)
     there |= _listed(house, entries_path(first), entries_path(last), last - first)
-    drawn, found, count = random.SystemRandom().choice(bundles), [], 0
+    drawn, count = random.SystemRandom().choice(bundles), 0
+    found: list[Differs | None] = []
     for each in bundles:
         tile, entries = tile_path(0, each.number), entries_path(each.number)
         certain = not read_back and each is not drawn
         if not (certain and there.get(tile) == hashlib.md5(each.tile, usedforsecurity=False).hexdigest()):
-            found += [words for words in (tile_differs(house, 0, each.number, each.tile),) if words]
+            found.append(_tile_differs(house, each))
             count += 1
         if not (certain and each.digest is not None and there.get(entries) == each.digest):
-            found += [words for words in (_bundle_differs(house, each),) if words]
+            found.append(_bundle_differs(house, each))
             count += 1
-    return found, count
+    return [each for each in found if each], count
 
 
-def _ahead(house: House, bundles: Sequence[Bundle]) -> list[str]:
+def _ahead(house: House, bundles: Sequence[Bundle]) -> list[Differs]:
     """What differs in tiles and bundles beyond those that must be there: they may be missing, and not be others.
 
     The sequencer stores them before the database says that they are integrated.
@@ -200,9 +224,9 @@ def _ahead(house: House, bundles: Sequence[Bundle]) -> list[str]:
     first, last = bundles[0].number, bundles[-1].number
     there = _listed(house, tile_path(0, first), tile_path(0, last), last - first)
     there |= _listed(house, entries_path(first), entries_path(last), last - first)
-    found = [tile_differs(house, 0, each.number, each.tile) for each in bundles if tile_path(0, each.number) in there]
+    found = [_tile_differs(house, each) for each in bundles if tile_path(0, each.number) in there]
     found += [_bundle_differs(house, each) for each in bundles if entries_path(each.number) in there]
-    return [words for words in found if words]
+    return [each for each in found if each]
 
 
 def _listed(house: House, first: str, last: str, between: int) -> dict[str, str]:
@@ -214,16 +238,6 @@ def _listed(house: House, first: str, last: str, between: int) -> dict[str, str]
     return dict(takewhile(lambda each: each[0] <= last, listed))
 
 
-def _bundle_differs(house: House, bundle: Bundle) -> str | None:
-    path = entries_path(bundle.number)
-    try:
-        stored = house.custody.get(path)
-    except ObjectMissing:
-        return f"{path} is not in the store"
-    which = _which(stored, bundle)
-    return f"{path} does not hold the leaves that were numbered: {which}" if which else None
-
-
 def tile_differs(house: House, level: int, number: int, hashes: bytes) -> str | None:
     """What is wrong with one full tile in the store, if anything is."""
     path = tile_path(level, number)
@@ -231,18 +245,61 @@ def tile_differs(house: House, level: int, number: int, hashes: bytes) -> str | 
         stored = house.custody.get(path)
     except ObjectMissing:
         return f"{path} is not in the store"
-    return None if stored == hashes else f"{path} does not hold the hashes of the events that it stands for"
+    return None if stored == hashes else f"{path} {NOT_HASHES}"
 
 
-def _which(stored: bytes, bundle: Bundle) -> str:
+def _tile_differs(house: House, bundle: Bundle) -> Differs | None:
+    path = tile_path(0, bundle.number)
     try:
-        leaves = decode_bundle(stored)
+        stored = house.custody.get(path)
+    except ObjectMissing:
+        return Differs(f"{path} is not in the store")
+    return None if stored == bundle.tile else _held(f"{path} {NOT_HASHES}", bundle, _hashes_in(stored))
+
+
+def _bundle_differs(house: House, bundle: Bundle) -> Differs | None:
+    path = entries_path(bundle.number)
+    try:
+        hashes = [hash_of(leaf) for leaf in decode_bundle(house.custody.get(path))]
+    except ObjectMissing:
+        return Differs(f"{path} is not in the store")
     except Malformed as error:
-        return str(error)
-    placed = [bundle.tile[at : at + HASH_SIZE] for at in range(0, len(bundle.tile), HASH_SIZE)]
-    hashes = [hash_of(leaf) for leaf in leaves]
-    pairs = enumerate(zip(placed, hashes, strict=False), start=bundle.number * WIDTH)
-    others = [seq for seq, (ours, theirs) in pairs if ours != theirs]
-    if len(placed) != len(hashes):
-        return f"{len(hashes)} leaves instead of {len(placed)}"
-    return f"event {', '.join(map(str, others[:5]))}" if others else ""
+        return Differs(f"{path} {NOT_LEAVES}: {error}")
+    same = hashes == _hashes_in(bundle.tile)
+    return None if same else _held(f"{path} {NOT_LEAVES}", bundle, hashes)
+
+
+def _part_differs(house: House, bundle: Bundle, width: int) -> list[Differs]:
+    """What is wrong with the tile and the bundle that hold the first `width` events of this one, and perhaps more."""
+    width, get = min(WIDTH, width), tile_reader(house.custody)
+    tile, entries = tile_path(0, bundle.number, width), entries_path(bundle.number, width)
+    found = []
+    ours = _hashes_in(bundle.tile)[:width]
+    for path, wrong in ((tile, NOT_HASHES), (entries, NOT_LEAVES)):
+        name = path if width == WIDTH else PARTIAL + path
+        try:
+            body = get(path)
+            theirs = _hashes_in(body) if path == tile else [hash_of(leaf) for leaf in decode_bundle(body)]
+        except ObjectMissing:
+            found.append(Differs(f"{name} is not in the store"))
+        except Malformed as error:
+            found.append(Differs(f"{name} {wrong}: {error}"))
+        else:
+            # A database that was set back has fewer, which others say; the object may be a later, wider one.
+            theirs = theirs[: len(ours)]
+            found += [] if ours == theirs else [_held(f"{name} {wrong}", bundle, theirs, of=len(ours))]
+    return found
+
+
+def _held(wrong: str, bundle: Bundle, theirs: Sequence[bytes], *, of: int | None = None) -> Differs:
+    """The hashes of an object against those of the database, one by one. Where there are fewer no place is certain."""
+    ours = _hashes_in(bundle.tile)[:of]
+    if len(ours) != len(theirs):
+        return Differs(f"{wrong}: {len(theirs)} leaves instead of {len(ours)}")
+    pairs = enumerate(zip(ours, theirs, strict=True), start=bundle.number * WIDTH)
+    others = tuple(seq for seq, (mine, other) in pairs if mine != other)
+    return Differs(f"{wrong}: event {', '.join(map(str, others[:5]))}", others)
+
+
+def _hashes_in(tile: bytes) -> list[bytes]:
+    return [tile[at : at + HASH_SIZE] for at in range(0, len(tile), HASH_SIZE)]

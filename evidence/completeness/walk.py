@@ -41,6 +41,7 @@ class Walk:
         self.history: list[str] = []
         self.tiles: list[str] = []
         self.roots: list[str] = []
+        self.others: list[str] = []  # events that the store has otherwise: the signed root tells whose are right
         self.objects = self.read_back = 0
         self._house, self._start, self._integrated, self._every_leaf = house, start, integrated, every_leaf
         self._next: dict[bytes, bytes] = {}
@@ -58,6 +59,7 @@ class Walk:
             self.numbers += [f"no event has the number {seq}" for seq in stretch.gaps]
             return
         _keep(self.tiles, stretch.in_store)
+        _keep(self.others, [f"event {seq}: the store has another event under this number" for seq in stretch.others])
         self.objects, self.read_back = self.objects + stretch.objects, self.read_back + stretch.read_back
         for bundle in stretch.bundles:
             links = self._look(bundle) if bundle.links is None or self._every_leaf else None

@@ -237,7 +237,26 @@ def test_two_events_that_changed_places_are_found(filled: House) -> None:
         "DELETE FROM custody.leaf WHERE seq IN (300, 301)",
         "INSERT INTO custody.leaf SELECT 601 - seq, ingest_no, at, leaf_hash FROM swapped",
     )
-    assert broken(both_ways(filled)) == {"tiles", "checkpoint"}
+    found = both_ways(filled)
+    assert broken(found) == {"events", "tiles", "checkpoint"}
+    assert found.of("events").findings == (other_in_store(300), other_in_store(301))
+
+
+def other_in_store(seq: int) -> str:
+    return f"event {seq}: the store has another event under this number"
+
+
+@pytest.mark.parametrize("seq", [300, 650], ids=["in a full tile", "in the last part"])
+def test_an_event_rewritten_with_all_its_hashes_is_named(filled: House, seq: int) -> None:
+    which = OF_300.replace("300", str(seq))
+    tamper(
+        filled,
+        f"UPDATE custody.event SET leaf = {FORGED}, leaf_hash = sha256('\\x00'::bytea || {FORGED}) WHERE {which}",
+        f"UPDATE custody.leaf SET leaf_hash = (SELECT leaf_hash FROM custody.event WHERE {which}) WHERE seq = {seq}",
+    )
+    found = both_ways(filled)
+    assert broken(found) >= {"events", "tiles", "checkpoint"}
+    assert found.of("events").findings == (other_in_store(seq),)
 
 
 def test_an_event_taken_out_of_the_queue_is_found(filled: House) -> None:
@@ -256,8 +275,22 @@ def test_an_event_taken_out_of_the_queue_is_found(filled: House) -> None:
         (entries_path(1), lambda body: body.replace(b"playback", b"payblack", 1), "event 256"),
         (entries_path(0), lambda body: body[:-1], "does not end with a leaf"),
         (entries_path(0), lambda _: None, "is not in the store"),
+        (PARTIAL + tile_path(0, 2, 188), lambda body: body[:-1] + bytes([body[-1] ^ 1]), "event 699"),
+        (PARTIAL + tile_path(0, 2, 188), lambda body: body[:-32], "187 leaves instead of 188"),
+        (PARTIAL + entries_path(2, 188), lambda body: body.replace(b"playback", b"payblack", 1), "event 512"),
+        (PARTIAL + entries_path(2, 188), lambda _: None, "is not in the store"),
     ],
-    ids=["tile bit", "tile hidden", "bundle leaf", "bundle short", "bundle hidden"],
+    ids=[
+        "tile bit",
+        "tile hidden",
+        "bundle leaf",
+        "bundle short",
+        "bundle hidden",
+        "part bit",
+        "part short",
+        "part's leaf",
+        "part hidden",
+    ],
 )
 def test_what_is_changed_in_the_store_is_found(
     filled: House, s3_server: EmbeddedS3, key: str, change: Callable[[bytes], bytes | None], words: str

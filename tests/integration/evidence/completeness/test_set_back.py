@@ -71,7 +71,10 @@ def test_a_changed_event_is_found_though_the_row_was_set_back_below_it(grown: Wo
         assert not found.holds
         assert "checkpoint" in broken(found)
         assert "two histories" in said(found, "checkpoint")
-        assert ("tiles" in broken(found)) is (seq < 512), "a full tile that was signed for must be the database's"
+        assert {"tiles", "events"} <= broken(found), (
+            "a tile that was signed for must be the database's, the last part too"
+        )
+        assert f"event {seq}: the store has another" in said(found, "events")
     with pytest.raises(HistoryDiffers):
         look(house, log_keys(house, grown.folder))
     audit.audit(house)
