@@ -121,6 +121,11 @@ def published_note(session: ReadSession, size: int) -> bytes:
     return b"".join([note, *lines.values()])
 
 
+def log_began(session: ReadSession) -> datetime | None:
+    """When the first event of the log was written; None while it has none."""
+    return session.scalar(select(Leaf.at).where(Leaf.seq == 0))
+
+
 def seq_of(session: ReadSession, event_ids: Sequence[UUID]) -> dict[UUID, int]:
     """The places in the log of those events that have one."""
     rows = session.execute(
