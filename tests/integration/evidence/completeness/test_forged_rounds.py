@@ -9,9 +9,12 @@ import pytest
 from sqlalchemy import select, text
 
 from api.counting import standing_of_count
-from evidence.completeness import fsck, headmap, rounds
+from evidence import clock
+from evidence.completeness import audit, fsck, headmap, rounds
 from evidence.custody import ledger, rows
+from evidence.custody.canonical import canonical
 from evidence.custody.events import SYSTEM, EventType
+from evidence.custody.leaf import EMPTY_ROOT, read_leaf
 from evidence.identifiers import new_id
 from evidence.models import Incident, Master
 from evidence.sequencing.sequencer import Sequencer
@@ -150,6 +153,26 @@ def test_a_row_that_borrows_the_event_of_a_head_map_is_none(kept: World) -> None
     assert headmap.find(kept.house, 2) is None
     with kept.house.reading() as session:
         assert len(headmap.strays(session)) == 3
+
+
+@pytest.mark.parametrize("at", ["2099-01-01T00:00:00.000000Z", None])
+def test_an_event_of_an_audit_that_the_log_does_not_have_leaves_nothing_unread(kept: World, at: str | None) -> None:
+    write_events(kept.house, 600)
+    sequence(kept)
+    facts = {"size": 600 if at is None else 10**9, "from_size": 0, "root": "0" * 64, "verdict": "agrees"}
+    written = clock.as_text(clock.now()) if at is None else at
+    of_leaf = {"v": 1, "log": kept.settings.log_origin, "id": str(new_id()), "type": "log.verified", "at": written}
+    of_subject = {"subj": str(SYSTEM), "n": 9, "prev": "1" * 64, "seen": {"size": 0, "root": EMPTY_ROOT}, "s62": "none"}
+    by = {"actor": {"kind": "system", "ref": "self-audit"}, "auth": {"method": "self-audit"}, "obj": [], "sealed": {}}
+    leaf = canonical({**of_leaf, **of_subject, **by, "facts": {**facts, "contradictions": 0}})
+    event = text(
+        "INSERT INTO custody.event (id, subject, subject_no, type, at, leaf, leaf_hash)"
+        " VALUES (:id, :subject, 9, 'log.verified', :at, :leaf, sha256('\\x00'::bytea || :leaf))"
+    )
+    as_service(kept, event, id=read_leaf(leaf).id, subject=SYSTEM, at=written, leaf=leaf)
+    found = audit.audit(kept.house)
+    assert found is not None
+    assert (found.start, found.size) == (0, 600)
 
 
 def test_the_incident_of_rows_is_settled_where_they_are_gone(kept: World) -> None:
