@@ -311,8 +311,9 @@ def _print_standing(found: dict[str, Any]) -> None:
     out.print(
         f"{found['recordings']} recordings, {found['quarantined']} in quarantine, {found['incidents']} open incidents"
     )
-    if found["log"]["trouble"]:
-        out.print(found["log"]["trouble"], soft_wrap=True, markup=False, style="red")
+    out.print(found["census"]["words"], soft_wrap=True, markup=False, highlight=False)
+    for trouble in filter(None, (found["log"]["trouble"], found["census"]["trouble"])):
+        out.print(trouble, soft_wrap=True, markup=False, style="red")
     if found["unheard"]:
         out.print(f"{UNHEARD}:", soft_wrap=True, style="red")
         for each in found["unheard"]:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import func, select
 
+from api.counting import standing_of_count
 from api.numbering import standing_of_log
 from api.system import DATABASE, Embedded
 from api.trouble import KnownTrouble
@@ -59,6 +60,7 @@ def standing(data: Path) -> dict[str, Any]:
         work = waiting(session)
         log = standing_of_log(session)
         unheard = unheard_agents(session)
+        counted = standing_of_count(session)
         open_now = {
             "recordings": session.scalar(select(func.count()).select_from(Recording)),
             "quarantined": session.scalar(select(func.count()).where(Quarantine.closed_at.is_(None))),
@@ -85,6 +87,7 @@ def standing(data: Path) -> dict[str, Any]:
         "workers": workers,
         "log": log,
         "unheard": unheard,
+        "census": counted,
     }
     return {**found, **open_now}
 

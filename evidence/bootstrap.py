@@ -25,7 +25,7 @@ class House:
 
     def reading(self) -> AbstractContextManager[ReadSession]:
         """A session that is rolled back at its end."""
-        return self.sessions.reading()
+        return self.sessions.reading(witness_policy=self.settings.witness_policy)
 
     def writing(self) -> AbstractContextManager[WriteSession]:
         """A session committed once, when the block ends without an exception."""

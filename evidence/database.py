@@ -173,9 +173,10 @@ class Sessions:
         self._make = sessionmaker(engine, expire_on_commit=False, info={"log_origin": log_origin})
 
     @contextmanager
-    def reading(self) -> Iterator[ReadSession]:
-        """A session that is rolled back at its end."""
+    def reading(self, **info: object) -> Iterator[ReadSession]:
+        """A session that is rolled back at its end, with what its readers are told beside the log's name."""
         with self._make() as session:
+            session.info.update(info)
             session.connection(execution_options={"postgresql_readonly": True})
             yield ReadSession(session)
 

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from api import acts
 from api.authentication import Caller
+from api.counting import standing_of_count
 from api.dependencies import AtDesk, may
 from api.enquiries import children, standing
 from api.numbering import standing_of_log
@@ -47,6 +48,7 @@ def status(request: Request, desk: AtDesk, caller: Looking) -> Response:
         found = standing.standing(session)
         custody, log = log_standing(session), standing_of_log(session, shown=lambda at: moment(at, zone))
         unheard = unheard_agents(session, shown=lambda at: moment(at, zone))
+        counted = standing_of_count(session, shown=lambda at: moment(at, zone))
         ended = children.children(session)
     values = {
         "found": found,
@@ -56,6 +58,7 @@ def status(request: Request, desk: AtDesk, caller: Looking) -> Response:
         "custody_behind": custody.oldest > BEHIND,
         "log": log,
         "unheard": unheard,
+        "counted": counted,
         "sweep_names": standing.SWEEPS,
         "settings": desk.house.settings,
         # Officers ask again on the page of their own recording; here it is anybody's work.

@@ -6,6 +6,7 @@ import threading
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
 from sqlalchemy import text
 
 from evidence import clock
@@ -13,8 +14,12 @@ from evidence.completeness import fsck
 from evidence.completeness.claims import Verdict, Verification
 from evidence.custody import ledger
 from evidence.custody.events import SYSTEM, Actor, Event, EventType
+from evidence.custody.facts_of_log import LogVerified
 from evidence.custody.leaf import Leaf, read_leaf
+from evidence.database import ReadSession
+from evidence.errors import NotALeaf
 from evidence.incidents import Trouble, open_incident, settle_incident
+from evidence.outside.strays import MOST_AHEAD
 from evidence.vocabulary import IncidentKind
 
 if TYPE_CHECKING:
@@ -28,19 +33,25 @@ ADVICE = (
     "names what differs."
 )
 
-# Newest first along the subject's own numbers, which have an index; audits are among the last of them.
+# Newest first along the subject's own numbers, which have an index; audits are among the last of them. An event counts
+# that has its number in the log, or waits for it; `below` is how many events the log can have had when it was written.
 AUDITS = text("""
-SELECT leaf FROM custody.event WHERE subject = :subject AND type = :type ORDER BY subject_no DESC LIMIT :most
+SELECT e.leaf, coalesce(l.seq, (SELECT size FROM custody.state)) AS below
+FROM custody.event e
+LEFT JOIN custody.leaf l ON l.ingest_no = e.ingest_no AND l.leaf_hash = e.leaf_hash
+WHERE e.subject = :subject AND e.type = :type AND e.at <= :latest
+  AND (l.seq IS NOT NULL OR EXISTS (SELECT 1 FROM custody.queue q WHERE q.ingest_no = e.ingest_no))
+ORDER BY e.subject_no DESC LIMIT :most
 """)
 MOST = 48  # audits looked back upon: two days of them
 
 
 def audit(house: House, *, stopping: threading.Event | None = None) -> Verification | None:
     """Verify what is new, or all where the last whole round is a day old; None where there is nothing to look at."""
+    now = clock.now()
     with house.reading() as session:
-        words = {"subject": SYSTEM, "type": EventType.LOG_VERIFIED.value, "most": MOST}
-        earlier = [read_leaf(bytes(leaf)) for leaf in session.scalars(AUDITS, words)]
-    since = _since(earlier, clock.now())
+        earlier = _earlier(session, now)
+    since = _since(earlier, now)
     found = fsck.verify(house, since=since, read_back=True, stopping=stopping)
     if found.size == 0 and not found.contradicted:
         return None
@@ -68,6 +79,22 @@ def write_down(house: House, found: Verification) -> None:
             elif claim.verdict is Verdict.PROVED and found.start == 0:
                 because = f"all {found.size} events were verified and agree"
                 settle_incident(session, kind=IncidentKind.LOG_DISAGREES, subject=name, because=because, by=BY)
+
+
+def _earlier(session: ReadSession, now: datetime) -> list[Leaf]:
+    """The audits that the log tells of, the newest first: none of a time to come, or of more events than there were."""
+    latest = now + MOST_AHEAD
+    words = {"subject": SYSTEM, "type": EventType.LOG_VERIFIED.value, "latest": latest, "most": MOST}
+    found = []
+    for row in session.execute(AUDITS, words):
+        try:
+            leaf = read_leaf(bytes(row.leaf))
+            said = LogVerified.model_validate(leaf.facts)
+        except (NotALeaf, ValidationError):
+            continue  # verification names it
+        if said.size <= row.below and clock.from_text(leaf.at) <= latest:
+            found.append(leaf)
+    return found
 
 
 def _since(earlier: list[Leaf], now: datetime) -> int | None:

@@ -11,17 +11,21 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from hmac import digest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, text
+from pydantic import ValidationError
+from sqlalchemy import Row, TextClause, insert, select, text
 
 from evidence.completeness.tree import HeldTree
 from evidence.custody import ledger, rows
 from evidence.custody.events import SYSTEM, Actor, Event, EventType
+from evidence.custody.facts_of_log import HeadmapLogged
+from evidence.custody.leaf import read_leaf
 from evidence.database import ReadSession, WriteSession
-from evidence.errors import LogDisagrees, NotFound
+from evidence.errors import LogDisagrees, NotALeaf, NotFound
 from evidence.tlog.merkle import leaf_hash as hash_of
 
 if TYPE_CHECKING:
@@ -41,6 +45,18 @@ FROM (
 JOIN custody.leaf l ON l.seq = last.seq
 JOIN custody.event e ON e.ingest_no = l.ingest_no AND e.at = l.at
 """)
+# A row of a map together with the event that names it: one that has its number, or waits for it.
+LOGGED = text("""
+SELECT h.size, h.entries, h.root, h.key, h.event_id, e.at, e.leaf,
+  coalesce(l.seq, (SELECT size FROM custody.state)) AS below
+FROM custody.event e
+JOIN custody.headmap h ON h.event_id = e.id
+LEFT JOIN custody.leaf l ON l.ingest_no = e.ingest_no AND l.leaf_hash = e.leaf_hash
+WHERE e.subject = :subject AND e.type = :type
+  AND (l.seq IS NOT NULL OR EXISTS (SELECT 1 FROM custody.queue q WHERE q.ingest_no = e.ingest_no))
+ORDER BY e.subject_no DESC
+""")
+LOGGED_AT = text(LOGGED.text.replace("ORDER BY", "AND (h.size = :size OR h.size < 0) ORDER BY"))
 SIZE = text("SELECT size FROM custody.state")
 ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('custody.headmap'))")
 
@@ -112,6 +128,15 @@ class HeadMap:
     held: Entries | None = field(default=None, repr=False, compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A map, when its event was written, and at which place of the table it stands."""
+
+    map: HeadMap
+    at: datetime
+    row: int
+
+
 def make(house: House) -> HeadMap:
     """The map of the log as it stands now. Raises NotFound where the log is empty."""
     with house.reading() as session:
@@ -132,23 +157,32 @@ def make_at(house: House, size: int) -> HeadMap:
         made = Entries(_ends(session, size), key)
     with house.writing() as session:
         session.execute(ONE_AT_A_TIME)
-        row = session.get(rows.HeadMap, size)
-        return _as_logged(row) if row is not None else _log(session, size, key, made)
+        return _found(session, size) or _log(session, size, key, made)
 
 
 def find(house: House, size: int) -> HeadMap | None:
-    """The map that was logged for this size, if one was."""
+    """The map that was logged for this size, if one was. A row that no event of the log names is no map."""
     with house.reading() as session:
-        row = session.get(rows.HeadMap, size)
-        return None if row is None else _as_logged(row)
+        return _found(session, size)
 
 
 def newest(house: House, *, within: int) -> HeadMap | None:
     """The newest map of a size not above `within`."""
     with house.reading() as session:
-        up_to = select(rows.HeadMap).where(rows.HeadMap.size <= within).order_by(rows.HeadMap.size.desc()).limit(1)
-        row = session.scalars(up_to).one_or_none()
-        return None if row is None else _as_logged(row)
+        logged = _logged(session, LOGGED, {})
+        return next((each.map for each in logged if each.map.size <= within), None)
+
+
+def last(session: ReadSession) -> Logged | None:
+    """The map that was logged last, and when."""
+    return next(_logged(session, LOGGED, {}), None)
+
+
+def strays(session: ReadSession) -> list[str]:
+    """Each row of a map that no event of the log names, in words."""
+    named = {each.row for each in _logged(session, LOGGED, {})}
+    there = session.execute(select(rows.HeadMap.size, rows.HeadMap.event_id).order_by(rows.HeadMap.size))
+    return [f"no event of the log tells of the head map of {size} events" for size, event in there if size not in named]
 
 
 def prove(house: House, made: HeadMap, subjects: Iterable[UUID]) -> Mapping[UUID, ProvedEnd]:
@@ -177,10 +211,39 @@ def _ends(session: ReadSession, size: int) -> Iterator[End]:
 def _log(session: WriteSession, size: int, key: bytes, made: Entries) -> HeadMap:
     facts = {"size": size, "entries": len(made), "root": made.root.hex()}
     event = ledger.record(session, Event(type=EventType.HEADMAP_LOGGED, subject=SYSTEM, actor=BY, facts=facts))
-    adding = insert(rows.HeadMap).values(size=size, entries=len(made), root=made.root, key=key, event_id=event.id)
+    place = size if session.get(rows.HeadMap, size) is None else _aside(event.id)
+    adding = insert(rows.HeadMap).values(size=place, entries=len(made), root=made.root, key=key, event_id=event.id)
     session.execute(adding)
     return HeadMap(size=size, entries=len(made), root=made.root, key=key, event_id=event.id, held=made)
 
 
-def _as_logged(row: rows.HeadMap) -> HeadMap:
-    return HeadMap(size=row.size, entries=row.entries, root=row.root, key=row.key, event_id=row.event_id)
+def _found(session: ReadSession, size: int) -> HeadMap | None:
+    return next((each.map for each in _logged(session, LOGGED_AT, {"size": size}) if each.map.size == size), None)
+
+
+def _logged(session: ReadSession, asked: TextClause, words: Mapping[str, int]) -> Iterator[Logged]:
+    """Maps whose event is in the log or waits for its number, and says of them what the row does; the newest first."""
+    of_maps = {"subject": SYSTEM, "type": EventType.HEADMAP_LOGGED.value}
+    with session.execute(asked, {**of_maps, **words}, execution_options={"yield_per": AT_ONCE}) as found:
+        yield from filter(None, map(_as_logged, found))
+
+
+def _as_logged(row: Row[Any]) -> Logged | None:
+    try:
+        leaf = read_leaf(bytes(row.leaf))
+        said = HeadmapLogged.model_validate(leaf.facts)
+    except (NotALeaf, ValidationError):
+        return None  # verification names it
+    is_its_own = leaf.id == str(row.event_id) and row.size in (said.size, _aside(row.event_id))
+    agrees = (row.entries, bytes(row.root).hex()) == (said.entries, said.root)
+    if not is_its_own or not agrees or said.size > row.below:
+        return None
+    made = HeadMap(
+        size=said.size, entries=said.entries, root=bytes(row.root), key=bytes(row.key), event_id=row.event_id
+    )
+    return Logged(made, row.at, row.size)
+
+
+def _aside(event: UUID) -> int:
+    """The place of a map whose own place somebody took before it was made: nobody can know it beforehand."""
+    return -1 - (event.int & (2**62 - 1))

@@ -7,15 +7,15 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select, text
+from sqlalchemy import text
 
 from evidence import clock
-from evidence.completeness import audit, census, headmap
+from evidence.completeness import audit, census, headmap, taken
+from evidence.completeness.counted import BY
 from evidence.completeness.errors import CountFailed
-from evidence.custody import rows
-from evidence.database import ReadSession
 from evidence.jobs import RunningJob
 from evidence.jobs.periodic import HOUR, Periodic
+from evidence.outside.strays import MOST_AHEAD, tell
 
 if TYPE_CHECKING:
     from evidence.bootstrap import House
@@ -42,32 +42,34 @@ def audit_round(house: House, job: RunningJob) -> None:
 
 
 def census_round(house: House, job: RunningJob) -> None:
-    """Count the store where the last whole count is a day old. Raises CountFailed, when that has been written down."""
+    """Count the store where the last whole count is a day old. Raises CountFailed, when that has been written down.
+
+    Which was the last one, the custody log says: rows of counts that it knows nothing of are named to a person.
+    """
     with house.reading() as session:
-        whole = select(func.max(rows.Census.began_at)).where(~rows.Census.report.has_key("failed"))
-        is_due = _due(session.scalar(whole))
-    if not is_due:
+        last, strays = taken.last(session), taken.strays(session)
+    tell(house, "custody.census", strays, by=BY)
+    if not _due(None if last is None else last.began_at):
         return
     job.report("counting the store", None)
-    taken = census.take(house, stopping=job.stopping)
-    if taken.failed is not None:
-        raise CountFailed(taken.words)
+    counted = census.take(house, stopping=job.stopping)
+    if counted.failed is not None:
+        raise CountFailed(counted.words)
 
 
 def headmap_round(house: House, job: RunningJob) -> None:
     """Log the day's head map, where the log has grown since the last one."""
     with house.reading() as session:
-        is_due = _due(session.scalar(select(func.max(rows.HeadMap.made_at)))) and _has_grown(session)
-    if is_due:
+        last, strays = headmap.last(session), headmap.strays(session)
+        size = int(session.scalar(SIZE) or 0)
+    tell(house, "custody.headmap", strays, by=headmap.BY)
+    # There is more than the last map and its own event.
+    has_grown = size > (0 if last is None else last.map.size + 1)
+    if has_grown and _due(None if last is None else last.at):
         job.report("mapping the ends of all subjects", None)
         headmap.make(house)
 
 
 def _due(last: datetime | None) -> bool:
-    return last is None or clock.now() - last > DAILY
-
-
-def _has_grown(session: ReadSession) -> bool:
-    """Whether there is more than the last map and its own event."""
-    last = session.scalar(select(func.max(rows.HeadMap.size)))
-    return int(session.scalar(SIZE) or 0) > (0 if last is None else last + 1)
+    """Whether what came last is a day old. What is of a time to come has not come yet."""
+    return last is None or last > clock.now() + MOST_AHEAD or clock.now() - last > DAILY

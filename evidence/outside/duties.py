@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING
 import structlog
 
 from evidence import clock
+from evidence.custody.events import Actor
 from evidence.outages import log_failure
+from evidence.outside import unbelieved
 from evidence.outside.keys import LogKeys, open_keys
 from evidence.outside.rotating import enter
 from evidence.outside.stamping import Stamping
+from evidence.outside.strays import tell
 from evidence.outside.witnessing import Subtrees, Witnessing
 from evidence.settings import EvidenceSettings
 
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from evidence.bootstrap import House
 
 KEYS_EVERY = timedelta(minutes=10)
+STRAYS_EVERY = timedelta(hours=1)
+WHO = Actor.system("sequencer")
 log = structlog.get_logger()
 
 
@@ -37,6 +42,7 @@ class Duties:
         self._house = house
         self._keys: LogKeys | None = open_keys(settings) if settings.log_keys_dir is not None else None
         self._keys_entered: datetime | None = None
+        self._strays_named: datetime | None = None
         self._witnessing = Witnessing(house, settings, subtrees)
         self._stamping = Stamping(house, settings)
 
@@ -51,12 +57,25 @@ class Duties:
         self._do("keys", lambda: self._enter_keys(now))
         self._do("witnesses", lambda: self._witnessing.tick(now))
         self._do("time-stamps", lambda: self._stamping.tick(now))
+        self._do("rows that say what nobody said", lambda: self._name_strays(now))
 
     def _enter_keys(self, now: datetime) -> None:
         if self._keys is None or (self._keys_entered is not None and now - self._keys_entered < KEYS_EVERY):
             return
         enter(self._house, self._keys, now=now)
         self._keys_entered = now
+
+    def _name_strays(self, now: datetime) -> None:
+        """Rows that somebody added to what those outside have said: nothing rests on them, and a person is told."""
+        if self._strays_named is not None and now - self._strays_named < STRAYS_EVERY:
+            return
+        policy = self._witnessing.look()
+        witnesses = [each.key for each in policy.witnesses] if policy is not None else []
+        with self._house.reading() as session:
+            lines, stamps = unbelieved.lines(session, witnesses), unbelieved.stamps(session)
+        tell(self._house, "custody.cosignature", lines, by=WHO)
+        tell(self._house, "custody.tst", stamps, by=WHO)
+        self._strays_named = now
 
     @staticmethod
     def _do(duty: str, what: Callable[[], object]) -> None:

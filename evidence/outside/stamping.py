@@ -137,10 +137,10 @@ class Stamping:
         size = parse_checkpoint(parse_note(note).text).size
         with self._house.reading() as session:
             published = book.checkpoint_of(session, size)
-            there = book.stamps_of(session, size)
         if published is None or parse_note(published.note).text != parse_note(note).text:
             raise NoTimeStamp([f"the log has published no such checkpoint of {size} events"])
-        kept = [self._kept(each, there[each.name], published) for each in self.authorities if each.name in there]
+        kept = self._kept(published)
+        there = {each.authority for each in kept}
         made, reasons = self._ask([each for each in self.authorities if each.name not in there], published)
         if not kept and not made:
             raise NoTimeStamp(reasons)
@@ -149,21 +149,19 @@ class Stamping:
     def at_or_before(self, size: int) -> list[Token]:
         """The tokens of the newest stamped checkpoint of at most this size, of authorities in the settings."""
         with self._house.reading() as session:
-            stamped = book.last_stamped_before(session, size)
-            published = book.checkpoint_of(session, stamped) if stamped is not None else None
-            there = book.stamps_of(session, stamped) if stamped is not None else {}
-        if published is None:
-            return []
-        return [self._kept(each, there[each.name], published) for each in self.authorities if each.name in there]
+            heard = [book.last_stamped(session, each.name, each.chain, within=size) for each in self.authorities]
+            stamped = max((each.size for each in heard if each is not None), default=0)
+            published = book.checkpoint_of(session, stamped) if stamped else None
+        return self._kept(published) if published is not None else []
 
     def _is_due(self, session: ReadSession, each: StampAuthority, published: Published, now: datetime) -> bool:
         if now < self._not_before.get(each.name, now):
             return False
-        last = book.last_stamped(session, each.name)
+        last = book.last_stamped(session, each.name, each.chain)
         if last is None:
             return True
-        another_day = last.received_at.date() < now.date()
-        return published.size > last.size and (another_day or now - last.received_at >= self._every)
+        another_day = last.at.date() < now.date()
+        return published.size > last.size and (another_day or now - last.at >= self._every)
 
     def _ask(self, authorities: Sequence[StampAuthority], published: Published) -> tuple[list[Token], list[str]]:
         """Ask them side by side, so that one that hangs costs the others nothing."""
@@ -219,11 +217,11 @@ class Stamping:
     def _look_for_silence(self, now: datetime) -> None:
         for each in self.authorities:
             with self._house.writing() as session:
-                last = book.last_stamped(session, each.name)
+                last = book.last_stamped(session, each.name, each.chain)
                 waiting = book.oldest_after(session, last.size if last else 0)
                 if waiting is None or now - waiting.at < self._silence:
                     continue
-                since = f"since {clock.as_text(last.received_at)}" if last else "so far"
+                since = f"since {clock.as_text(last.at)}" if last else "so far"
                 trouble = Trouble(
                     kind=IncidentKind.TIMESTAMP_MISSING,
                     subject=each.name,
@@ -232,11 +230,18 @@ class Stamping:
                 )
                 open_incident(session, trouble, by=WHO)
 
-    @staticmethod
-    def _kept(authority: StampAuthority, row: TimeStamp, published: Published) -> Token:
-        query, token = bytes(row.query), bytes(row.token)
-        chain = authority.chain.pem()
-        return Token(authority.name, row.size, published.note, query, token, row.gen_time, chain)
+    def _kept(self, published: Published) -> list[Token]:
+        """The good tokens that this checkpoint has already."""
+        found = []
+        with self._house.reading() as session:
+            for each in self.authorities:
+                chain = each.chain
+                there = book.stamp_of(session, published.size, each.name, chain)
+                if there is not None:
+                    row, said = there
+                    query, token = bytes(row.query), bytes(row.token)
+                    found.append(Token(each.name, row.size, published.note, query, token, said.at, chain.pem()))
+        return found
 
 
 def stamps_now(house: House, note: bytes) -> list[Token]:

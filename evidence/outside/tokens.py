@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from asn1crypto import cms, tsp
 from cryptography import x509
@@ -103,6 +104,29 @@ def judge(response: bytes, message: bytes, chain: Chain, *, query: TimeStampRequ
         raise
     except Exception as error:  # whatever a parser of others' bytes raises, the token is not good
         raise TokenRefused(f"{type(error).__name__}: {str(error)[:300]}") from error
+
+
+@lru_cache(maxsize=512)
+def kept(response: bytes, query: bytes, message: bytes, chain: Chain) -> Stamped | None:
+    """What a token that lies in the table says of this message; None where it or its query is not about it, or is bad.
+
+    Asked again and again of the same bytes: what was found is remembered.
+    """
+    if not any(digest(message) in query for digest in DIGESTS.values()):
+        return None
+    try:
+        return judge(response, message, chain)
+    except TokenRefused:
+        return None
+
+
+def is_about(response: bytes, message: bytes) -> bool:
+    """Whether it can be read as a token over this message, whoever signed it."""
+    try:
+        imprint = read_response(response).tst_info.message_imprint
+        return imprint.message == DIGESTS[imprint.hash_algorithm.dotted_string](message)
+    except Exception:  # noqa: BLE001 - whatever a parser of others' bytes raises, it is none
+        return False
 
 
 def read_response(response: bytes) -> TimeStampResponse:

@@ -27,6 +27,7 @@ from evidence.outside import book
 from evidence.outside.asking import Answer, Asker
 from evidence.outside.book import Published
 from evidence.outside.errors import Unreachable, WitnessRefuses
+from evidence.outside.strays import MOST_AHEAD
 from evidence.outside.trust_files import TrustFile, tell
 from evidence.settings import EvidenceSettings
 from evidence.store import CustodyStore
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
 Subtrees = Callable[[ReadSession, CustodyStore], Subtree]
 SIZE = "text/x.tlog.size"
 IDLE = timedelta(hours=1)
-MOST_AHEAD = timedelta(minutes=5)
 WHO = Actor.system("witnesses")
 log = structlog.get_logger()
 
@@ -63,9 +63,9 @@ class Desk:
         return self.witnesses[0].key.name
 
     @property
-    def key_ids(self) -> frozenset[bytes]:
-        """The ids of the keys that sign here."""
-        return frozenset(each.key.key_id for each in self.witnesses)
+    def keys(self) -> tuple[VerifierKey, ...]:
+        """The keys that sign here."""
+        return tuple(each.key for each in self.witnesses)
 
 
 class Witnessing:
@@ -105,11 +105,11 @@ class Witnessing:
         with self._house.reading() as session:
             published = book.newest(session)
             due = [each for each in self.desks if published and self._is_due(session, each, published, now)]
-            known = {each.url: book.last_signed(session, each.key_ids) for each in due}
+            known = {each.url: book.last_signed(session, each.keys) for each in due}
         if published is None:
             return
         self._asked |= {each.url: now for each in due}
-        olds = [(each, last[0] if (last := known[each.url]) else 0) for each in due]
+        olds = [(each, last.size if (last := known[each.url]) else 0) for each in due]
         heard = self._ask_all(olds, published)
         self._look_for_silence([each for each in self.desks if each not in heard], published, now)
 
@@ -121,8 +121,8 @@ class Witnessing:
         self.look()
         with self._house.reading() as session:
             published = book.checkpoint_of(session, size)
-            known = {each.url: book.last_signed(session, each.key_ids) for each in self.desks}
-        olds = [(each, last[0] if (last := known[each.url]) else 0) for each in self.desks]
+            known = {each.url: book.last_signed(session, each.keys) for each in self.desks}
+        olds = [(each, last.size if (last := known[each.url]) else 0) for each in self.desks]
         due = [(each, old) for each, old in olds if old < size]
         if published is not None:
             self._ask_all(due, published)
@@ -145,10 +145,8 @@ class Witnessing:
         asked = self._asked.get(desk.url)
         if asked is not None and now - asked < self._every:
             return False
-        if not book.signed_by(session, published.size, desk.key_ids):
-            return True
-        last = book.last_signed(session, desk.key_ids)
-        return last is None or now - last[1] >= IDLE
+        last = book.last_signed(session, desk.keys)
+        return last is None or last.size < published.size or now - last.at >= IDLE
 
     def _ask(self, desk: Desk, published: Published, old: int) -> list[NoteSignature]:
         """What the witness signs. Raises Unreachable, WitnessRefuses, or what the store raises."""
@@ -179,8 +177,8 @@ class Witnessing:
         with self._house.writing() as session:
             book.keep_cosignatures(session, published.size, signatures)
             if self.policy is not None and self.policy.quorum is not None:
-                keys = {each.key.key_id: each.name for each in self.policy.witnesses}
-                signed = {keys[key_id] for key_id in book.signed_by(session, published.size, keys)}
+                names = {each.key: each.name for each in self.policy.witnesses}
+                signed = {names[key] for key in book.cosigned(session, published, names)}
                 if self.policy.is_quorum(signed):
                     book.set_witnessed(session, published)
             for kind in (IncidentKind.WITNESS_SILENT, IncidentKind.WITNESS_REFUSES):
@@ -201,9 +199,9 @@ class Witnessing:
     def _look_for_silence(self, desks: list[Desk], published: Published, now: datetime) -> None:
         for desk in desks:
             with self._house.writing() as session:
-                last = book.last_signed(session, desk.key_ids)
+                last = book.last_signed(session, desk.keys)
                 first = book.oldest_after(session, 0)
-                since = last[1] if last else (first.at if first else now)
+                since = last.at if last else (first.at if first else now)
                 if now - since < self._silence:
                     continue
                 self._silent(session, desk, published, since)

@@ -24,6 +24,7 @@ from evidence.sequencing import reading
 from evidence.store.errors import ObjectMissing
 from evidence.store.keys import packets_key
 from evidence.tlog.merkle import consistency_proof, inclusion_proof
+from evidence.tlog.policy import parse_policy
 from evidence.tlog.proof import LogProof
 from evidence.tlog.tiles import WIDTH, decode_bundle, entries_path
 
@@ -60,7 +61,8 @@ def gather(house: House, exhibits: Sequence[Exhibit], proving: Proving) -> Gathe
     with house.reading() as session:
         events, leaves = _events(house, session, exhibits, proving)
         subtree = reading.subtree_reader(session, house.custody)
-        note = reading.published_note(session, proving.size)
+        under = None if proving.policy is None else parse_policy(proving.policy)
+        note = reading.published_note(session, proving.size, under=under)
         proofs = {
             seq: LogProof(seq, tuple(inclusion_proof(seq, proving.size, subtree)), note).encode() for seq in leaves
         }

@@ -211,7 +211,7 @@ def _await_witnesses(house: House, policy: Policy, size: int) -> None:
     ends, pause = time.monotonic() + WITNESSES_HAVE, threading.Event()
     while policy.quorum is not None and time.monotonic() < ends:
         with house.reading() as session:
-            note = reading.published_note(session, size)
+            note = reading.published_note(session, size, under=policy)
         try:
             if policy.judge(note).quorum_met:
                 return

@@ -12,15 +12,18 @@ from uuid import UUID
 from sqlalchemy import select, text
 
 from evidence.custody.events import EventType
-from evidence.custody.rows import Cosignature, CustodyEvent, Leaf, LogKey, LogState, PublishedCheckpoint
+from evidence.custody.rows import CustodyEvent, Leaf, LogKey, LogState
 from evidence.database import ReadSession, WriteSession
 from evidence.errors import NotFound
+from evidence.outside import book
 from evidence.sequencing.errors import LogHalted, NotSequencedYet
 from evidence.store import CustodyStore
 from evidence.store.errors import ObjectMissing
 from evidence.tlog.checkpoint import Checkpoint
+from evidence.tlog.errors import Malformed
 from evidence.tlog.keys import VerifierKey
 from evidence.tlog.merkle import Subtree, consistency_proof, inclusion_proof
+from evidence.tlog.policy import Policy, parse_policy
 from evidence.tlog.proof import LogProof
 from evidence.tlog.tiles import TileTree
 from evidence.vocabulary import LogKeyState
@@ -109,16 +112,32 @@ def log_head(session: ReadSession) -> Checkpoint | None:
     return Checkpoint(str(session.info["log_origin"]), state.published_size, state.published_root)
 
 
-def published_note(session: ReadSession, size: int) -> bytes:
-    """The signed checkpoint over `size` events with all cosignatures known so far, a key's first. Raises NotFound."""
-    note = session.scalar(select(PublishedCheckpoint.note).where(PublishedCheckpoint.size == size))
-    if note is None:
+def published_note(session: ReadSession, size: int, *, under: Policy | None = None) -> bytes:
+    """The signed checkpoint over `size` events with the good cosignatures known so far, a key's first.
+
+    Those of the witnesses of the policy that the settings name, and of `under`: a line that no known witness signed, or
+    under a checkpoint that was never published, is nobody's. Raises NotFound.
+    """
+    published = book.checkpoint_of(session, size)
+    if published is None:
         raise NotFound(f"a checkpoint over {size} events")
-    lines: dict[bytes, bytes] = {}
-    in_order = select(Cosignature).where(Cosignature.size == size).order_by(Cosignature.received_at)
-    for row in session.scalars(in_order):
-        lines.setdefault(row.key_id, row.line)
-    return b"".join([note, *lines.values()])
+    policies = [each for each in (under, _own_policy(session)) if each is not None]
+    keys = [each.key for policy in policies for each in policy.witnesses]
+    return b"".join([published.note, *book.cosigned(session, published, keys).values()])
+
+
+def _own_policy(session: ReadSession) -> Policy | None:
+    """The witness policy as its file lies there now; none where it is of no use, which the duty of witnesses tells."""
+    path = session.info.get("witness_policy")
+    try:
+        return None if path is None else parse_policy(path.read_bytes())
+    except (OSError, Malformed):
+        return None
+
+
+def log_began(session: ReadSession) -> datetime | None:
+    """When the first event of the log was written; None while it has none."""
+    return session.scalar(select(Leaf.at).where(Leaf.seq == 0))
 
 
 def seq_of(session: ReadSession, event_ids: Sequence[UUID]) -> dict[UUID, int]:
