@@ -221,21 +221,17 @@ def _await_witnesses(house: House, policy: Policy, size: int) -> None:
 
 
 def _report(house: House, found: Sequence[Found], proving: Proving) -> bytes:
-    with house.reading() as session:
-        reports = [
-            continuity.gather(
-                session,
-                continuity.Wanted(
-                    recording=each.exhibit.recording,
-                    force=house.settings.force_name,
-                    size=proving.size,
-                    below=proving.made.size,
-                    names=proving.names,
-                ),
-            )
-            for each in found
-        ]
-    return as_pdf(reports)
+    wanted = [
+        continuity.Wanted(
+            recording=each.exhibit.recording,
+            force=house.settings.force_name,
+            size=proving.size,
+            below=proving.made.size,
+            names=proving.names,
+        )
+        for each in found
+    ]
+    return as_pdf([continuity.gather(house, each) for each in wanted])
 
 
 def _files(house: House, ready: Ready) -> Iterator[tuple[str, bytes]]:
