@@ -11,13 +11,14 @@ from sqlalchemy import select
 
 from evidence import clock
 from evidence.continuity.holding import Held, Line, hold
+from evidence.continuity.registered import copy_made, let_go
 from evidence.continuity.said import FactList, Report, Section, Sentences, TableOf, utc
 from evidence.continuity.vouchers import Vouched
 from evidence.custody.events import EventType
 from evidence.database import ReadSession
 from evidence.errors import NotFound
 from evidence.identifiers import recording_reference
-from evidence.models import Agent, Arrival, DockingSession, Person, Provenance, Quarantine, Recording, Rendition
+from evidence.models import Agent, DockingSession, Person, Provenance, Quarantine, Recording, Rendition
 from evidence.store import StoredObject
 from evidence.vocabulary import Condition, RecordingKind, RenditionMethod
 
@@ -89,7 +90,7 @@ def _sections(session: ReadSession, held: Held, *, names: bool) -> Iterator[Sect
         yield _incidents(held, names=names)
     yield _exhibit(session, held, names=names)
     yield _device(held.recording, names=names)
-    yield _origin(session, held.recording.id, names=names)
+    yield _origin(session, held, names=names)
     yield _bytes(held)
     yield _copies(held)
     yield TableOf(
@@ -125,7 +126,7 @@ def _capital(words: str) -> str:
 
 
 def _exhibit(session: ReadSession, held: Held, *, names: bool) -> FactList:
-    recording, registered = held.recording, held.registered
+    recording, registered = held.recording, held.first(EventType.RECORDING_REGISTERED)
     officer = session.get(Person, recording.officer_id) if recording.officer_id else None
     aside = session.scalars(
         select(Quarantine.reason).where(Quarantine.recording_id == recording.id, Quarantine.closed_at.is_(None))
@@ -168,19 +169,19 @@ def _device(recording: Recording, *, names: bool) -> FactList:
     return FactList("The device", rows)
 
 
-def _origin(session: ReadSession, master: UUID, *, names: bool) -> TableOf:
+def _origin(session: ReadSession, held: Held, *, names: bool) -> TableOf:
     rows = session.execute(
-        select(Provenance, Agent.name, DockingSession.bay, Arrival.released_at, Arrival.released_how)
+        select(Provenance, Agent.name, DockingSession.bay)
         .join(Agent, Agent.id == Provenance.agent_id)
         .join(DockingSession, DockingSession.id == Provenance.session_id)
-        .join(Arrival, Arrival.id == Provenance.arrival_id)
-        .where(Provenance.master_id == master)
+        .where(Provenance.master_id == held.recording.id)
         .order_by(Provenance.at)
     )
     told = []
-    for given, dock, bay, released_at, how in rows:
+    for given, dock, bay in rows:
         source = f"{given.device_label}: {given.name_shown}" if names else WITHHELD
-        after = f"{how} {utc(released_at)}" if released_at else "not let go"
+        gone = let_go(held, given.arrival_id)
+        after = f"{gone.said.facts.get('action')} {_by(gone)}" if gone else "not let go"
         told.append((utc(given.at)[:19], f"{dock}, {bay}", source, after))
     heads = ("Taken in (UTC)", "Dock and bay", "Device and file", "Source file since")
     return TableOf("Where it came from", heads, tuple(told), (20, 20, 36, 24))
@@ -227,7 +228,7 @@ def _copies(held: Held) -> TableOf:
 def _made(held: Held, row: Rendition) -> str:
     if row.sha256 is None:
         return utc(row.made_at)[:19]
-    line = held.copy_made(row)
+    line = copy_made(held, row)
     return "no event says so" if line is None else _by(line)
 
 

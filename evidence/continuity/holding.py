@@ -12,19 +12,18 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from evidence.completeness import newest
 from evidence.completeness.recordings import open_incidents, outside
+from evidence.continuity.registered import differences
 from evidence.continuity.vouchers import Vouched, vouched
 from evidence.custody import ledger
 from evidence.custody.events import EventType, sentence
 from evidence.custody.leaf import LeafObject, read_leaf
 from evidence.custody.ledger import HistoryLine
-from evidence.custody.sealing import revealed
 from evidence.database import ReadSession
 from evidence.errors import LogDisagrees
-from evidence.identifiers import recording_reference
 from evidence.models import Incident, Master, Recording, Rendition
 from evidence.sequencing import reading
 from evidence.store import StoredObject
@@ -35,6 +34,8 @@ if TYPE_CHECKING:
     from evidence.bootstrap import House
 
 PAGE = 500  # events read at a time
+# What commits meanwhile is in the register and in the events, or in neither.
+ONE_MOMENT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,23 +96,13 @@ class Held:
         """Of the checkpoint; 0 where nothing has been published."""
         return 0 if self.vouched is None else self.vouched.checkpoint.size
 
-    @property
-    def registered(self) -> Line | None:
-        """The event that gave the recording its reference."""
-        return self.first(EventType.RECORDING_REGISTERED)
+    def of(self, of_type: EventType) -> list[Line]:
+        """The events of a type, in their order."""
+        return [each for each in self.every if each.said.type is of_type]
 
     def first(self, of_type: EventType) -> Line | None:
         """The first event of a type."""
-        return next((each for each in self.every if each.said.type is of_type), None)
-
-    def copy_made(self, copy: Rendition) -> Line | None:
-        """The event that says of these very bytes that they are a copy."""
-        for line in self.every:
-            if line.said.type is EventType.RENDITION_MADE:
-                objects = {(each.role, each.sha256, each.size) for each in read_leaf(line.said.leaf).obj}
-                if ("rendition", copy.sha256, copy.size) in objects:
-                    return line
-        return None
+        return next(iter(self.of(of_type)), None)
 
 
 def hold(house: House, recording: UUID, *, size: int | None, below: int | None) -> Held:
@@ -121,12 +112,13 @@ def hold(house: House, recording: UUID, *, size: int | None, below: int | None) 
     """
     of_log = newest.hold(house)
     with house.reading() as session:
+        session.execute(ONE_MOMENT)
         held = _begin(session, recording, below)
         head = reading.log_head(session)
         held.halted = of_log.halted
         held.against += [f"The log as a whole: {each}." for each in of_log.found]
         _hold_history(held, session)
-        _hold_register(held, session)
+        held.against += differences(session, held)
     wanted = size if size is not None else head.size if head else 0
     if wanted:
         held.vouched = vouched(house, wanted)
@@ -135,7 +127,6 @@ def hold(house: House, recording: UUID, *, size: int | None, below: int | None) 
         _hold_places(held, house)
         held.log_holds = held.vouched.holds and not of_log.found and of_log.halted is None
     _hold_master(held, house)
-    _hold_copies(held)
     return held
 
 
@@ -194,25 +185,6 @@ def _hold_places(held: Held, house: House) -> None:
     held.against += [f"Not in the log that was signed: {words}." for words in strays.values()]
 
 
-def _hold_register(held: Held, session: ReadSession) -> None:
-    """What the register says of the recording that an event says as well."""
-    row, registered = held.recording, held.registered
-    if registered is not None:
-        given, now = registered.said.facts.get("reference"), recording_reference(row.number)
-        if given != now:
-            held.against.append(f"The register calls it {now}; {registered.name} registered it as {given}.")
-        sealed = revealed(session, [registered.said.id]).get(registered.said.id, {})
-        for field_, is_, what in (("device", row.device_label, "device"), ("name", row.name_shown, "file name")):
-            if field_ in sealed and sealed[field_].value != is_:
-                held.against.append(f"The register names another {what} than {registered.name}.")
-    examined = [each for each in held.every if each.said.type is EventType.RECORDING_EXAMINED]
-    if examined and examined[-1].said.facts.get("condition") != row.condition.value:
-        said = examined[-1].said.facts.get("condition")
-        held.against.append(
-            f"The register says {row.condition.value} of its condition; {examined[-1].name} says {said}."
-        )
-
-
 def _hold_master(held: Held, house: House) -> None:
     """The register and the store against the event that says what was stored."""
     master, line = held.master, held.first(EventType.MASTER_STORED)
@@ -264,12 +236,3 @@ def _store_differs(now: StoredObject, master: Master, stored: Stored) -> Iterato
 
 def _day(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _hold_copies(held: Held) -> None:
-    made = held.first(EventType.RENDITION_MADE) is not None
-    for copy in held.copies:
-        if made and copy.sha256 is not None and held.copy_made(copy) is None:
-            held.against.append(
-                f"No event says that the {copy.kind.value} copy with the SHA-256 {copy.sha256} was made."
-            )

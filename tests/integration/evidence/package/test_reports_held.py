@@ -231,3 +231,27 @@ def test_two_recordings_that_changed_their_numbers_are_contradicted(scene: Scene
     assert history.verdict is Verdict.CONTRADICTED
     assert "registered it as R0000001, and the register calls it R0000002" in history.words
     assert str(one) in " ".join(fsck.verify(scene.world.house).of("history").findings)
+
+
+@pytest.mark.parametrize(
+    ("statement", "because"),
+    [
+        (
+            "UPDATE rendition SET sha256 = repeat('ab', 32) WHERE recording_id = :id",
+            "No event says that the playback copy",
+        ),
+        ("UPDATE recording SET device_label = 'another' WHERE id = :id", "another device than event"),
+        ("UPDATE provenance SET device_label = 'another' WHERE master_id = :id", "another device of the arrival"),
+        ("UPDATE provenance SET name_shown = 'OTHER.MP4' WHERE master_id = :id", "another name of the arrival"),
+        (
+            "UPDATE arrival SET released_at = now(), released_how = 'deleted' WHERE id = :id",
+            "was deleted; no event does",
+        ),
+        ("UPDATE master SET version_id = 'other' WHERE id = :id", "version other"),
+    ],
+)
+def test_a_register_that_says_otherwise_than_the_log_is_told(scene: Scene, statement: str, because: str) -> None:
+    recording = scene.recording()
+    doctor(scene, statement, id=recording)
+    found = " ".join(said_of(scene.world.house, recording).contradicted)
+    assert because in found
