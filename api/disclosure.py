@@ -44,7 +44,8 @@ def continuity_pdf(desk: Desk, caller: Caller, name: str) -> Response:
 def package(desk: Desk, caller: Caller, name: str, *, names: bool) -> Response:
     """A package of one recording, as the bytes of a ZIP file. `names`: whether personal values are told.
 
-    Raises NotFound, NotPermitted, NotYetInLog; what goes wrong after that breaks the file off, and nobody can open it.
+    Raises NotFound, NotPermitted, NotYetInLog, DoesNotHold; what goes wrong after that breaks the file off, and nobody
+    can open it.
     """
     line = _allowed(desk, caller, name, Action.MAKE_PACKAGE)
     ready = begin(desk.house, Order(recordings=(line.id,), names=names), by=caller.actor)

@@ -31,7 +31,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from evidence.custody.canonical import NotCanonical
 from evidence.errors import AlreadySettled, DatabaseAway, NotFound, NotPermitted
-from evidence.package.errors import NothingToPackage, NotYetInLog
+from evidence.package.errors import DoesNotHold, NothingToPackage, NotYetInLog
+from evidence.store.errors import StoreAway
 from transcode.errors import AlreadyPast
 
 log = structlog.get_logger()
@@ -118,6 +119,7 @@ class Problem:
 SIGN_IN = "/sign-in"
 UNKEPT = "A text holds a control character or a number is too large. Take it out and try again."
 AWAY = "The database cannot be reached just now. Nothing is lost; try again in a minute."
+STORE_AWAY = "The store cannot be reached just now. Nothing is lost; try again in a minute."
 
 # Type of error -> status, kind, title. The sentence is the error's own, except where one stands here.
 ANSWERS: dict[type[Exception], tuple[int, str, str, str | None]] = {
@@ -134,6 +136,8 @@ ANSWERS: dict[type[Exception], tuple[int, str, str, str | None]] = {
     AlreadyPast: (400, "bad-request", "That cannot be done", None),
     NothingToPackage: (400, "bad-request", "That cannot be done", None),
     NotYetInLog: (503, "log-not-publishing", "The log does not publish just now", None),
+    DoesNotHold: (500, "proof-contradicted", "No package was made", None),
+    StoreAway: (503, "store-away", "Try again in a minute", STORE_AWAY),
     StaleDataError: (409, "changed-meanwhile", "Changed meanwhile", "Someone changed this meanwhile. Look again."),
     DatabaseAway: (503, "database-away", "Try again in a minute", AWAY),
     OperationalError: (503, "database-away", "Try again in a minute", AWAY),

@@ -1,6 +1,7 @@
 """The commands `verify`, `package` and `report`: what is handed out, and whether it holds.
 
-Exit codes of `verify`: 0 nothing contradicted and something proved, 1 not so, 2 what was named cannot be read.
+Exit codes of `verify`: 0 nothing contradicted and something proved, 1 not so, 2 what was named cannot be read. Of
+`report`: 1 where something in it is contradicted, although it was written.
 """
 
 from __future__ import annotations
@@ -102,7 +103,10 @@ def report(
     data: DataDir = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Write the continuity report of a recording as a PDF. It is recorded first."""
+    """Write the continuity report of a recording as a PDF. It is recorded first.
+
+    Exit code 1 where something in it is contradicted: the file is written all the same, and says so at its top.
+    """
     from api.standing import house_at, operator
     from evidence.continuity import report as continuity
     from evidence.continuity.gather import Wanted
@@ -120,9 +124,13 @@ def report(
     made = continuity.make(house, Wanted(recording=wanted, force=house.settings.force_name), by=operator())
     _write_whole(to, as_pdf([made]))
     if as_json:
-        sys.stdout.write(json.dumps({"recording": str(wanted), "reference": made.reference, "out": str(to)}) + "\n")
+        said = {"recording": str(wanted), "reference": made.reference, "out": str(to)}
+        sys.stdout.write(json.dumps({**said, "contradicted": list(made.contradicted)}) + "\n")
     else:
         out.print(f"The continuity report of {made.reference} is in {to}", soft_wrap=True)
+    if made.contradicted:
+        err.print(f"CONTRADICTED, as its first lines say: {made.contradicted[0]}", style="red", soft_wrap=True)
+        raise typer.Exit(1)
 
 
 def _say_whether_numbered(house: House) -> None:

@@ -40,6 +40,7 @@ class ContinuityReport(Shape):
     title: str
     made: datetime
     sections: list[ReportSection]
+    contradicted: list[str] = Field(description="What does not hold, a sentence each: do not rely on the report")
 
 
 class PackageAsked(BaseModel):
@@ -61,6 +62,7 @@ def continuity(desk: AtDesk, caller: Reporting, name: str) -> ContinuityReport:
         title=report.title,
         made=report.made,
         sections=[_section(each) for each in report.sections],
+        contradicted=list(report.contradicted),
     )
 
 

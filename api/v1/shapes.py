@@ -191,7 +191,7 @@ class ReceiptVerdict(Shape):
     """Whether a receipt is ours and still true."""
 
     genuine: bool = Field(description="Signed by this system's key, and the very bytes that were issued")
-    held: bool = Field(description="The master that it names is held, with that digest and size")
+    held: bool = Field(description="The record has its digest and size, and the store has that version now, locked")
     reason: str
     recording: str | None = Field(description="Its reference, where the caller may see the recording")
 

@@ -32,6 +32,14 @@ OF_SUBJECTS: Mapping[str, str] = {
     "subject {} has events beyond its head": """
         SELECT DISTINCT e.subject FROM custody.event e LEFT JOIN custody.head h ON h.subject = e.subject
         WHERE h.n IS NULL OR e.subject_no > h.n LIMIT 1000""",
+    "the register gives the recording {} another reference than its event does": """
+        SELECT r.id FROM recording r
+        JOIN LATERAL (
+          SELECT bool_or(position(convert_to(
+            format('"reference":"R%s"', lpad(r.number::text, greatest(7, length(r.number::text)), '0')), 'UTF8'
+          ) IN e.leaf) > 0) AS agrees
+          FROM custody.event e WHERE e.subject = r.id AND e.type = 'recording.registered') AS said ON true
+        WHERE NOT said.agrees LIMIT 1000""",
 }
 
 

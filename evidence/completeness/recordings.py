@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -14,10 +15,11 @@ from evidence.completeness import headmap, newest, signed
 from evidence.completeness.claims import LOG, Claim, Verdict, Verification, judged, not_proved
 from evidence.custody import ledger
 from evidence.custody.events import EventType
-from evidence.custody.leaf import LeafObject, hash_of, read_leaf
+from evidence.custody.leaf import Leaf, LeafObject, hash_of, read_leaf
 from evidence.database import ReadSession
 from evidence.errors import LogDisagrees, NotALeaf, NotFound
-from evidence.models import Incident, Master
+from evidence.identifiers import recording_reference
+from evidence.models import Incident, Master, Recording
 from evidence.sequencing import reading
 from evidence.store.errors import MasterMissing, ObjectMissing
 from evidence.tlog.checkpoint import Checkpoint
@@ -39,6 +41,7 @@ class _Asked:
     house: House
     id: UUID
     master: Master
+    reference: str | None  # as the register has it; None for a metadata file
     leaves: Leaves
     head: Checkpoint | None
 
@@ -58,7 +61,9 @@ def verify_recording(house: House, recording: UUID) -> Verification:
         if master is None:
             raise NotFound(f"the recording {recording}")
         head = reading.log_head(session)
-        asked = _Asked(house, recording, master, reading.leaves_of(session, recording), head)
+        row = session.get(Recording, recording)
+        reference = None if row is None else recording_reference(row.number)
+        asked = _Asked(house, recording, master, reference, reading.leaves_of(session, recording), head)
         troubles = _open_troubles(session, master)
     of_events = [_history(asked), _included(asked), _complete(asked)]
     of_log = _of_log(newest.hold(house))
@@ -83,14 +88,17 @@ def _resting(claim: Claim) -> Claim:
 
 def _open_troubles(session: ReadSession, master: Master) -> list[Claim]:
     """Incidents about its bytes that nobody has closed. They are said, and contradict nothing by themselves."""
-    wanted = select(Incident).where(
-        Incident.kind.in_((IncidentKind.CENSUS_GAP, IncidentKind.FIXITY_FAILED)),
-        Incident.closed_at.is_(None),
-        or_(Incident.recording_id == master.id, Incident.subject.contains(master.key, autoescape=True)),
-    )
-    standing = session.scalars(wanted.order_by(Incident.opened_at)).all()
+    of_bytes = (IncidentKind.CENSUS_GAP, IncidentKind.FIXITY_FAILED)
+    standing = [each for each in open_incidents(session, master) if each.kind in of_bytes]
     said = "; ".join(f"{each.kind.value}: {each.reason}" for each in standing)
     return [not_proved("incidents", str(master.id), f"An incident about it is open: {said}")] if standing else []
+
+
+def open_incidents(session: ReadSession, master: Master) -> Sequence[Incident]:
+    """Every incident about a master that nobody has closed, the oldest first."""
+    about = or_(Incident.recording_id == master.id, Incident.subject.contains(master.key, autoescape=True))
+    wanted = select(Incident).where(Incident.closed_at.is_(None), about)
+    return session.scalars(wanted.order_by(Incident.opened_at)).all()
 
 
 def _history(asked: _Asked) -> Claim:
@@ -101,8 +109,21 @@ def _history(asked: _Asked) -> Claim:
             events = ledger.check_subject(session, asked.id)
         except LogDisagrees as error:
             found = [str(error)]
+    found += _misnamed(asked)
     holds = f"Its {events} events are numbered 1 to {events}, and each names the one before."
     return judged("history", asked.subject, found, holds=holds, fails="Its events do not follow one another")
+
+
+def _misnamed(asked: _Asked) -> list[str]:
+    """The register's reference against the one that the log gave: recordings must not change their numbers."""
+    given = [(seq, leaf.facts.get("reference")) for seq, leaf in _read(asked.leaves, EventType.RECORDING_REGISTERED)]
+    if asked.reference is None:
+        return []
+    return [
+        f"event {seq} registered it as {reference}, and the register calls it {asked.reference}"
+        for seq, reference in given
+        if reference != asked.reference
+    ]
 
 
 def _included(asked: _Asked) -> Claim:
@@ -110,19 +131,25 @@ def _included(asked: _Asked) -> Claim:
     under = [(seq, leaf) for seq, leaf in asked.leaves if head is not None and seq < head.size]
     if head is None or not under:
         return not_proved("included", asked.subject, "None of its events stands under a published checkpoint yet.")
-    with asked.house.reading() as session:
-        subtree = reading.subtree_reader(session, asked.house.custody)
-    found = []
-    for seq, leaf in under:
-        try:
-            path = inclusion_proof(seq, head.size, subtree)
-            verify_inclusion(hash_of(leaf), seq, head.size, path, head.root)
-        except (TlogError, ObjectMissing) as error:
-            found.append(f"event {seq}: {error}")
+    found = list(outside(asked.house, under, head).values())
     later = len(asked.leaves) - len(under)
     waits = f"; {later} newer ones wait for the next" if later else ""
     holds = f"Each of {len(under)} events leads to the checkpoint over {head.size} events{waits}."
     return judged("included", asked.subject, found, holds=holds, fails="An event is not in the log that was signed")
+
+
+def outside(house: House, leaves: Leaves, head: Checkpoint) -> dict[int, str]:
+    """Which of these events do not lead to a published checkpoint over more events than their numbers, and why."""
+    with house.reading() as session:
+        subtree = reading.subtree_reader(session, house.custody)
+    found = {}
+    for seq, leaf in leaves:
+        try:
+            path = inclusion_proof(seq, head.size, subtree)
+            verify_inclusion(hash_of(leaf), seq, head.size, path, head.root)
+        except (TlogError, ObjectMissing) as error:
+            found[seq] = f"event {seq}: {error}"
+    return found
 
 
 def _complete(asked: _Asked) -> Claim:
@@ -165,14 +192,17 @@ def _master(asked: _Asked) -> Claim:
 
 
 def _stored(leaves: Leaves) -> LeafObject | None:
-    for _, body in leaves:
-        try:
-            leaf = read_leaf(body)
-        except NotALeaf:
-            continue  # named by the claim `history`
-        if leaf.type == EventType.MASTER_STORED:
-            return next((each for each in leaf.obj if each.role == "master"), None)
+    for _, leaf in _read(leaves, EventType.MASTER_STORED):
+        return next((each for each in leaf.obj if each.role == "master"), None)
     return None
+
+
+def _read(leaves: Leaves, of_type: EventType) -> Iterator[tuple[int, Leaf]]:
+    for seq, body in leaves:
+        with suppress(NotALeaf):  # named by the claim `history`
+            leaf = read_leaf(body)
+            if leaf.type == of_type:
+                yield seq, leaf
 
 
 def _read_back(house: House, master: Master) -> tuple[str, str, int]:

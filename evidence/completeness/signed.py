@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from evidence.completeness import stamped
 from evidence.completeness.claims import LOG, Claim, judged, not_proved
 from evidence.completeness.walk import Walk
 from evidence.errors import NotFound
@@ -30,12 +31,12 @@ NO_POLICY = "No witness policy is set (CONTINUITY_WITNESS_POLICY): nobody outsid
 
 
 def claims(house: House, published: int, walk: Walk | None, newest: Newest) -> list[Claim]:
-    """The claims `checkpoint` and `witnessed` about the newest checkpoint, and all that the walk came past."""
+    """The claims `checkpoint` and `witnessed` about the newest checkpoint, and `stamped` about all in the walk."""
     if walk is None or published == 0:
         unsigned = not_proved("checkpoint", LOG, UNSIGNED)
         found = [*(walk.roots if walk else ()), *newest.found]
         first = judged("checkpoint", LOG, found, holds="", fails=FAILS) if found else unsigned
-        return [first, not_proved("witnessed", LOG, UNSIGNED)]
+        return [first, not_proved("witnessed", LOG, UNSIGNED), *stamped.claims(house, since=0)]
     with house.reading() as session:
         keys = reading.log_keys(session)
         try:
@@ -44,16 +45,16 @@ def claims(house: House, published: int, walk: Walk | None, newest: Newest) -> l
             note = b""
     own = Policy(logs=tuple(KnownLog(key) for key in keys), witnesses=(), groups=(), quorum=None)
     found = [
-        *(_not_signed(note, own, published, house) if keys else []),
+        *(not_signed(note, own, published, house) if keys else []),
         *walk.roots,
-        *_not_stored(house, published, note),
+        *not_stored(house, published, note),
         *_not_recorded(house, published),
         *newest.found,
     ]
     if walk.size < published:
         found.append(f"only {walk.size} of the {published} events that were signed for could be put together")
     if not keys and not found:
-        return [not_proved("checkpoint", LOG, NO_KEY), _witnessed(house, note)]
+        return [not_proved("checkpoint", LOG, NO_KEY), *_outside(house, note, walk)]
     checkpoint = judged(
         "checkpoint",
         LOG,
@@ -61,10 +62,15 @@ def claims(house: House, published: int, walk: Walk | None, newest: Newest) -> l
         holds=f"The root over {published} events is the one that a key of this log signed and that the store keeps.",
         fails=FAILS,
     )
-    return [checkpoint, _witnessed(house, note)]
+    return [checkpoint, *_outside(house, note, walk)]
 
 
-def _not_signed(note: bytes, policy: Policy, published: int, house: House) -> list[str]:
+def _outside(house: House, note: bytes, walk: Walk) -> list[Claim]:
+    return [_witnessed(house, note), *stamped.claims(house, since=walk.start)]
+
+
+def not_signed(note: bytes, policy: Policy, published: int, house: House) -> list[str]:
+    """What is wrong with the checkpoint over `published` events, by the keys of the log in `policy`."""
     if not note:
         return [f"the database has no checkpoint over {published} events"]
     try:
@@ -76,7 +82,7 @@ def _not_signed(note: bytes, policy: Policy, published: int, house: House) -> li
     return []
 
 
-def _not_stored(house: House, published: int, note: bytes) -> list[str]:
+def not_stored(house: House, published: int, note: bytes) -> list[str]:
     """The store keeps every checkpoint for good, and the very one that the database has."""
     key = checkpoint_key(published)
     try:

@@ -49,6 +49,11 @@ class Walk:
         self._rows = _rows(start, subtree)
 
     @property
+    def start(self) -> int:
+        """The first event that the walk came past."""
+        return self._start
+
+    @property
     def frontier(self) -> Frontier:
         """The right edge of the tree so far."""
         return Frontier(self.size, self._trunk.nodes + self._edge.nodes)

@@ -24,7 +24,7 @@ A_MOMENT: Final = timedelta(seconds=15)
 
 
 def make(house: House, wanted: Wanted, *, by: Actor, within: timedelta = A_MOMENT) -> Report:
-    """The report of one recording, its own making among the events. Raises NotFound.
+    """The report of one recording, its own making among the events. Raises NotFound, StoreAway.
 
     Waits `within` for the log to publish what is told; where that does not come, the report says what is not proved.
     """
@@ -42,5 +42,4 @@ def make(house: House, wanted: Wanted, *, by: Actor, within: timedelta = A_MOMEN
             size = await_published(house, event, within).checkpoint().size
         except NotSequencedYet:
             size = None  # the newest there is; the report names the lines that it does not cover
-    with house.reading() as session:
-        return gather(session, replace(wanted, size=size))
+    return gather(house, replace(wanted, size=size))

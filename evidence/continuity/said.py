@@ -40,7 +40,11 @@ Section = FactList | TableOf | Sentences
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What is said of one exhibit. `force` keeps the log `log`; `made` is when it was said."""
+    """What is said of one exhibit. `force` keeps the log `log`; `made` is when it was said.
+
+    `contradicted`: what does not hold, a sentence each, also at the top of the sections. `withholds`: whether that is
+    of the exhibit or of the log, so that nothing is handed out, and not only of what others are said to have signed.
+    """
 
     force: str
     log: str
@@ -48,6 +52,8 @@ class Report:
     title: str
     made: datetime
     sections: tuple[Section, ...]
+    contradicted: tuple[str, ...] = ()
+    withholds: bool = False
 
 
 def utc(at: datetime | None) -> str:

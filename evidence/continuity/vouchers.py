@@ -1,83 +1,87 @@
-"""Who vouches for a checkpoint of the log: the log's own keys, witnesses, time-stamp authorities."""
+"""Who vouches for a checkpoint of the log: the log's own keys, witnesses, time-stamp authorities.
+
+Each is named only where what it signed was verified then and there. What does not hold is told, and nobody is named
+for it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
-from evidence.custody.rows import Cosignature, LogKey, PublishedCheckpoint, TimeStamp
+from evidence.completeness import signed, stamped
+from evidence.custody.rows import Cosignature, LogKey, PublishedCheckpoint
 from evidence.database import ReadSession
 from evidence.errors import NotFound
-from evidence.tlog.errors import TlogError
-from evidence.tlog.note import parse_note, parse_signatures
+from evidence.outside.errors import TokenRefused
+from evidence.sequencing import reading
+from evidence.store.errors import ObjectMissing
+from evidence.tlog.checkpoint import Checkpoint
+from evidence.tlog.errors import BadSignature, NotProved, TlogError
+from evidence.tlog.keys import VerifierKey
+from evidence.tlog.merkle import verify_consistency
+from evidence.tlog.policy import KnownLog, Policy, parse_policy, with_log_keys
 
-TIME = 8  # bytes of POSIX time before a cosignature
+if TYPE_CHECKING:
+    from evidence.bootstrap import House
+
+UNKNOWN = "No key of this log is known to the database: whether one signed this checkpoint cannot be told."
 
 
 @dataclass(frozen=True, slots=True)
 class Voucher:
-    """Somebody outside, and when they saw the log at which size. Both are what they say of themselves."""
+    """Somebody outside, and when they saw the log at which size, as they signed it."""
 
     name: str
     at: datetime
     size: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Vouched:
-    """A published checkpoint and everybody who vouches for it."""
+    """A published checkpoint and everybody whose signature over it was verified.
 
-    origin: str
-    size: int
-    root: bytes
+    `against`: what contradicts the checkpoint itself. `forged`: lines and tokens beside it that do not hold.
+    `doubts`: what could not be looked at.
+    """
+
+    checkpoint: Checkpoint
     published_at: datetime
-    signed_by: tuple[str, ...]
-    witnesses: tuple[Voucher, ...]
-    stamps: tuple[Voucher, ...]
+    signed_by: tuple[str, ...] = ()
+    witnesses: tuple[Voucher, ...] = ()
+    stamps: tuple[Voucher, ...] = ()
+    against: list[str] = field(default_factory=list)
+    forged: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+
+    @property
+    def holds(self) -> bool:
+        """Whether a known key of the log signed it, and nothing contradicts it."""
+        return bool(self.signed_by) and not self.against
 
 
-@dataclass(frozen=True, slots=True)
-class StampedNote:
-    """A time-stamp as it was received, and the size of the log that it speaks of."""
-
-    authority: str
-    size: int
-    query: bytes
-    token: bytes
-    at: datetime
-
-
-def vouched(session: ReadSession, size: int) -> Vouched:
+def vouched(house: House, size: int) -> Vouched:
     """Who vouches for the checkpoint of this size. A later time-stamp counts: it speaks of all before it.
 
-    Raises NotFound where there is no such checkpoint.
+    Raises NotFound where there is no such checkpoint, StoreAway.
     """
-    row = session.get(PublishedCheckpoint, size)
-    if row is None:
-        raise NotFound(f"a checkpoint over {size} events")
-    note = parse_note(row.note)
-    first: dict[str, Voucher] = {}
-    in_order = select(TimeStamp).where(TimeStamp.size >= size).order_by(TimeStamp.size, TimeStamp.received_at)
-    for stamp in session.scalars(in_order):
-        first.setdefault(stamp.authority, Voucher(stamp.authority, stamp.gen_time, stamp.size))
-    return Vouched(
-        origin=str(session.info["log_origin"]),
-        size=size,
-        root=row.root,
-        published_at=row.published_at,
-        signed_by=tuple(f"{each.name} {each.key_id.hex()}" for each in note.signatures),
-        witnesses=_witnesses(session, size),
-        stamps=tuple(first.values()),
-    )
-
-
-def stamps_over(session: ReadSession, size: int) -> list[StampedNote]:
-    """The time-stamps over the checkpoint of exactly this size, the newest of each authority."""
-    rows = session.scalars(select(TimeStamp).where(TimeStamp.size == size).order_by(TimeStamp.received_at))
-    newest = {row.authority: StampedNote(row.authority, size, row.query, row.token, row.gen_time) for row in rows}
-    return list(newest.values())
+    with house.reading() as session:
+        row = session.get(PublishedCheckpoint, size)
+        if row is None:
+            raise NotFound(f"a checkpoint over {size} events")
+        root, own_note, published_at = bytes(row.root), bytes(row.note), row.published_at
+        note, keys = reading.published_note(session, size), reading.log_keys(session)
+        lines = session.scalar(select(func.count()).select_from(Cosignature).where(Cosignature.size == size)) or 0
+    found = Vouched(checkpoint=Checkpoint(house.settings.log_origin, size, root), published_at=published_at)
+    _sign(found, house, own_note, keys)
+    _witness(found, house, note, keys, lines)
+    _stamp(found, house)
+    return found
 
 
 def log_vkeys(session: ReadSession, *, size: int) -> list[str]:
@@ -86,18 +90,71 @@ def log_vkeys(session: ReadSession, *, size: int) -> list[str]:
     return [row.vkey for row in rows if row.from_size <= size and (row.to_size is None or size <= row.to_size)]
 
 
-def _witnesses(session: ReadSession, size: int) -> tuple[Voucher, ...]:
-    first: dict[str, Voucher] = {}
-    rows = session.scalars(select(Cosignature).where(Cosignature.size == size).order_by(Cosignature.received_at))
-    for row in rows:
-        first.setdefault(row.key_name, Voucher(row.key_name, _time_in(row.line) or row.received_at, size))
-    return tuple(first.values())
+def _sign(found: Vouched, house: House, note: bytes, keys: Sequence[VerifierKey]) -> None:
+    """The log's own signatures, and that the store keeps this very checkpoint."""
+    size = found.checkpoint.size
+    own = Policy(logs=tuple(KnownLog(key) for key in keys), witnesses=(), groups=(), quorum=None)
+    if not keys:
+        found.doubts.append(UNKNOWN)
+    found.against += signed.not_signed(note, own, size, house) if keys else []
+    found.against += signed.not_stored(house, size, note)
+    with suppress(TlogError):
+        judged = own.judge(note)
+        found.signed_by = tuple(f"{each.name} {each.key_id.hex()}" for each in judged.log_keys)
+        if judged.checkpoint != found.checkpoint:
+            found.against.append(f"the checkpoint over {size} events is signed for another root than its row has")
 
 
-def _time_in(line: bytes) -> datetime | None:
-    """When a witness says that it signed; None where the line says no time that can be."""
+def _witness(found: Vouched, house: House, note: bytes, keys: Sequence[VerifierKey], lines: int) -> None:
+    """The witnesses of the policy that the settings name, judged as whoever checks a package judges them."""
+    path = house.settings.witness_policy
+    if path is None:
+        if lines:
+            found.doubts.append(f"{lines} lines stand under the checkpoint, and no policy says which witnesses count.")
+        return
     try:
-        [signature] = parse_signatures(line)
-        return datetime.fromtimestamp(int.from_bytes(signature.blob[:TIME], "big"), UTC)
-    except (TlogError, ValueError, OverflowError, OSError):
-        return None
+        policy = parse_policy(with_log_keys(path.read_bytes(), added=keys, dropped=()))
+        times = policy.judge(note).witnesses
+        found.witnesses = tuple(
+            Voucher(name, datetime.fromtimestamp(at, UTC), found.checkpoint.size) for name, at in sorted(times.items())
+        )
+    except (BadSignature, OverflowError, ValueError) as error:
+        found.forged.append(f"a witness's line under the checkpoint over {found.checkpoint.size} events: {error}")
+    except (TlogError, OSError) as error:
+        found.doubts.append(f"The witnesses' lines could not be judged under the policy: {error}.")
+        return
+    if (unlisted := lines - len(found.witnesses)) > 0 and not found.forged:
+        found.doubts.append(f"{unlisted} lines under the checkpoint are by nobody whom the policy names as a witness.")
+
+
+def _stamp(found: Vouched, house: House) -> None:
+    """The first time-stamp of each authority that speaks of this checkpoint or of one that grew from it."""
+    judge, first, kept = stamped.Stamps(house), dict[str, Voucher](), set[str]()
+    with house.reading() as session:
+        for row in stamped.rows(session, at_least=found.checkpoint.size):
+            if row.authority in first:
+                continue
+            try:
+                good = judge.hold(row)
+                _grew(house, found.checkpoint, good.checkpoint)
+            except (TokenRefused, TlogError, ObjectMissing) as error:
+                found.forged.append(f"the time-stamp of {row.authority[:40]} over {row.size} events: {error}")
+                continue
+            if good.pinned:
+                first[row.authority] = Voucher(row.authority, good.at, row.size)
+            else:
+                kept.add(row.authority)
+    found.stamps = tuple(first.values())
+    found.doubts += [
+        f"The time-stamps of {each} hold only by certificates kept with them: no setting names that authority."
+        for each in sorted(kept - first.keys())
+    ]
+
+
+def _grew(house: House, old: Checkpoint, new: Checkpoint) -> None:
+    """Raises TlogError where the later checkpoint did not grow from the earlier one, ObjectMissing."""
+    if old.size < new.size:
+        proof = reading.consistency_prover(house.custody)(old.size, new.size)
+        verify_consistency(old.size, new.size, proof, old.root, new.root)
+    elif old != new:
+        raise NotProved("it is over another checkpoint of the same size")

@@ -7,7 +7,7 @@ a subject's events are numbered without gap or double; other subjects do not wai
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -60,6 +60,7 @@ class HistoryLine:
     sentence: str
     actor: str
     facts: Mapping[str, Any]
+    leaf: bytes = field(repr=False)  # as it was hashed
 
 
 def record(session: WriteSession, event: Event) -> Recorded:
@@ -234,4 +235,6 @@ def _line(row: CustodyEvent, personal: Mapping[str, Revealed]) -> HistoryLine:
     actor = known.pop("actor", "someone whose name has been erased")
     kind = EventType(row.type)
     said = sentence(kind, facts={**leaf.facts, **known}, actor=actor)
-    return HistoryLine(row.id, row.ingest_no, row.subject_no, row.at, kind, leaf.s62, said, actor, leaf.facts)
+    return HistoryLine(
+        row.id, row.ingest_no, row.subject_no, row.at, kind, leaf.s62, said, actor, leaf.facts, bytes(row.leaf)
+    )

@@ -78,7 +78,11 @@ def check_files(package: Package, name: str, *, policy: Policy | None = None, ts
     """Check the files of a package, wherever they lie. Raises NotAPackage."""
     if not {"bagit.txt", testimony.CONTENTS_FILE} <= package.files.keys():
         raise NotAPackage(name, because="bagit.txt or custody/contents.json is not there")
-    inquiry = Inquiry(package, hold_against_manifests(package))
+    return judge(Inquiry(package, hold_against_manifests(package)), name, policy=policy, tsa_roots=tsa_roots)
+
+
+def judge(inquiry: Inquiry, name: str, *, policy: Policy | None, tsa_roots: Roots) -> Checked:
+    """Judge every claim of a package whose files have been looked at."""
     told = Testimony()
     log = _judge_log(inquiry, told, policy)
     included = _judge_place(inquiry, told, log, tsa_roots)

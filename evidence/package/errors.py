@@ -3,11 +3,14 @@
 ├── NameTaken           there is something at that place already           choose another place
 ├── NotWritten          the place cannot be written: full, or not ours      make room, choose another
 ├── BytesDiffer         what the store gave is not what was registered      an incident; no package
+├── DoesNotHold         what would prove it is contradicted                 an incident; no package
 ├── NotYetInLog         the sequencer has not published the events in time  see that it runs; try again
 └── NothingToPackage    no recording was named, or one was named twice
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from evidence.errors import EvidenceError
 
@@ -49,6 +52,17 @@ class BytesDiffer(PackageError):
             " made, and an incident is open"
         )
         self.path, self.what, self.expected, self.found = path, what, expected, found
+
+
+class DoesNotHold(PackageError):
+    """What was gathered to prove a package contradicts itself, the log or the store: nothing is handed out."""
+
+    def __init__(self, findings: Sequence[str]) -> None:
+        more = f" ({len(findings)} findings)" if len(findings) > 1 else ""
+        super().__init__(
+            f"No package was made, and an incident is open. It would contradict itself: {findings[0]}{more}"
+        )
+        self.findings = tuple(findings)
 
 
 class NotYetInLog(PackageError):

@@ -1,8 +1,8 @@
 """The story of a package: it is recorded, published and proved before the first byte of it is written.
 
 `begin` writes down on every exhibit that a package is made of it, waits until the log has published that, logs a
-head map, and gathers the proof. `write` streams the media and everything beside them into a bag. Between the two
-nothing is handed out; after the first, the log knows of it whatever becomes of the second.
+head map, gathers the proof, and checks it. `write` streams the media and everything beside them into a bag. Between
+the two nothing is handed out; after the first, the log knows of it whatever becomes of the second.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from uuid import UUID
 from evidence.completeness import headmap
 from evidence.continuity import gather as continuity
 from evidence.continuity.pdf import as_pdf
+from evidence.continuity.said import Report
 from evidence.continuity.vouchers import log_vkeys
 from evidence.custody import ledger
 from evidence.custody.events import Actor, Event, EventType
+from evidence.errors import LogDisagrees
 from evidence.identifiers import new_id
 from evidence.outside.errors import NoTimeStamp
 from evidence.outside.rotating import revoked_keys
@@ -34,7 +36,9 @@ from evidence.package.case import case_jsonld
 from evidence.package.contents import Contents
 from evidence.package.errors import NothingToPackage, NotYetInLog
 from evidence.package.gathering import Gathered, Proving, gather
+from evidence.package.inquiry import WHOLE
 from evidence.package.media import Found, copy_into, find
+from evidence.package.proving import contradictions, refuse
 from evidence.package.words import read_me
 from evidence.sequencing import reading
 from evidence.sequencing.errors import LogHalted, NotSequencedYet
@@ -87,8 +91,8 @@ class Ready:
 def make(house: House, order: Order, out: Path, *, by: Actor) -> Ready:
     """Make a package at a place: a folder, or a ZIP file by its name.
 
-    Raises NothingToPackage, NotFound, NotYetInLog, NameTaken, NoFolder, NotWritten, BytesDiffer, and what store and
-    database raise; there is nothing at the place then.
+    Raises NothingToPackage, NotFound, NotYetInLog, DoesNotHold, NameTaken, NoFolder, NotWritten, BytesDiffer, and what
+    store and database raise; there is nothing at the place then.
     """
     with bag_at(out) as bag:
         ready = begin(house, order, by=by)
@@ -111,7 +115,10 @@ def stream(house: House, ready: Ready) -> Iterator[bytes]:
 
 
 def begin(house: House, order: Order, *, by: Actor) -> Ready:
-    """Record it, have it published, and gather the proof. Raises as `make`, but for what writing raises."""
+    """Record it, have it published, gather the proof and check it as whoever gets it will.
+
+    Raises as `make`, but for what writing raises.
+    """
     policy = _policy_named(house, order)
     found, events, package = _record(house, order, by)
     size = max(_published(house, each, order.within).checkpoint().size for each in events)
@@ -128,11 +135,18 @@ def begin(house: House, order: Order, *, by: Actor) -> Ready:
     )
     if policy is not None:
         _await_witnesses(house, parse_policy(policy), size)
-    gathered = gather(house, [each.exhibit for each in found], proving)
-    report = _report(house, found, proving)
-    return Ready(
-        id=package, found=found, gathered=gathered, root=proof.checkpoint().root.hex(), report=report, names=order.names
-    )
+    try:
+        gathered = gather(house, [each.exhibit for each in found], proving)
+    except LogDisagrees as error:
+        raise refuse(house, found, [(WHOLE, str(error))]) from error
+    reports = _reports(house, found, proving)
+    root = proof.checkpoint().root.hex()
+    ready = Ready(id=package, found=found, gathered=gathered, root=root, report=as_pdf(reports), names=order.names)
+    against = [(each.reference, words) for each in reports if each.withholds for words in each.contradicted]
+    claims = contradictions(dict(_files(house, ready)), found, proving.tokens)
+    if faults := [*((each.subject, f"{each.claim}: {each.words}") for each in claims), *against]:
+        raise refuse(house, found, faults)
+    return ready
 
 
 def write(house: House, ready: Ready, bag: Bag) -> Iterator[int]:
@@ -220,22 +234,18 @@ def _await_witnesses(house: House, policy: Policy, size: int) -> None:
         pause.wait(0.25)
 
 
-def _report(house: House, found: Sequence[Found], proving: Proving) -> bytes:
-    with house.reading() as session:
-        reports = [
-            continuity.gather(
-                session,
-                continuity.Wanted(
-                    recording=each.exhibit.recording,
-                    force=house.settings.force_name,
-                    size=proving.size,
-                    below=proving.made.size,
-                    names=proving.names,
-                ),
-            )
-            for each in found
-        ]
-    return as_pdf(reports)
+def _reports(house: House, found: Sequence[Found], proving: Proving) -> list[Report]:
+    wanted = [
+        continuity.Wanted(
+            recording=each.exhibit.recording,
+            force=house.settings.force_name,
+            size=proving.size,
+            below=proving.made.size,
+            names=proving.names,
+        )
+        for each in found
+    ]
+    return [continuity.gather(house, each) for each in wanted]
 
 
 def _files(house: House, ready: Ready) -> Iterator[tuple[str, bytes]]:

@@ -88,7 +88,7 @@ def test_programs_get_the_same(world: World, shelf: Shelf, cast: Cast, client: T
     report = client.get(f"/api/v1/recordings/{reference}/continuity", headers=supervisor).json()
     assert report["reference"] == reference
     titles = [each["title"] for each in report["sections"]]
-    assert titles[0] == "The exhibit"
+    assert (titles[0], report["contradicted"]) == ("The exhibit", [])
     assert {"What was done, and by whom", "What is proved, and by whom", "What is not proved"} <= set(titles)
     paper = client.get(f"/api/v1/recordings/{reference}/continuity.pdf", headers=supervisor)
     assert paper.content.startswith(b"%PDF-")

@@ -10,7 +10,11 @@ from sqlalchemy import update
 from starlette.testclient import TestClient
 
 from api.v1.routes import described
+from evidence.embedded import EmbeddedS3
+from evidence.embedded.identities import Identity
 from evidence.models import ApiToken, Master
+from evidence.store import StoreKey
+from evidence.store.s3 import connect
 from evidence.vocabulary import ListedState, Role
 from tests.integration.api.conftest import Visitor
 from tests.support.cast import Cast
@@ -98,7 +102,7 @@ def test_what_cannot_be_answered_is_a_problem_that_says_where(
 
 
 def test_a_receipt_is_known_again_and_a_changed_one_is_not(
-    world: World, client: TestClient, supervisor: Header, shelf: Shelf
+    world: World, client: TestClient, supervisor: Header, shelf: Shelf, s3_server: EmbeddedS3
 ) -> None:
     reference = shelf.recording(b"bytes")
     receipt = client.get(f"/api/v1/recordings/{reference}/receipts", headers=supervisor).json()[0]
@@ -112,6 +116,7 @@ def test_a_receipt_is_known_again_and_a_changed_one_is_not(
 
     good = verdict()
     assert (good["genuine"], good["held"], good["recording"]) == (True, True, reference)
+    assert good["reason"] == "Issued here, and the master is held."
     body = json.loads(base64.b64decode(receipt["body_b64"]))
     forged = json.dumps({**body, "size": 6}, sort_keys=True, separators=(",", ":")).encode()
     assert verdict(body_b64=base64.b64encode(forged).decode())["genuine"] is False
@@ -123,6 +128,15 @@ def test_a_receipt_is_known_again_and_a_changed_one_is_not(
         session.execute(update(Master).values(size=6))
     changed = verdict()
     assert (changed["genuine"], changed["held"]) == (True, False)
+    with world.house.writing() as session:
+        session.execute(update(Master).values(size=5))
+    admin = s3_server.credentials(Identity.ADMIN)
+    store = connect(s3_server.endpoint, key=StoreKey(admin.access_key, admin.secret_key), region="us-east-1")
+    place = {"Bucket": body["bucket"], "Key": body["key"], "VersionId": body["version_id"]}
+    store.delete_object(**place, BypassGovernanceRetention=True)
+    gone = verdict()
+    assert (gone["genuine"], gone["held"]) == (True, False)
+    assert "The store does not have it" in str(gone["reason"])
 
 
 def test_receipts_that_are_not_base64_are_refused(client: TestClient, supervisor: Header) -> None:

@@ -25,10 +25,10 @@ from evidence.completeness.claims import Verdict
 from evidence.custody import ledger
 from evidence.errors import NoFolder, NotFound
 from evidence.identifiers import new_id
-from evidence.models import Incident, Master
+from evidence.models import Incident, Rendition
 from evidence.outside import book
 from evidence.package.check import check
-from evidence.package.errors import BytesDiffer, NameTaken, NothingToPackage, NotWritten, NotYetInLog
+from evidence.package.errors import BytesDiffer, DoesNotHold, NameTaken, NothingToPackage, NotWritten, NotYetInLog
 from evidence.package.make import Order, begin, make, stream
 from evidence.sequencing.numbering import halt
 from evidence.tlog.checkpoint import parse_checkpoint
@@ -37,6 +37,7 @@ from evidence.tlog.policy import parse_policy
 from evidence.tlog.signing import SigningKey, cosign
 from evidence.vocabulary import IncidentKind
 from tests.integration.evidence.package.conftest import COPY, MAKER, MASTER, Scene
+from tests.integration.evidence.package.test_reports_held import rewrite_history
 from tests.support.authority import Authority, served
 
 NOTHING_OF_OURS = {"PATH": os.environ["PATH"], "HOME": "/nowhere"}
@@ -206,16 +207,57 @@ def test_a_recording_in_quarantine_goes_out_as_it_came(scene: Scene, tmp_path: P
 
 def test_bytes_that_are_not_the_registered_ones_go_nowhere(scene: Scene, tmp_path: Path) -> None:
     recording, out = scene.recording(), tmp_path / "package"
-    with scene.world.house.writing() as session:
-        session.execute(text("UPDATE master SET sha512 = :other WHERE id = :id"), {"other": "ab" * 64, "id": recording})
-    with pytest.raises(BytesDiffer, match="SHA-512"):
+    with scene.world.house.reading() as session:
+        copy = session.scalars(select(Rendition).where(Rendition.recording_id == recording)).one()
+    key = str(copy.key)
+    scene.world.house.renditions.put_bytes(key, b"x" * int(copy.size or 0), content_type="video/mp4")
+    with pytest.raises(BytesDiffer, match="SHA-256"):
         make(scene.world.house, Order(recordings=(recording,)), out, by=MAKER)
-    assert list(tmp_path.glob("*package*")) == []
-    assert list(tmp_path.glob(".*unfinished")) == []
+    _nothing_there(tmp_path)
     with scene.world.house.reading() as session:
         [incident] = session.scalars(select(Incident)).all()
-        assert (incident.kind, incident.recording_id) == (IncidentKind.FIXITY_FAILED, recording)
-        assert session.get_one(Master, recording).key == incident.subject
+    assert (incident.kind, incident.recording_id, incident.subject) == (IncidentKind.FIXITY_FAILED, recording, key)
+
+
+def _nothing_there(folder: Path) -> None:
+    assert list(folder.glob("*package*")) == []
+    assert list(folder.glob(".*unfinished")) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "because"),
+    [
+        ("UPDATE master SET sha512 = repeat('ab', 64) WHERE id = :id", "master"),
+        ("UPDATE rendition SET sha256 = repeat('ab', 32) WHERE recording_id = :id", "working"),
+        ("UPDATE recording SET number = number + 7 WHERE id = :id", "registered it as"),
+    ],
+)
+def test_a_package_that_would_contradict_itself_is_not_made(
+    scene: Scene, tmp_path: Path, statement: str, because: str
+) -> None:
+    sound, recording, out = scene.recording(), scene.recording(), tmp_path / "package"
+    with scene.world.house.writing() as session:
+        session.execute(text(statement), {"id": recording})
+    with pytest.raises(DoesNotHold, match=because):
+        make(scene.world.house, Order(recordings=(sound, recording)), out, by=MAKER)
+    _nothing_there(tmp_path)
+    with scene.world.house.reading() as session:
+        [incident] = session.scalars(select(Incident)).all()
+    assert (incident.kind, incident.recording_id) == (IncidentKind.LOG_DISAGREES, recording)
+    assert because in incident.reason
+    with pytest.raises(DoesNotHold):
+        begin(scene.world.house, Order(recordings=(recording,)), by=MAKER)
+    make(scene.world.house, Order(recordings=(sound,)), out, by=MAKER)
+    assert check(out, policy=parse_policy(scene.policy())).holds
+
+
+def test_a_package_of_events_that_were_rewritten_is_not_made(scene: Scene, tmp_path: Path) -> None:
+    recording = scene.recording()
+    make(scene.world.house, Order(recordings=(recording,)), tmp_path / "before", by=MAKER)
+    rewrite_history(scene, recording)
+    with pytest.raises(DoesNotHold, match="included"):
+        make(scene.world.house, Order(recordings=(recording,)), tmp_path / "package", by=MAKER)
+    _nothing_there(tmp_path)
 
 
 def test_what_cannot_be_made_is_said_in_a_sentence(scene: Scene, tmp_path: Path) -> None:
