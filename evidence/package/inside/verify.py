@@ -47,7 +47,7 @@ LARGEST = 2**53 - 1
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 # Limits: a package beyond them is refused before it can fill a memory or a day.
 MAX_FILES, MAX_DEPTH, MAX_JSON, MAX_PACKETS, MAX_NOTE, MAX_LEAF = 200_000, 16, 64 << 20, 256 << 20, 256 << 10, 65_535
-MAX_SIGNATURES, MAX_PROOF, MAX_POLICY_LINES, MAX_NESTED = 64, 64, 1000, 64
+MAX_SIGNATURES, MAX_PROOF, MAX_POLICY_LINES, MAX_NESTED, MAX_INFO = 64, 64, 1000, 64, 65_536
 
 
 class Contradicted(Exception):
@@ -1051,6 +1051,7 @@ KNOWN = re.compile(
     r"|case\.jsonld|policy\.copy|proofs/(0|[1-9][0-9]*)\.tlog-proof|tst/[A-Za-z0-9._-]+\.(note|tsq|tsr|pem)"
     r"|packets/[0-9a-f]{64}\.json)"
 )
+INFO_LINE = re.compile(r"([A-Za-z][A-Za-z0-9-]*): ([^\x00-\x1f\x7f-\x9f]+)")
 TAGMANIFESTS = {f"tagmanifest-{each}.txt" for each in ALGORITHMS}
 AS_THEY_WERE = {"remux", "direct"}  # methods of copies for which nothing is encoded anew
 CONTENTS_FILE, STAMPS = "custody/contents.json", "custody/tst/"
@@ -1196,14 +1197,16 @@ class Check:
     def _declaration(self) -> Iterator[str]:
         if self._whole("bagit.txt", 1000) != b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n":
             yield "bagit.txt does not declare BagIt 1.0 in UTF-8"
-        lines = self._whole("bag-info.txt", MAX_NOTE).decode("utf-8", "replace").split("\n")
-        good = [re.fullmatch(r"[^\s:][^:\r\ufffd]*:[^\r\ufffd]*|[ \t][^\r\ufffd]*", line) for line in lines[:-1]]
-        if lines[-1] or not good or not all(good):
+        try:
+            lines = self._whole("bag-info.txt", MAX_INFO).decode("utf-8").split("\n")
+        except ValueError:
+            lines = ["not text"]
+        good = [found for line in lines[:-1] if (found := INFO_LINE.fullmatch(line))]
+        if lines[-1] or len({found[1].lower() for found in good}) != len(lines) - 1:
             yield "bag-info.txt is missing or malformed"
         payload = [size for path, size in self.package.sizes.items() if path.startswith("data/")]
-        oxums = [line.partition(":")[2].strip() for line in lines if line.lower().startswith("payload-oxum:")]
-        if any(oxum != f"{sum(payload)}.{len(payload)}" for oxum in oxums):
-            yield "bag-info.txt counts other files under data/ than there are"
+        if [f[2] for f in good if f[1] == "Payload-Oxum"] != [f"{sum(payload)}.{len(payload)}"]:
+            yield "bag-info.txt does not count the files that are under data/ (Payload-Oxum)"
 
     def _listed(self, algorithm: str, problems: list[str]) -> dict[str, str]:
         """What the two manifests of one algorithm list; what is wrong with their lines goes to `problems`."""
@@ -1646,8 +1649,8 @@ LIMITS = (
     "What happened to an exhibit after the size of the log that `complete` names.",
     "Whose log it is, where `checkpoint` is not proved under a policy that you got from elsewhere than this package.",
     "That report.pdf, READ-ME-FIRST.txt, by-hand.txt and case.jsonld say the same as the events, and that verify.py "
-    "and verify.html there are those of whoever published them: they are held by the manifests alone, which anyone can "
-    "write anew.",
+    "and verify.html there are those of whoever published them; and whose package bag-info.txt says it is: they are "
+    "held by the manifests alone, which anyone can write anew.",
     "That pictures are unedited, where `working` does not say that packets, timing and configuration are the master's.",
 )
 SAID = {PROVED: "proved", NOT_PROVED: "NOT proved", CONTRADICTED: "CONTRADICTED"}
