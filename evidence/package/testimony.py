@@ -156,8 +156,10 @@ def _hold_revealed(inquiry: Inquiry, events: list[Event]) -> int:
     by_id = {each.leaf.id: each.leaf for each in events}
     opened = 0
     for event_id, fields in revealed.items():
+        if event_id not in by_id:
+            raise Contradicted(f"revealed.json opens values of the event {event_id}, which is not in the package")
+        sealed: Mapping[str, str] = by_id[event_id].sealed
         for name, opening in fields.items():
-            sealed: Mapping[str, str] = by_id[event_id].sealed if event_id in by_id else {}
             said = commitment(bytes.fromhex(opening.salt), name, canonical(opening.value))
             if not hmac.compare_digest(sealed.get(name, ""), said):
                 raise Contradicted(f"the revealed {name[:40]} of event {event_id} is not what the event committed to")

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from tests.support.package_log import uuid
 from tests.support.package_maker import listed
+from tests.support.package_spoiling import changed
 
 Files = dict[str, bytes]
 INFO = "bag-info.txt"
@@ -64,4 +67,35 @@ INFOS: Mapping[str, Odd] = {
     "a count with a space behind it": _info(lambda was: was[:-1] + b" \n", "files"),
     "another count": _info(lambda was: was[:-1] + b"1\n", "files"),
 }
-ODD: Mapping[str, Odd] = {f"bag-info.txt: {name}": each for name, each in INFOS.items()}
+
+
+def _json(path: str, change: Callable[[Any], Any], *contradicted: str) -> Odd:
+    """Another value in a JSON file of `custody/`."""
+    return Odd(lambda files: changed(files, f"custody/{path}", change), frozenset(contradicted))
+
+
+def _revealed(change: Callable[[dict[str, Any]], dict[str, Any]], *contradicted: str) -> Odd:
+    return _json("revealed.json", change, *contradicted)
+
+
+def _an_event(revealed: dict[str, Any]) -> str:
+    return next(iter(revealed))
+
+
+REVEALED: Mapping[str, Odd] = {
+    "nobody": _revealed(lambda was: {**was, "nobody": {}}, "events"),
+    "an event without a name": _revealed(lambda was: {**was, "": {}}, "events"),
+    "an event that is not there": _revealed(lambda was: {**was, uuid("not there"): {}}, "events"),
+    "an event in capitals": _revealed(lambda was: {**was, _an_event(was).upper(): {}}, "events"),
+    "nothing of an event": _revealed(lambda was: {_an_event(was): {}}),
+    "nothing": _revealed(lambda _: {}),
+    "a list": _revealed(lambda _: [], "events"),  # type: ignore[arg-type,return-value]
+    "a field that was not sealed": _revealed(
+        lambda was: {_an_event(was): {"toString": next(iter(was[_an_event(was)].values()))}}, "events"
+    ),
+}
+ODD: Mapping[str, Odd] = {
+    f"{path}: {name}": each
+    for path, cases in (("bag-info.txt", INFOS), ("revealed.json", REVEALED))
+    for name, each in cases.items()
+}

@@ -1372,11 +1372,13 @@ class Check:
         revealed = self.take_json("custody/revealed.json", REVEALED)
         sealed = {each.leaf["id"]: each.leaf["sealed"] for each in events}
         for event_id, fields in revealed.items():
+            if event_id not in sealed:
+                raise Contradicted(f"custody/revealed.json names {shown(event_id)}, which is no event of the package")
             for field, opened in fields.items():
                 value = json.dumps(opened["value"], ensure_ascii=False).encode()
                 message = b"continuity-sealed-v1\0" + field.encode() + b"\0" + value
                 commitment = hmac.new(bytes.fromhex(opened["salt"]), message, hashlib.sha256).hexdigest()
-                if sealed.get(event_id, {}).get(field) != commitment:
+                if sealed[event_id].get(field) != commitment:
                     raise Contradicted(
                         f"the value revealed for {shown(field)} of event {event_id} is not what was sealed"
                     )
