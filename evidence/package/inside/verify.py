@@ -46,7 +46,7 @@ WHOLE = "package"  # the subject of claims about the package
 LARGEST = 2**53 - 1
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 # Limits: a package beyond them is refused before it can fill a memory or a day.
-MAX_FILES, MAX_DEPTH, MAX_JSON, MAX_PACKETS, MAX_NOTE, MAX_LEAF = 200_000, 16, 64 << 20, 256 << 20, 256 << 10, 65_535
+MAX_FILES, MAX_DEPTH, MAX_JSON, MAX_PACKETS, MAX_NOTE, MAX_LEAF = 200_000, 16, 64 << 20, 256 << 20, 1_000_000, 65_535
 MAX_SIGNATURES, MAX_PROOF, MAX_POLICY_LINES, MAX_NESTED, MAX_INFO = 64, 64, 1000, 64, 65_536
 
 
@@ -134,10 +134,14 @@ TIME = re.compile(
     r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])(:[0-5][0-9]){2}\.[0-9]{6}Z",
 )
 TEXT = re.compile("(?s:.)+")
-WORD = re.compile("[^ ]+")
+WORD = re.compile("[^ ]{1,200}")
+SHORT = re.compile("(?s:.){1,200}")
+HASH64 = re.compile("[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=")  # 32 bytes in base64, in the one form
 PEM = re.compile(b"-----BEGIN (X509 |TRUSTED )?CERTIFICATE-----")
 NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-PATH = re.compile(r"(?!\.{1,2}(/|$))[A-Za-z0-9._-]+(/(?!\.{1,2}(/|$))[A-Za-z0-9._-]+)*")
+PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
+STATED_PATH = re.compile(rf"(?=.{{1,400}}\Z){PATH.pattern}")
+REFERENCE = re.compile(rf"(?!package\Z){NAME.pattern}")  # that name is the whole package's
 EXTENSION = re.compile("[A-Za-z0-9]{1,8}")
 S62 = re.compile("collection|alteration|consultation|disclosure|combination|erasure|none")
 COUNT, FROM_ONE, TIMES = range(LARGEST + 1), range(1, LARGEST + 1), range(-LARGEST, LARGEST + 1)
@@ -152,22 +156,22 @@ LEAF = {
              "packets?": HEX}],
 }  # fmt: skip
 WORKING = {
-    "path": PATH, "kind": str, "method": str, "sha256": HEX, "size": COUNT,
+    "path": STATED_PATH, "kind": SHORT, "method": SHORT, "sha256": HEX, "size": COUNT,
     "packets": (None, {"master": HEX, "copy": HEX}),
 }  # fmt: skip
 EXHIBIT = {
-    "recording": UUID, "reference": NAME, "working": [WORKING],
-    "master": {"path": PATH, "sha256": HEX, "sha512": HEX512, "size": COUNT},
+    "recording": UUID, "reference": REFERENCE, "working": [WORKING],
+    "master": {"path": STATED_PATH, "sha256": HEX, "sha512": HEX512, "size": COUNT},
 }  # fmt: skip
 CONTENTS = {"v": 1, "log": WORD, "made": TIME, "size": COUNT, "complete_at": COUNT, "exhibits": [EXHIBIT]}
 REVEALED = {"*": {"*": {"salt": HEX, "value": str}}}
-SEEN = [{"proof": [str], "root": HEX, "size": FROM_ONE}]
+SEEN = [{"proof": [HASH64], "root": HEX, "size": FROM_ONE}]
 HEADMAP = {
     "event": COUNT, "key": HEX, "size": COUNT, "entries": COUNT,
-    "proofs": [{"recording": UUID, "n": FROM_ONE, "seq": COUNT, "leaf_hash": HEX, "index": COUNT, "proof": [str]}],
+    "proofs": [{"recording": UUID, "n": FROM_ONE, "seq": COUNT, "leaf_hash": HEX, "index": COUNT, "proof": [HASH64]}],
 }  # fmt: skip
 STREAM = {
-    "kind": re.compile("video|audio"), "codec": str, "config": HEX, "width?": COUNT, "height?": COUNT, "rate?": COUNT,
+    "kind": re.compile("video|audio"), "codec": SHORT, "config": HEX, "width?": COUNT, "height?": COUNT, "rate?": COUNT,
     "channels?": COUNT, "matrix": (None, [TIMES]), "packets": COUNT, "payload": HEX, "neutral": HEX, "timed": HEX,
     "hashes": [HEX], "neutral_hashes": (None, [HEX]), "dts": [TIMES], "pts": [TIMES], "keys": [COUNT],
 }  # fmt: skip
@@ -200,7 +204,8 @@ def _members_fit(value: dict[str, Any], shape: dict[str, Any]) -> bool:
     if any(name not in value for name in shape if not name.endswith(("?", "*"))):
         return False
     for name, member in value.items():
-        allowed = shape.get(name, shape.get(name + "?", shape.get("*")))
+        plain = "" if name.endswith(("?", "*")) else name  # those two are the shape's own, and no names
+        allowed = shape.get(plain, shape.get(name + "?", shape.get("*")))
         if allowed is None or not fits(member, allowed):
             return False
     return True
@@ -463,8 +468,8 @@ def read_note(data: bytes) -> Note:
     if len(found) > MAX_SIGNATURES or not all(found):
         raise Contradicted("a note with a line that is no signature, or with too many")
     signatures = [(each[1], unbase64(each[2])) for each in found if each]
-    if any(len(blob) < 5 for _, blob in signatures):
-        raise Contradicted("a note with a signature that is too short")
+    if any(len(blob) < 5 or len(name.encode()) > 255 for name, blob in signatures):
+        raise Contradicted("a note with a signature that is too short, or a name that is too long")
     return Note((body + "\n").encode(), tuple((name, blob[:4], blob[4:]) for name, blob in signatures))
 
 
@@ -482,8 +487,8 @@ def read_proof(data: bytes) -> tuple[int, list[bytes], bytes]:
     lines = start.decode("ascii", "replace").split("\n")
     if lines.pop(0) != "c2sp.org/tlog-proof@v1" or not blank or len(lines) > MAX_PROOF + 2:
         raise Contradicted("not a tlog-proof")
-    if lines and lines[0].startswith("extra "):
-        unbase64(lines.pop(0)[len("extra ") :])
+    if lines and lines[0].startswith("extra ") and not unbase64(lines.pop(0)[len("extra ") :]):
+        raise Contradicted("a tlog-proof with extra data that is none")
     index = re.fullmatch("index (0|[1-9][0-9]{0,15})", lines.pop(0)) if lines else None
     if not index:
         raise Contradicted("a tlog-proof without an index")
@@ -1345,7 +1350,8 @@ class Check:
                 )
             package = leaf["facts"].get("package")
             for each in made:
-                same = package is not None and each.leaf["facts"].get("package") == package
+                also = each.leaf["facts"].get("package")
+                same = package is not None and json.dumps(also, sort_keys=True) == json.dumps(package, sort_keys=True)
                 if same and each.leaf["subj"] not in listed:
                     raise Contradicted(
                         f"event {each.seq} says that the package was made of recording {each.leaf['subj']} too, and "
@@ -1392,7 +1398,7 @@ class Check:
         if beside:
             raise Contradicted(f"{sorted(beside)[0]} proves an event that is not here")
         for path, event in names.items():
-            index, hashes, note = read_proof(self.take(path, MAX_NOTE))
+            index, hashes, note = read_proof(self.take(path, 2 * MAX_NOTE))
             if index != event.seq:
                 raise Contradicted(f"{path} is about another event")
             if note != self.note:  # the very bytes: else its signatures would be judged by whoever has the means
@@ -1405,42 +1411,40 @@ class Check:
 
     # Time.
 
-    def _seen(self) -> dict[int, dict[str, Any]]:
+    def _seen(self, head: Head) -> dict[int, bytes]:
+        """The root at each size that custody/seen.json leads from to the checkpoint; every row must lead there."""
+        if not {"custody/seen.json"} & {*self.package.sizes, *self.differing}:
+            return {}
         rows = self.take_json("custody/seen.json", SEEN)
         sizes = [each["size"] for each in rows]
-        if sizes != sorted(set(sizes)):
-            raise Contradicted("custody/seen.json is not in the order of sizes, or has one twice")
-        return dict(zip(sizes, rows))
+        if sizes != sorted({*sizes} - {head.size}):
+            raise Contradicted("custody/seen.json is not in the order of sizes, or has one twice, or the checkpoint's")
+        for each in rows:
+            proof = [unbase64(one, 32) for one in each["proof"]]
+            check_consistency(each["size"], head.size, proof, bytes.fromhex(each["root"]), head.root)
+        return {each["size"]: bytes.fromhex(each["root"]) for each in rows}
 
-    def _earlier(self, size: int, root: bytes, rows: dict[int, dict[str, Any]], head: Head) -> None:
-        """That a tree of this size and root is the beginning of the checkpoint's."""
-        if size > head.size:
-            raise NotShown(f"nothing here leads from the checkpoint to the later one of {size} events")
-        if size == head.size:
-            return check_consistency(size, size, [], root, head.root)
-        if size not in rows:
-            raise NotShown(f"custody/seen.json has no proof from {size} events to the checkpoint")
-        if rows[size]["root"] != root.hex():
-            raise Contradicted(f"custody/seen.json gives another root for {size} events: the log has forked")
-        proof = [unbase64(each, 32) for each in rows[size]["proof"]]
-        return check_consistency(size, head.size, proof, root, head.root)
+    def _earlier(self, size: int, root: bytes, roots: dict[int, bytes]) -> None:
+        """That a tree of this size and root is the one that leads to the checkpoint, where there is one of the size."""
+        if roots.get(size, root) != root:
+            raise Contradicted(f"the checkpoint comes from another root of {size} events: the log has forked")
 
     def not_before(self) -> str:
         """Claim `not_before`."""
         events, head = self.known()
-        rows, newest = self._seen(), 0
-        for event in events:
+        rows, named = self._seen(head), {each.leaf["seen"]["size"] for each in events} - {0}
+        for event in events:  # what is wrong is said before what is not shown
             size, root = event.leaf["seen"]["size"], bytes.fromhex(event.leaf["seen"]["root"])
             if size > event.seq:
                 raise Contradicted(f"event {event.seq} names a checkpoint that it cannot have seen")
-            if size:
-                self._earlier(size, root, rows, head)
-            newest = max(newest, size)
-        if set(rows) - {each.leaf["seen"]["size"] for each in events}:
+            self._earlier(size, root, {**rows, head.size: head.root})
+        if set(rows) - named:
             raise Contradicted("custody/seen.json proves a checkpoint that no event names")
-        if not newest:
+        if unshown := named - {*rows, head.size}:
+            raise NotShown(f"custody/seen.json has no proof from {min(unshown)} events to the checkpoint")
+        if not named:
             raise NotShown("no event names a checkpoint that it was made after")
-        return f"each event was made after the checkpoint that it names, the newest of them of {newest} events"
+        return f"each event was made after the checkpoint that it names, the newest of them of {max(named)} events"
 
     def not_after(self) -> str:
         """Claim `not_after`."""
@@ -1459,15 +1463,17 @@ class Check:
             return False, f"{stem}.tsr: {error}"
 
     def _stamped(self, stem: str) -> str:
-        note, token = self.take(f"{stem}.note", MAX_NOTE), self.take(f"{stem}.tsr", MAX_NOTE)
-        query, chain = self.take(f"{stem}.tsq", MAX_NOTE), self.take(f"{stem}.pem", MAX_NOTE)
-        head, (events, mine) = read_head(read_note(note).text), self.known()
+        note, (events, mine) = self.take(f"{stem}.note", MAX_NOTE), self.known()
+        head = read_head(read_note(note).text)
         if head.origin != mine.origin:
             raise Contradicted(f"{stem}.note is a checkpoint of another log")
         if self.policy is not None:
             judge(note, self.policy)
-        if head != mine:
-            self._earlier(head.size, head.root, self._seen() if head.size < mine.size else {}, mine)
+        roots = {**(self._seen(mine) if head != mine else {}), mine.size: mine.root}
+        self._earlier(head.size, head.root, roots)
+        if head.size not in roots:
+            raise NotShown(f"nothing here leads from the checkpoint of {head.size} events to the package's")
+        token, query, chain = (self.take(f"{stem}.{kind}", MAX_NOTE) for kind in ("tsr", "tsq", "pem"))
         if not any(hashlib.new(each, note).digest() in query for each in ("sha256", "sha384", "sha512")):
             raise Contradicted(f"{stem}.tsq does not ask about {stem}.note")
         if self.tsa_roots is None:
