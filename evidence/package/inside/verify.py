@@ -134,6 +134,8 @@ TIME = re.compile(
     r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])(:[0-5][0-9]){2}\.[0-9]{6}Z",
 )
 TEXT = re.compile("(?s:.)+")
+TOP = re.compile(r'(?! )[^/\\:*?"<>|]+(?<![ .])')
+UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # kinds of characters that turn, hide or break a line
 WORD = re.compile("[^ ]{1,200}")
 SHORT = re.compile("(?s:.){1,200}")
 HASH64 = re.compile("[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=")  # 32 bytes in base64, in the one form
@@ -805,17 +807,33 @@ def _fields(extra: bytes) -> dict[int, bytes]:
     return found
 
 
+def _hold_folders(archive: zipfile.ZipFile, files: set[str]) -> None:
+    """That there is one top folder with a plain name, and that each entry for a folder is one that files lie in."""
+    names = [each.orig_filename for each in archive.infolist()]
+    tops = {name.partition("/")[0] for name in names}
+    if len(tops) != 1 or len(names) > MAX_FILES or archive.comment or len({*names}) != len(names):
+        raise Unreadable("a package in a ZIP file has one top folder and no comment, and no name in it stands twice")
+    top = min(tops)
+    if not TOP.fullmatch(top) or len(top.encode()) > 255 or any(unicodedata.category(c) in UNSEEN for c in top):
+        raise Unreadable(f"the ZIP file's top folder has a name that no folder should have: {shown(top)}")
+    above = {name[: at.start() + 1] for name in files for at in re.finditer("/", name)}
+    for each in archive.infolist():
+        ascii_or_said = each.orig_filename.isascii() or each.flag_bits & 0x800
+        folder = each.orig_filename not in files
+        odd = folder and (each.orig_filename not in above or each.external_attr >> 28 not in (0, 4))
+        if odd or not ascii_or_said or each.flag_bits & ~0x808:
+            raise Unreadable(f"the ZIP file holds {shown(each.orig_filename)}, which is nothing that a package holds")
+
+
 def _zipped(archive: zipfile.ZipFile, size: int) -> Package:
     entries = [each for each in archive.infolist() if not each.orig_filename.endswith("/")]
-    tops = {each.orig_filename.partition("/")[0] for each in archive.infolist()}
-    if len(tops) != 1 or len(archive.infolist()) > MAX_FILES or archive.comment:
-        raise Unreadable("a package in a ZIP file has one top folder and no comment")
+    _hold_folders(archive, {each.orig_filename for each in entries})
     if sum(each.file_size for each in entries) > size:
         raise Unreadable("the ZIP file claims to hold more bytes than it has")
     found: dict[str, zipfile.ZipInfo] = {}
     for each in entries:
         inside = each.orig_filename.partition("/")[2]
-        if each.compress_type != zipfile.ZIP_STORED or each.flag_bits & 1 or each.file_size != each.compress_size:
+        if each.compress_type != zipfile.ZIP_STORED or each.flag_bits & ~0x808 or each.file_size != each.compress_size:
             raise Unreadable(f"{shown(each.orig_filename)} is compressed or encrypted; a package's files are stored")
         if not PATH.fullmatch(inside) or inside in found or each.external_attr >> 28 not in (0, 8):
             name = shown(each.orig_filename)
