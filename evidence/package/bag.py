@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import shutil
+import unicodedata
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
@@ -23,7 +24,16 @@ from evidence.package.errors import NameTaken, NotWritten
 BAGIT = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
 ALGORITHMS = ("sha256", "sha512")
+TOP = re.compile(r'(?! )[^/\\:*?"<>|]+(?<![ .])')
+LONGEST_TOP = 255  # bytes
+UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # kinds of characters that turn, hide or break a line
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def is_top(name: str) -> bool:
+    """Whether a ZIP file's one top folder may have this name: it is unpacked where one stands, and reads as it is."""
+    plain = TOP.fullmatch(name) is not None and not any(unicodedata.category(each) in UNSEEN for each in name)
+    return plain and len(name.encode()) <= LONGEST_TOP
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +96,7 @@ class ZipPlace:
     def __init__(self, file: Path) -> None:
         self._file, self._draft = file, _draft(file)
         self._stream = self._draft.open("xb")
-        self._inside = ZipStream(self._stream, top=file.stem)
+        self._inside = ZipStream(self._stream, top=file.stem if is_top(file.stem) else "package")
 
     def opened(self, path: str) -> AbstractContextManager[IO[bytes]]:
         """A file in the ZIP file."""

@@ -12,7 +12,8 @@ from evidence.package.reading import Package, Unreadable, read
 
 LARGEST_MANIFEST = 256 << 20  # bytes
 LINES = {"sha256": re.compile(r"([0-9a-f]{64})  (\S+)"), "sha512": re.compile(r"([0-9a-f]{128})  (\S+)")}
-OXUM = re.compile(r"(?m)^Payload-Oxum: (\d+)\.(\d+)$")
+LARGEST_INFO = 1 << 16  # bytes
+INFO_LINE = re.compile(r"([A-Za-z][A-Za-z0-9-]*): ([^\x00-\x1f\x7f-\x9f]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ def _form(found: Bagged, package: Package) -> Iterator[tuple[str, str]]:
     try:
         if read(package, "bagit.txt", most=1000) != BAGIT:
             yield "bagit.txt", "does not say BagIt 1.0 and UTF-8"
-        said = OXUM.search(read(package, "bag-info.txt", most=1 << 20).decode("utf-8"))
+        info = read(package, "bag-info.txt", most=LARGEST_INFO).decode("utf-8")
     except (Unreadable, UnicodeDecodeError) as error:
         yield "bagit.txt", f"and bag-info.txt make no bag: {error}"
         return
@@ -148,5 +149,18 @@ def _form(found: Bagged, package: Package) -> Iterator[tuple[str, str]]:
     payload = [each.size for path, each in found.files.items() if path.startswith("data/")]
     if not payload:
         yield "data", "holds no file"
-    if said is not None and (int(said[1]), int(said[2])) != (sum(payload), len(payload)):
-        yield "bag-info.txt", "counts other bytes or files than there are"
+    said = _info(info)
+    if said is None:
+        yield "bag-info.txt", "is not a list of labels and values, each label once"
+    elif said.get("Payload-Oxum") != f"{sum(payload)}.{len(payload)}":
+        yield "bag-info.txt", "does not count the bytes and files that there are under data/ (Payload-Oxum)"
+
+
+def _info(text: str) -> dict[str, str] | None:
+    """The labels of bag-info.txt with their values; None where it is not in its one form (the format, section 3)."""
+    *lines, rest = text.split("\n")
+    found = [match for line in lines if (match := INFO_LINE.fullmatch(line))]
+    labels = {match[1].lower() for match in found}
+    if rest or len(found) != len(lines) or len(labels) != len(lines):
+        return None
+    return {match[1]: match[2] for match in found}

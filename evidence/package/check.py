@@ -132,6 +132,8 @@ def _files(inquiry: Inquiry, told: Testimony) -> str:
     bagged = inquiry.bagged
     try:
         told.contents = testimony.read_contents(inquiry)
+        if not told.contents.exhibits:
+            bagged.findings.append("contents.json names no exhibit: there is nothing to verify")
         bagged.findings += [f"{each} is no file of contents.json" for each in testimony.strays(inquiry, told.contents)]
         gone = testimony.missing(inquiry, told.contents)
         bagged.findings += [f"{each} is named by contents.json, and is missing" for each in gone]

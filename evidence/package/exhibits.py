@@ -7,6 +7,7 @@ import hmac
 import re
 from uuid import UUID
 
+from evidence.custody.canonical import canonical
 from evidence.custody.events import EventType
 from evidence.custody.leaf import ZERO, LeafObject
 from evidence.identifiers import SHA256_SHAPE
@@ -203,8 +204,8 @@ def _logged_root(told: Testimony, stated: StatedHeadMap) -> bytes:
     leaf = logged[0].leaf
     if leaf.type != EventType.HEADMAP_LOGGED or stated.event < stated.size:
         raise Contradicted(f"event {stated.event} does not log a head map of {stated.size} events")
-    root = leaf.facts.get("root")
-    if leaf.facts != {"size": stated.size, "entries": stated.entries, "root": root} or not _is_digest(root):
+    root, logs = leaf.facts.get("root"), {"size": stated.size, "entries": stated.entries}
+    if canonical(leaf.facts) != canonical({**logs, "root": root}) or not _is_digest(root):
         raise Contradicted(f"event {stated.event} logs another head map than headmap.json speaks of")
     return bytes.fromhex(str(root))
 

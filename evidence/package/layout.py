@@ -9,8 +9,11 @@ from __future__ import annotations
 import stat
 import struct
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import BinaryIO, Final
-from zipfile import ZipInfo
+from zipfile import ZIP_STORED, ZipInfo
+
+from evidence.package.bag import NAME, is_top
 
 END: Final = struct.Struct("<4s4HLLH")
 LONG_END: Final = struct.Struct("<4sQHHLLQQQQ")
@@ -28,6 +31,20 @@ FIELDS: Final = {SIZES, 0x000A, 0x5455, 0x7875}
 
 class Loose(Exception):
     """A ZIP file has bytes that belong to no file in its list, or says two things of one file; the words say which."""
+
+
+def hold_names(entries: Sequence[ZipInfo]) -> None:
+    """Hold the names of a ZIP file's entries to those of a package, each once. Raises Loose."""
+    names = [each.orig_filename for each in entries]
+    tops = {name.partition("/")[0] for name in names}
+    if len(tops) != 1 or len(set(names)) != len(names) or not all(map(is_top, tops)):
+        raise Loose("the ZIP file has not one top folder with a plain name, or holds one name twice")
+    files = {name for name in names if NAME.fullmatch(name.partition("/")[2])}
+    folders = {f"{above}/" for name in files for above in accumulate(name.split("/")[:-1], "{}/{}".format)}
+    for each in entries:
+        said = each.orig_filename.isascii() or each.flag_bits & UTF8
+        if not said or each.orig_filename not in (folders if each.is_dir() else files):
+            raise Loose(f"the ZIP file holds {each.orig_filename[:200]!r}, which is no name that a package holds")
 
 
 def hold_layout(stream: BinaryIO, size: int, entries: Sequence[ZipInfo]) -> None:
@@ -128,8 +145,11 @@ def _hold_plain(entry: ZipInfo) -> None:
     _fields(entry, entry.extra)
     if entry.comment or entry.filename != entry.orig_filename or (entry.is_dir() and entry.file_size):
         raise Loose(f"the ZIP file holds more of {entry.filename[:200]!r} than a file: a comment, or bytes of a folder")
-    if not entry.is_dir() and stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG):
-        raise Loose(f"the ZIP file says that {entry.filename[:200]!r} is no plain file")
+    kind = stat.S_IFDIR if entry.is_dir() else stat.S_IFREG
+    if stat.S_IFMT(entry.external_attr >> 16) not in (0, kind):
+        raise Loose(f"the ZIP file says that {entry.filename[:200]!r} is no plain file, and no plain folder")
+    if entry.flag_bits & ~(LATER | UTF8) or entry.compress_type != ZIP_STORED or entry.file_size != entry.compress_size:
+        raise Loose(f"the ZIP file holds {entry.filename[:200]!r} compressed or encrypted, and a package's are stored")
 
 
 def _two_things(entry: ZipInfo) -> Loose:

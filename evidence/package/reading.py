@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from evidence.package.errors import NotAPackage
-from evidence.package.layout import Loose, hold_layout
+from evidence.package.layout import Loose, hold_layout, hold_names
 
 PIECE: Final = 1 << 20  # bytes
 MOST_FILES: Final = 1_000_000
@@ -57,6 +57,7 @@ def opened(path: Path) -> Iterator[Package]:
         try:
             with path.open("rb") as stream, zipfile.ZipFile(stream) as file:
                 hold_layout(stream, path.stat().st_size, file.infolist())
+                hold_names(file.infolist())
                 yield ZipPackage(path, file)
         except Loose as error:
             raise NotAPackage(str(path), because=str(error)) from error
@@ -107,28 +108,12 @@ class ZipPackage:
 
     def __init__(self, path: Path, file: zipfile.ZipFile) -> None:
         self._zip = file
-        self._entries: dict[str, zipfile.ZipInfo] = {}
-        self.odd: list[str] = []
+        self.odd: list[str] = []  # a ZIP file that is odd in its shape is none
         entries = [each for each in file.infolist() if not each.is_dir()]
         if not entries or len(entries) > MOST_FILES:
             raise NotAPackage(str(path), because=f"it holds {len(entries)} files")
-        top = entries[0].filename.split("/", 1)[0]
-        for each in entries:
-            first, _, name = each.filename.partition("/")
-            if first != top or not name:
-                self.odd.append(f"{each.filename[:200]} lies beside the top folder {top}")
-            elif name in self._entries:
-                self.odd.append(f"{name[:200]} stands twice in the ZIP file")
-            else:
-                self._add(name, each)
-        if not self._entries:
-            raise NotAPackage(str(path), because="it has no top folder")
+        self._entries = {each.filename.partition("/")[2]: each for each in entries}
         self.files = {name: each.file_size for name, each in self._entries.items()}
-
-    def _add(self, name: str, entry: zipfile.ZipInfo) -> None:
-        self._entries[name] = entry
-        if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
-            self.odd.append(f"{name[:200]} is compressed, and a package is stored")
 
     def pieces(self, path: str) -> Iterator[bytes]:
         """The bytes of one file."""

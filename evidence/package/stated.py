@@ -5,9 +5,18 @@ docs/package-format.md, section 4, is the format. What is not exactly so is Miss
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from evidence.custody.canonical import NotCanonical, read_canonical
 from evidence.custody.shapes import Count, Digest, Id, Moment, Signed
@@ -34,6 +43,7 @@ _Sha512 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{128}$")]
 _Path = Annotated[str, StringConstraints(pattern=f"^{NAME.pattern}$", max_length=400)]
 _Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+_Log = Annotated[str, StringConstraints(pattern=r"^[^ ]{1,200}$")]
 Stated = TypeVar("Stated")
 
 
@@ -81,7 +91,7 @@ class StatedContents(_Shape):
     """`contents.json`."""
 
     v: Annotated[int, Field(ge=1, le=1)]
-    log: _Text
+    log: _Log
     made: Moment
     size: Count
     complete_at: Count
@@ -151,6 +161,12 @@ class Track(_Shape):
     dts: list[Signed]
     pts: list[Signed]
     keys: list[Count]
+
+    @model_validator(mode="after")
+    def _absent_or_there(self) -> Self:
+        if any(getattr(self, name) is None for name in self.model_fields_set - {"matrix", "neutral_hashes"}):
+            raise ValueError("a member that is not known is left out")
+        return self
 
 
 class PacketManifest(_Shape):

@@ -13,7 +13,7 @@ from evidence.custody.events import EventType
 from evidence.custody.leaf import Leaf, read_leaf
 from evidence.custody.sealing import commitment
 from evidence.errors import NotALeaf
-from evidence.package.inquiry import LARGEST_FILE, Contradicted, Inquiry, Unproved
+from evidence.package.inquiry import LARGEST_FILE, WHOLE, Contradicted, Inquiry, Unproved
 from evidence.package.reading import Unreadable, read
 from evidence.package.stated import CONTENTS, EVENT, REVEALED, SEEN, Misstated, StatedContents, read_stated
 from evidence.tlog.checkpoint import Checkpoint, parse_checkpoint
@@ -74,8 +74,8 @@ def read_contents(inquiry: Inquiry) -> StatedContents:
     paths = _paths(contents)
     if len(set(paths)) != len(paths):
         raise Contradicted("contents.json names one file twice")
-    if not of:
-        raise Contradicted("contents.json names no exhibit: there is nothing to verify")
+    if WHOLE in names:
+        raise Contradicted(f"contents.json names an exhibit {WHOLE}, as which claims about the whole go")
     return contents
 
 
@@ -156,8 +156,10 @@ def _hold_revealed(inquiry: Inquiry, events: list[Event]) -> int:
     by_id = {each.leaf.id: each.leaf for each in events}
     opened = 0
     for event_id, fields in revealed.items():
+        if event_id not in by_id:
+            raise Contradicted(f"revealed.json opens values of the event {event_id}, which is not in the package")
+        sealed: Mapping[str, str] = by_id[event_id].sealed
         for name, opening in fields.items():
-            sealed: Mapping[str, str] = by_id[event_id].sealed if event_id in by_id else {}
             said = commitment(bytes.fromhex(opening.salt), name, canonical(opening.value))
             if not hmac.compare_digest(sealed.get(name, ""), said):
                 raise Contradicted(f"the revealed {name[:40]} of event {event_id} is not what the event committed to")
@@ -177,13 +179,18 @@ def _hold_listed(told: Testimony, made: list[Event]) -> None:
                 f" {len(listed)}"
             )
         package = event.leaf.facts.get("package")
-        with_it = [each for each in made if package is not None and each.leaf.facts.get("package") == package]
+        with_it = [each for each in made if package is not None and _alike(each.leaf.facts.get("package"), package)]
         for each in with_it:
             if each.leaf.subj not in listed:
                 raise Contradicted(
                     f"by event {each.seq} the package was made of the recording {each.leaf.subj} as well; contents.json"
                     " does not list it"
                 )
+
+
+def _alike(one: object, other: object) -> bool:
+    """Whether two facts are the same: true is no number."""
+    return canonical(one) == canonical(other)
 
 
 def included(inquiry: Inquiry, told: Testimony) -> str:
@@ -223,19 +230,20 @@ def not_before(inquiry: Inquiry, told: Testimony) -> str:
     if told.checkpoint is None or not told.events:
         raise Unproved("no event or no checkpoint could be read")
     earlier = told.earlier = _earlier(inquiry, told.checkpoint)
-    for event in told.events:
+    for event in told.events:  # what is wrong is said before what is not shown
         seen = event.leaf.seen
         if seen.size > event.seq:
             raise Contradicted(f"event {event.seq} names a checkpoint of {seen.size} events, which came after it")
-        if seen.size and seen.size not in earlier:
-            raise Unproved(f"nothing shows that the checkpoint grew from the one of {seen.size} events")
-        if seen.size and earlier[seen.size] != seen.root:
+        if earlier.get(seen.size, seen.root) != seen.root:
             raise Contradicted(
                 f"event {event.seq} names another root of {seen.size} events than the checkpoint grew from"
             )
     sizes = {event.leaf.seen.size for event in told.events} - {0}
     if earlier.keys() - sizes - {told.checkpoint.size}:
         raise Contradicted("custody/seen.json names a checkpoint that no event names")
+    if sizes - earlier.keys():
+        unshown = min(sizes - earlier.keys())
+        raise Unproved(f"nothing shows that the checkpoint grew from the one of {unshown} events")
     if not sizes:
         raise Unproved("no event names an earlier checkpoint")
     return f"the events name {len(sizes)} earlier checkpoints, and the package's checkpoint grew from each"

@@ -46,8 +46,8 @@ WHAT IS IN IT
 WHAT HOLDS WHAT
 
   The log's signed checkpoint holds the events; the events hold the digests of the recordings and of what is known of
-  their packets. This page, report.pdf, by-hand.txt, case.jsonld and the two checkers are only listed in the manifests,
-  which nobody has signed: they help you to read, and prove nothing by themselves.
+  their packets. This page, report.pdf, by-hand.txt, case.jsonld, bag-info.txt and the two checkers are only listed in
+  the manifests, which nobody has signed: they help you to read, and prove nothing by themselves.
 {names}
 The log: {log}
 The checkpoint: {size} events, {root}
@@ -55,8 +55,8 @@ The checkpoint: {size} events, {root}
 
 HELD_BY_NOTHING_ELSE = (
     "Not shown: that report.pdf, READ-ME-FIRST.txt, by-hand.txt and case.jsonld in the package say the same as the"
-    " events, and that verify.py and verify.html in it are those of whoever published them. They are held by the"
-    " manifests alone, which anyone can write anew."
+    " events, that verify.py and verify.html in it are those of whoever published them, and whose package bag-info.txt"
+    " says it is. They are held by the manifests alone, which anyone can write anew."
 )
 SEALED = """
 Names of people, devices and files are sealed in this package: the events hold commitments to them and not the names.

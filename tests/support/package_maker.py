@@ -267,9 +267,14 @@ def seal(files: dict[str, bytes]) -> dict[str, bytes]:
     payload = [data for path, data in kept.items() if path.startswith("data/")]
     kept["bagit.txt"] = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
     kept["bag-info.txt"] = f"Bagging-Date: 2026-11-02\nPayload-Oxum: {sum(map(len, payload))}.{len(payload)}\n".encode()
-    for algorithm in ALGORITHMS:
-        listed = {path: data for path, data in kept.items() if path.startswith("data/")}
-        kept[f"manifest-{algorithm}.txt"] = _manifest(listed, algorithm)
+    return listed(kept)
+
+
+def listed(files: dict[str, bytes]) -> dict[str, bytes]:
+    """The files with their lists written anew, and `bagit.txt` and `bag-info.txt` as they are."""
+    kept = {path: data for path, data in files.items() if "manifest-" not in path}
+    payload = {path: data for path, data in kept.items() if path.startswith("data/")}
+    kept |= {f"manifest-{algorithm}.txt": _manifest(payload, algorithm) for algorithm in ALGORITHMS}
     tags = {path: data for path, data in kept.items() if not path.startswith("data/")}
     return kept | {f"tagmanifest-{algorithm}.txt": _manifest(tags, algorithm) for algorithm in ALGORITHMS}
 

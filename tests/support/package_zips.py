@@ -90,6 +90,17 @@ def _by_library(files: Files, path: Path) -> None:
     zipped(files, path)
 
 
+def _called(top: str, *folders: str) -> Callable[[Files, Path], None]:
+    """With a top folder of another name, and entries for folders."""
+
+    def make(files: Files, path: Path) -> None:
+        with zipfile.ZipFile(zipped(files, path, top=top), "a") as archive:
+            for each in folders:
+                archive.mkdir(f"{top}/{each}")
+
+    return make
+
+
 GENUINE: Mapping[str, Callable[[Files, Path], None]] = {
     "made": _by_maker,
     "streamed": _streamed,
@@ -97,6 +108,8 @@ GENUINE: Mapping[str, Callable[[Files, Path], None]] = {
     "streamed, and large": _large(_streamed),
     "by the library": _by_library,
     "by Info-ZIP": _by_info_zip,
+    "with another name": _called("Fall 12 (Tŷ), copy.2"),
+    "with entries for folders": _called("package", "", "data/exhibits/", "custody/"),
 }
 
 
@@ -113,6 +126,9 @@ class _Twist:
     whole_comment: bytes = b""
     unlisted: bool = False
     folder: bytes | None = None
+    top: str = "package"
+    more: str = ""
+    kind: int = 0
 
 
 def _written(files: Files, twist: _Twist) -> bytes:
@@ -120,9 +136,13 @@ def _written(files: Files, twist: _Twist) -> bytes:
     with zipfile.ZipFile(buffer, "w") as archive:
         for number, (path, data) in enumerate(sorted(files.items())):
             _hide(archive, number == twist.before)
-            entry = zipfile.ZipInfo(f"package/{path}")
+            entry = zipfile.ZipInfo(f"{twist.top}/{path}")
             entry.extra, entry.comment = (twist.extra, twist.comment) if number == 1 else (b"", b"")
             archive.writestr(entry, data)
+        if twist.more:
+            entry = zipfile.ZipInfo(twist.more)
+            entry.external_attr = twist.kind << 16
+            archive.writestr(entry, b"")
         if twist.folder is not None:
             archive.writestr("package/more/", twist.folder)
         if twist.unlisted:
@@ -235,6 +255,34 @@ TWISTED: Mapping[str, Callable[[Files], bytes]] = {
     "another count in its end, twice": _changed(_field(END, 8, "<L", 0x00010001)),
     "a part of several": _changed(_field(END, 4, "<L", 0x00010001)),
     "a link to another file": _changed(_field(LISTED, 38, "<L", 0o120777 << 16)),
+    "a folder that is a link": _twisted(_Twist(more="package/custody/", kind=0o120777)),
+    "a folder that is a plain file": _twisted(_Twist(more="package/custody/", kind=0o100644)),
+    "a folder with the name of a file": _twisted(_Twist(more="package/custody/verify.py/")),
+    "a folder that nobody knows": _twisted(_Twist(more="package/other/evil folder/")),
+    "a folder that is known and empty": _twisted(_Twist(more="package/custody/tst/")),
+    "a folder beside the top folder": _twisted(_Twist(more="others/")),
+    "a file beside the top folder": _twisted(_Twist(more="others/file")),
+    "a file with the name of the top folder": _twisted(_Twist(more="package")),
+    "a file above": _twisted(_Twist(more="package/data/../../x")),
+    "a file with a name of a shell": _twisted(_Twist(more="package/-x")),
+    "a file twice": _twisted(_Twist(more="package/bagit.txt")),
+    "the top folder above": _twisted(_Twist(top="..")),
+    "the top folder itself": _twisted(_Twist(top=".")),
+    "a folder from the root": _twisted(_Twist(top="/abs")),
+    "a top folder without a name": _twisted(_Twist(top="")),
+    "a drive": _twisted(_Twist(top="C:")),
+    "a folder of another system": _twisted(_Twist(top="a\\b")),
+    "a folder that ends in a space": _twisted(_Twist(top="package ")),
+    "a folder that begins with a space": _twisted(_Twist(top=" package")),
+    "a folder with a line feed": _twisted(_Twist(top="pack\nage")),
+    "a folder whose letters run backwards": _twisted(_Twist(top="p\u202ekg")),
+    "a folder with a letter that nobody sees": _twisted(_Twist(top="p\u200bkg")),
+    "a folder whose name is too long": _twisted(_Twist(top="ö" * 128)),
+    "a name in letters that are not said": _changed(lambda data: data.replace(b"package/", b"p\x84ckage/")),
+    "flags for another way of packing": _changed(
+        lambda data: _field(LISTED, 8, "<H", 2)(_field(LOCAL, 6, "<H", 2)(data))
+    ),
+    "an encrypted file": _changed(lambda data: _field(LISTED, 8, "<H", 1)(_field(LOCAL, 6, "<H", 1)(data))),
     "a device": _changed(_field(LISTED, 38, "<L", 0o020666 << 16)),
     "another digest behind a file": _changed(_descriptor, _stream),
 }

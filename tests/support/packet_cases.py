@@ -71,9 +71,16 @@ CASES: dict[str, Case] = {
     "keys in disorder": (MASTER, [seen(keys=[2, 1])], True),
     "half a matrix": (MASTER, [seen(matrix=[1])], True),
     "no matrix": (MASTER, [seen(matrix=[])], True),
+    "a width of nothing": (MASTER, [seen(width=None)], True),
+    "a member with a question mark": (MASTER, [{**seen(), "rate?": 1}], True),
+    "a codec of nothing": (MASTER, [seen(codec="")], True),
+    "a codec of too many letters": (MASTER, [seen(codec="x" * 201)], True),
 }
 # Where a manifest is not one: contradicted whatever the method.
-BROKEN = {"another root", "a key that is not there", "keys in disorder", "half a matrix", "no matrix"}
+BROKEN = {
+    "another root", "a key that is not there", "keys in disorder", "half a matrix", "no matrix", "a width of nothing",
+    "a member with a question mark", "a codec of nothing", "a codec of too many letters",
+}  # fmt: skip
 
 
 def package_of(name: str, *, method: str = "remux") -> Made:

@@ -46,8 +46,8 @@ WHOLE = "package"  # the subject of claims about the package
 LARGEST = 2**53 - 1
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 # Limits: a package beyond them is refused before it can fill a memory or a day.
-MAX_FILES, MAX_DEPTH, MAX_JSON, MAX_PACKETS, MAX_NOTE, MAX_LEAF = 200_000, 16, 64 << 20, 256 << 20, 256 << 10, 65_535
-MAX_SIGNATURES, MAX_PROOF, MAX_POLICY_LINES, MAX_NESTED = 64, 64, 1000, 64
+MAX_FILES, MAX_DEPTH, MAX_JSON, MAX_PACKETS, MAX_NOTE, MAX_LEAF = 200_000, 16, 64 << 20, 256 << 20, 1_000_000, 65_535
+MAX_SIGNATURES, MAX_PROOF, MAX_POLICY_LINES, MAX_NESTED, MAX_INFO = 64, 64, 1000, 64, 65_536
 
 
 class Contradicted(Exception):
@@ -134,10 +134,16 @@ TIME = re.compile(
     r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])(:[0-5][0-9]){2}\.[0-9]{6}Z",
 )
 TEXT = re.compile("(?s:.)+")
-WORD = re.compile("[^ ]+")
+TOP = re.compile(r'(?! )[^/\\:*?"<>|]+(?<![ .])')
+UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # kinds of characters that turn, hide or break a line
+WORD = re.compile("[^ ]{1,200}")
+SHORT = re.compile("(?s:.){1,200}")
+HASH64 = re.compile("[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=")  # 32 bytes in base64, in the one form
 PEM = re.compile(b"-----BEGIN (X509 |TRUSTED )?CERTIFICATE-----")
 NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-PATH = re.compile(r"(?!\.{1,2}(/|$))[A-Za-z0-9._-]+(/(?!\.{1,2}(/|$))[A-Za-z0-9._-]+)*")
+PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
+STATED_PATH = re.compile(rf"(?=.{{1,400}}\Z){PATH.pattern}")
+REFERENCE = re.compile(rf"(?!package\Z){NAME.pattern}")  # that name is the whole package's
 EXTENSION = re.compile("[A-Za-z0-9]{1,8}")
 S62 = re.compile("collection|alteration|consultation|disclosure|combination|erasure|none")
 COUNT, FROM_ONE, TIMES = range(LARGEST + 1), range(1, LARGEST + 1), range(-LARGEST, LARGEST + 1)
@@ -152,22 +158,22 @@ LEAF = {
              "packets?": HEX}],
 }  # fmt: skip
 WORKING = {
-    "path": PATH, "kind": str, "method": str, "sha256": HEX, "size": COUNT,
+    "path": STATED_PATH, "kind": SHORT, "method": SHORT, "sha256": HEX, "size": COUNT,
     "packets": (None, {"master": HEX, "copy": HEX}),
 }  # fmt: skip
 EXHIBIT = {
-    "recording": UUID, "reference": NAME, "working": [WORKING],
-    "master": {"path": PATH, "sha256": HEX, "sha512": HEX512, "size": COUNT},
+    "recording": UUID, "reference": REFERENCE, "working": [WORKING],
+    "master": {"path": STATED_PATH, "sha256": HEX, "sha512": HEX512, "size": COUNT},
 }  # fmt: skip
 CONTENTS = {"v": 1, "log": WORD, "made": TIME, "size": COUNT, "complete_at": COUNT, "exhibits": [EXHIBIT]}
 REVEALED = {"*": {"*": {"salt": HEX, "value": str}}}
-SEEN = [{"proof": [str], "root": HEX, "size": FROM_ONE}]
+SEEN = [{"proof": [HASH64], "root": HEX, "size": FROM_ONE}]
 HEADMAP = {
     "event": COUNT, "key": HEX, "size": COUNT, "entries": COUNT,
-    "proofs": [{"recording": UUID, "n": FROM_ONE, "seq": COUNT, "leaf_hash": HEX, "index": COUNT, "proof": [str]}],
+    "proofs": [{"recording": UUID, "n": FROM_ONE, "seq": COUNT, "leaf_hash": HEX, "index": COUNT, "proof": [HASH64]}],
 }  # fmt: skip
 STREAM = {
-    "kind": re.compile("video|audio"), "codec": str, "config": HEX, "width?": COUNT, "height?": COUNT, "rate?": COUNT,
+    "kind": re.compile("video|audio"), "codec": SHORT, "config": HEX, "width?": COUNT, "height?": COUNT, "rate?": COUNT,
     "channels?": COUNT, "matrix": (None, [TIMES]), "packets": COUNT, "payload": HEX, "neutral": HEX, "timed": HEX,
     "hashes": [HEX], "neutral_hashes": (None, [HEX]), "dts": [TIMES], "pts": [TIMES], "keys": [COUNT],
 }  # fmt: skip
@@ -200,7 +206,8 @@ def _members_fit(value: dict[str, Any], shape: dict[str, Any]) -> bool:
     if any(name not in value for name in shape if not name.endswith(("?", "*"))):
         return False
     for name, member in value.items():
-        allowed = shape.get(name, shape.get(name + "?", shape.get("*")))
+        plain = "" if name.endswith(("?", "*")) else name  # those two are the shape's own, and no names
+        allowed = shape.get(plain, shape.get(name + "?", shape.get("*")))
         if allowed is None or not fits(member, allowed):
             return False
     return True
@@ -463,8 +470,8 @@ def read_note(data: bytes) -> Note:
     if len(found) > MAX_SIGNATURES or not all(found):
         raise Contradicted("a note with a line that is no signature, or with too many")
     signatures = [(each[1], unbase64(each[2])) for each in found if each]
-    if any(len(blob) < 5 for _, blob in signatures):
-        raise Contradicted("a note with a signature that is too short")
+    if any(len(blob) < 5 or len(name.encode()) > 255 for name, blob in signatures):
+        raise Contradicted("a note with a signature that is too short, or a name that is too long")
     return Note((body + "\n").encode(), tuple((name, blob[:4], blob[4:]) for name, blob in signatures))
 
 
@@ -482,8 +489,8 @@ def read_proof(data: bytes) -> tuple[int, list[bytes], bytes]:
     lines = start.decode("ascii", "replace").split("\n")
     if lines.pop(0) != "c2sp.org/tlog-proof@v1" or not blank or len(lines) > MAX_PROOF + 2:
         raise Contradicted("not a tlog-proof")
-    if lines and lines[0].startswith("extra "):
-        unbase64(lines.pop(0)[len("extra ") :])
+    if lines and lines[0].startswith("extra ") and not unbase64(lines.pop(0)[len("extra ") :]):
+        raise Contradicted("a tlog-proof with extra data that is none")
     index = re.fullmatch("index (0|[1-9][0-9]{0,15})", lines.pop(0)) if lines else None
     if not index:
         raise Contradicted("a tlog-proof without an index")
@@ -800,17 +807,33 @@ def _fields(extra: bytes) -> dict[int, bytes]:
     return found
 
 
+def _hold_folders(archive: zipfile.ZipFile, files: set[str]) -> None:
+    """That there is one top folder with a plain name, and that each entry for a folder is one that files lie in."""
+    names = [each.orig_filename for each in archive.infolist()]
+    tops = {name.partition("/")[0] for name in names}
+    if len(tops) != 1 or len(names) > MAX_FILES or archive.comment or len({*names}) != len(names):
+        raise Unreadable("a package in a ZIP file has one top folder and no comment, and no name in it stands twice")
+    top = min(tops)
+    if not TOP.fullmatch(top) or len(top.encode()) > 255 or any(unicodedata.category(c) in UNSEEN for c in top):
+        raise Unreadable(f"the ZIP file's top folder has a name that no folder should have: {shown(top)}")
+    above = {name[: at.start() + 1] for name in files for at in re.finditer("/", name)}
+    for each in archive.infolist():
+        ascii_or_said = each.orig_filename.isascii() or each.flag_bits & 0x800
+        folder = each.orig_filename not in files
+        odd = folder and (each.orig_filename not in above or each.external_attr >> 28 not in (0, 4))
+        if odd or not ascii_or_said or each.flag_bits & ~0x808:
+            raise Unreadable(f"the ZIP file holds {shown(each.orig_filename)}, which is nothing that a package holds")
+
+
 def _zipped(archive: zipfile.ZipFile, size: int) -> Package:
     entries = [each for each in archive.infolist() if not each.orig_filename.endswith("/")]
-    tops = {each.orig_filename.partition("/")[0] for each in archive.infolist()}
-    if len(tops) != 1 or len(archive.infolist()) > MAX_FILES or archive.comment:
-        raise Unreadable("a package in a ZIP file has one top folder and no comment")
+    _hold_folders(archive, {each.orig_filename for each in entries})
     if sum(each.file_size for each in entries) > size:
         raise Unreadable("the ZIP file claims to hold more bytes than it has")
     found: dict[str, zipfile.ZipInfo] = {}
     for each in entries:
         inside = each.orig_filename.partition("/")[2]
-        if each.compress_type != zipfile.ZIP_STORED or each.flag_bits & 1 or each.file_size != each.compress_size:
+        if each.compress_type != zipfile.ZIP_STORED or each.flag_bits & ~0x808 or each.file_size != each.compress_size:
             raise Unreadable(f"{shown(each.orig_filename)} is compressed or encrypted; a package's files are stored")
         if not PATH.fullmatch(inside) or inside in found or each.external_attr >> 28 not in (0, 8):
             name = shown(each.orig_filename)
@@ -1051,6 +1074,7 @@ KNOWN = re.compile(
     r"|case\.jsonld|policy\.copy|proofs/(0|[1-9][0-9]*)\.tlog-proof|tst/[A-Za-z0-9._-]+\.(note|tsq|tsr|pem)"
     r"|packets/[0-9a-f]{64}\.json)"
 )
+INFO_LINE = re.compile(r"([A-Za-z][A-Za-z0-9-]*): ([^\x00-\x1f\x7f-\x9f]+)")
 TAGMANIFESTS = {f"tagmanifest-{each}.txt" for each in ALGORITHMS}
 AS_THEY_WERE = {"remux", "direct"}  # methods of copies for which nothing is encoded anew
 CONTENTS_FILE, STAMPS = "custody/contents.json", "custody/tst/"
@@ -1196,14 +1220,16 @@ class Check:
     def _declaration(self) -> Iterator[str]:
         if self._whole("bagit.txt", 1000) != b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n":
             yield "bagit.txt does not declare BagIt 1.0 in UTF-8"
-        lines = self._whole("bag-info.txt", MAX_NOTE).decode("utf-8", "replace").split("\n")
-        good = [re.fullmatch(r"[^\s:][^:\r\ufffd]*:[^\r\ufffd]*|[ \t][^\r\ufffd]*", line) for line in lines[:-1]]
-        if lines[-1] or not good or not all(good):
+        try:
+            lines = self._whole("bag-info.txt", MAX_INFO).decode("utf-8").split("\n")
+        except ValueError:
+            lines = ["not text"]
+        good = [found for line in lines[:-1] if (found := INFO_LINE.fullmatch(line))]
+        if lines[-1] or len({found[1].lower() for found in good}) != len(lines) - 1:
             yield "bag-info.txt is missing or malformed"
         payload = [size for path, size in self.package.sizes.items() if path.startswith("data/")]
-        oxums = [line.partition(":")[2].strip() for line in lines if line.lower().startswith("payload-oxum:")]
-        if any(oxum != f"{sum(payload)}.{len(payload)}" for oxum in oxums):
-            yield "bag-info.txt counts other files under data/ than there are"
+        if [f[2] for f in good if f[1] == "Payload-Oxum"] != [f"{sum(payload)}.{len(payload)}"]:
+            yield "bag-info.txt does not count the files that are under data/ (Payload-Oxum)"
 
     def _listed(self, algorithm: str, problems: list[str]) -> dict[str, str]:
         """What the two manifests of one algorithm list; what is wrong with their lines goes to `problems`."""
@@ -1342,7 +1368,8 @@ class Check:
                 )
             package = leaf["facts"].get("package")
             for each in made:
-                same = package is not None and each.leaf["facts"].get("package") == package
+                also = each.leaf["facts"].get("package")
+                same = package is not None and json.dumps(also, sort_keys=True) == json.dumps(package, sort_keys=True)
                 if same and each.leaf["subj"] not in listed:
                     raise Contradicted(
                         f"event {each.seq} says that the package was made of recording {each.leaf['subj']} too, and "
@@ -1369,11 +1396,13 @@ class Check:
         revealed = self.take_json("custody/revealed.json", REVEALED)
         sealed = {each.leaf["id"]: each.leaf["sealed"] for each in events}
         for event_id, fields in revealed.items():
+            if event_id not in sealed:
+                raise Contradicted(f"custody/revealed.json names {shown(event_id)}, which is no event of the package")
             for field, opened in fields.items():
                 value = json.dumps(opened["value"], ensure_ascii=False).encode()
                 message = b"continuity-sealed-v1\0" + field.encode() + b"\0" + value
                 commitment = hmac.new(bytes.fromhex(opened["salt"]), message, hashlib.sha256).hexdigest()
-                if sealed.get(event_id, {}).get(field) != commitment:
+                if sealed[event_id].get(field) != commitment:
                     raise Contradicted(
                         f"the value revealed for {shown(field)} of event {event_id} is not what was sealed"
                     )
@@ -1387,7 +1416,7 @@ class Check:
         if beside:
             raise Contradicted(f"{sorted(beside)[0]} proves an event that is not here")
         for path, event in names.items():
-            index, hashes, note = read_proof(self.take(path, MAX_NOTE))
+            index, hashes, note = read_proof(self.take(path, 2 * MAX_NOTE))
             if index != event.seq:
                 raise Contradicted(f"{path} is about another event")
             if note != self.note:  # the very bytes: else its signatures would be judged by whoever has the means
@@ -1400,42 +1429,40 @@ class Check:
 
     # Time.
 
-    def _seen(self) -> dict[int, dict[str, Any]]:
+    def _seen(self, head: Head) -> dict[int, bytes]:
+        """The root at each size that custody/seen.json leads from to the checkpoint; every row must lead there."""
+        if not {"custody/seen.json"} & {*self.package.sizes, *self.differing}:
+            return {}
         rows = self.take_json("custody/seen.json", SEEN)
         sizes = [each["size"] for each in rows]
-        if sizes != sorted(set(sizes)):
-            raise Contradicted("custody/seen.json is not in the order of sizes, or has one twice")
-        return dict(zip(sizes, rows))
+        if sizes != sorted({*sizes} - {head.size}):
+            raise Contradicted("custody/seen.json is not in the order of sizes, or has one twice, or the checkpoint's")
+        for each in rows:
+            proof = [unbase64(one, 32) for one in each["proof"]]
+            check_consistency(each["size"], head.size, proof, bytes.fromhex(each["root"]), head.root)
+        return {each["size"]: bytes.fromhex(each["root"]) for each in rows}
 
-    def _earlier(self, size: int, root: bytes, rows: dict[int, dict[str, Any]], head: Head) -> None:
-        """That a tree of this size and root is the beginning of the checkpoint's."""
-        if size > head.size:
-            raise NotShown(f"nothing here leads from the checkpoint to the later one of {size} events")
-        if size == head.size:
-            return check_consistency(size, size, [], root, head.root)
-        if size not in rows:
-            raise NotShown(f"custody/seen.json has no proof from {size} events to the checkpoint")
-        if rows[size]["root"] != root.hex():
-            raise Contradicted(f"custody/seen.json gives another root for {size} events: the log has forked")
-        proof = [unbase64(each, 32) for each in rows[size]["proof"]]
-        return check_consistency(size, head.size, proof, root, head.root)
+    def _earlier(self, size: int, root: bytes, roots: dict[int, bytes]) -> None:
+        """That a tree of this size and root is the one that leads to the checkpoint, where there is one of the size."""
+        if roots.get(size, root) != root:
+            raise Contradicted(f"the checkpoint comes from another root of {size} events: the log has forked")
 
     def not_before(self) -> str:
         """Claim `not_before`."""
         events, head = self.known()
-        rows, newest = self._seen(), 0
-        for event in events:
+        rows, named = self._seen(head), {each.leaf["seen"]["size"] for each in events} - {0}
+        for event in events:  # what is wrong is said before what is not shown
             size, root = event.leaf["seen"]["size"], bytes.fromhex(event.leaf["seen"]["root"])
             if size > event.seq:
                 raise Contradicted(f"event {event.seq} names a checkpoint that it cannot have seen")
-            if size:
-                self._earlier(size, root, rows, head)
-            newest = max(newest, size)
-        if set(rows) - {each.leaf["seen"]["size"] for each in events}:
+            self._earlier(size, root, {**rows, head.size: head.root})
+        if set(rows) - named:
             raise Contradicted("custody/seen.json proves a checkpoint that no event names")
-        if not newest:
+        if unshown := named - {*rows, head.size}:
+            raise NotShown(f"custody/seen.json has no proof from {min(unshown)} events to the checkpoint")
+        if not named:
             raise NotShown("no event names a checkpoint that it was made after")
-        return f"each event was made after the checkpoint that it names, the newest of them of {newest} events"
+        return f"each event was made after the checkpoint that it names, the newest of them of {max(named)} events"
 
     def not_after(self) -> str:
         """Claim `not_after`."""
@@ -1454,15 +1481,17 @@ class Check:
             return False, f"{stem}.tsr: {error}"
 
     def _stamped(self, stem: str) -> str:
-        note, token = self.take(f"{stem}.note", MAX_NOTE), self.take(f"{stem}.tsr", MAX_NOTE)
-        query, chain = self.take(f"{stem}.tsq", MAX_NOTE), self.take(f"{stem}.pem", MAX_NOTE)
-        head, (events, mine) = read_head(read_note(note).text), self.known()
+        note, (events, mine) = self.take(f"{stem}.note", MAX_NOTE), self.known()
+        head = read_head(read_note(note).text)
         if head.origin != mine.origin:
             raise Contradicted(f"{stem}.note is a checkpoint of another log")
         if self.policy is not None:
             judge(note, self.policy)
-        if head != mine:
-            self._earlier(head.size, head.root, self._seen() if head.size < mine.size else {}, mine)
+        roots = {**(self._seen(mine) if head != mine else {}), mine.size: mine.root}
+        self._earlier(head.size, head.root, roots)
+        if head.size not in roots:
+            raise NotShown(f"nothing here leads from the checkpoint of {head.size} events to the package's")
+        token, query, chain = (self.take(f"{stem}.{kind}", MAX_NOTE) for kind in ("tsr", "tsq", "pem"))
         if not any(hashlib.new(each, note).digest() in query for each in ("sha256", "sha384", "sha512")):
             raise Contradicted(f"{stem}.tsq does not ask about {stem}.note")
         if self.tsa_roots is None:
@@ -1646,8 +1675,8 @@ LIMITS = (
     "What happened to an exhibit after the size of the log that `complete` names.",
     "Whose log it is, where `checkpoint` is not proved under a policy that you got from elsewhere than this package.",
     "That report.pdf, READ-ME-FIRST.txt, by-hand.txt and case.jsonld say the same as the events, and that verify.py "
-    "and verify.html there are those of whoever published them: they are held by the manifests alone, which anyone can "
-    "write anew.",
+    "and verify.html there are those of whoever published them; and whose package bag-info.txt says it is: they are "
+    "held by the manifests alone, which anyone can write anew.",
     "That pictures are unedited, where `working` does not say that packets, timing and configuration are the master's.",
 )
 SAID = {PROVED: "proved", NOT_PROVED: "NOT proved", CONTRADICTED: "CONTRADICTED"}

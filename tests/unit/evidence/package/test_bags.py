@@ -106,6 +106,16 @@ def test_a_name_twice_is_refused(tmp_path: Path) -> None:
         put_twice()
 
 
+@pytest.mark.parametrize(
+    ("name", "top"), [("Fall 1.zip", "Fall 1"), ("a:b.zip", "package"), ("p\u202ekg .zip", "package")]
+)
+def test_the_top_folder_is_called_as_the_file_where_a_folder_may_be(name: str, top: str, tmp_path: Path) -> None:
+    with bag_at(tmp_path / name) as bag:
+        fill(bag)
+    with zipfile.ZipFile(tmp_path / name) as file:
+        assert {each.partition("/")[0] for each in file.namelist()} == {top}
+
+
 class OneWay(io.RawIOBase):
     """A stream that cannot be turned back, as the answer to a request."""
 
