@@ -38,8 +38,8 @@ def retry_failed_work(session: WriteSession, found: Dossier, *, by: Actor) -> bo
     for rendition in again:
         render_again(session, rendition.id, by=by)
     for job in [*found.work.values(), *jobs.status(session, sorted(in_parts)).values()]:
-        if job.state in CALLED_OFF:
-            jobs.dismiss(session, job.id)  # a new job has taken its place
+        if job.state in CALLED_OFF or job.stopping:
+            jobs.dismiss(session, job.id)  # a new job has taken its place, also while the old one is still stopping
     revived = [job for job in found.failed if _take_up(session, job.id, served=job.id in served)]
     for job in revived:
         _say(session, EventType.JOB_RETRIED, found.line.id, by, {"task": job.task})
