@@ -13,6 +13,7 @@ from api import acts
 from api.authentication import Caller
 from api.dependencies import AtDesk, may
 from api.enquiries import children, standing
+from api.looks import ARRIVAL_STATES, JOBS
 from api.numbering import standing_of_log
 from api.pages.rendering import go_to, page
 from api.unheard import unheard_agents
@@ -57,6 +58,9 @@ def status(request: Request, desk: AtDesk, caller: Looking) -> Response:
         "log": log,
         "unheard": unheard,
         "sweep_names": standing.SWEEPS,
+        "queue_names": standing.NAMES,
+        "job_names": {**JOBS, **standing.SWEEPS},
+        "arrival_states": ARRIVAL_STATES,
         "settings": desk.house.settings,
         # Officers ask again on the page of their own recording; here it is anybody's work.
         "may_retry": reach(caller.asker, Action.RETRY_JOB) is Reach.ALL,
