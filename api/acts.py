@@ -20,7 +20,7 @@ from evidence.notices import tell_recordings
 from evidence.vocabulary import Playability, QuarantineDecision, RenditionKind, RenditionState
 from transcode import parts
 from transcode.examination import enqueue_render
-from transcode.nudges import PROBE, probe_request
+from transcode.nudges import PROBE, RENDER, probe_request
 from transcode.render import render_again
 
 INTAKE = "verify"  # the queue of what docks brought: read back, and examined
@@ -34,11 +34,12 @@ def retry_failed_work(session: WriteSession, found: Dossier, *, by: Actor) -> bo
     """
     again = [each for each in found.renditions if each.state is RenditionState.FAILED]
     served = {each.job_id for each in again}
+    in_parts = {part.job_id for each in again for part in parts.parts_of(session, each) if part.job_id}
     for rendition in again:
         render_again(session, rendition.id, by=by)
-    for job in found.work.values():
-        if job.state in CALLED_OFF:
-            jobs.dismiss(session, job.id)  # a new job has taken its place
+    for job in [*found.work.values(), *jobs.status(session, sorted(in_parts)).values()]:
+        if job.state in CALLED_OFF or job.stopping:
+            jobs.dismiss(session, job.id)  # a new job has taken its place, also while the old one is still stopping
     revived = [job for job in found.failed if _take_up(session, job.id, served=job.id in served)]
     for job in revived:
         _say(session, EventType.JOB_RETRIED, found.line.id, by, {"task": job.task})
@@ -75,7 +76,7 @@ def retry_job(session: WriteSession, job_id: int, *, asker: Asker, by: Actor) ->
     about = _about(session, job_id)
     _say(session, EventType.JOB_RETRIED, about, by, {"task": status.task})
     if status.state in CALLED_OFF and (recording := session.get(Recording, about)) is not None:
-        _take_in_hand(session, recording, job_id)
+        _take_in_hand(session, recording, job_id, task=status.task)
 
 
 def cancel_job(session: WriteSession, job_id: int, *, by: Actor) -> None:
@@ -112,13 +113,14 @@ def _lay_down(session: WriteSession, recording: Recording, job_id: int, *, becau
     tell_recordings(session, recording.id)
 
 
-def _take_in_hand(session: WriteSession, recording: Recording, job_id: int) -> None:
+def _take_in_hand(session: WriteSession, recording: Recording, job_id: int, *, task: str) -> None:
     """What a cancelled job was to make is wanted again."""
     for row in _unmade(session, job_id):
         row.state, row.reason = RenditionState.WANTED, None
+        parts.begin_anew(row)
         if row.kind is RenditionKind.PLAYBACK and recording.playability is not Playability.PLAYABLE:
             recording.playability, recording.playability_reason = Playability.PREPARING, row.why
-        if parts.parts_of(session, row):
+        if parts.parts_of(session, row) and task != RENDER:
             enqueue_render(session, row)  # the others of its parts were called off too: it begins again
     tell_recordings(session, recording.id)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from evidence.vocabulary import (
+    ArrivalState,
     ClipKind,
     Condition,
     Playability,
@@ -73,4 +74,24 @@ URGENCY_REASONS: Final[Mapping[UrgencyReason, str]] = {
     UrgencyReason.CHARGED: "A person has been charged",
     UrgencyReason.COMPLAINT: "It is part of a complaint",
     UrgencyReason.HOLD: "It is under a hold",
+}
+
+JOBS: Final[Mapping[str, str]] = {
+    "ingest.verify": "Reading back what a dock sent",
+    "transcode.probe": "Examining a recording",
+    "transcode.render": "Making a copy for playing",
+    "transcode.segment": "Making a part of a copy",
+    "transcode.join": "Putting the parts of a copy together",
+    "transcode.beginning": "Putting together what can be watched already",
+    "transcode.pictures": "Making still pictures, storyboard and drawing of the sound",
+    "transcode.clip": "Cutting a clip",
+}
+
+ARRIVAL_STATES: Final[Mapping[ArrivalState, str]] = {
+    ArrivalState.SENDING: "on its way to the store",
+    ArrivalState.STORED: "stored, to be read back",
+    ArrivalState.VERIFYING: "being read back",
+    ArrivalState.RECEIPTED: "with a receipt",
+    ArrivalState.FAILED: "failed",
+    ArrivalState.WITHDRAWN: "withdrawn",
 }

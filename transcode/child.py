@@ -2,7 +2,7 @@
 
 A child is either FFmpeg's binary or a task of `transcode.inside` (PyAV). It has pipes and nothing else; it gets its
 master as a scratch file that the wall names, or as byte ranges that this process reads for it. Every way of ending
-has its own word. The whole process group is killed on time-out and when the work is called off.
+has its own word. When a child has ended, nothing that it started lives on.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from transcode import sandbox, tally
+from transcode import calls, tally
 from transcode.ending import Ending, How, Kept, how_it_ended
 from transcode.errors import ChildBroke
 from transcode.memory import Memory
@@ -137,7 +137,7 @@ class _Running:
 
     def _told(self) -> dict[str, object]:
         """What the starter is asked for."""
-        wall = replace(self.command.wall, report_fd=REPORT, seccomp_program=sandbox.seccomp_program())
+        wall = replace(self.command.wall, report_fd=REPORT, seccomp_program=calls.seccomp_program())
         size = {"size": self.command.reads.size} if self.command.reads is not None else {}
         task = {**self.command.task, "progress_fd": PROGRESS, "reads_fd": READS, **size}
         return {"wall": wall.as_json(), "argv": self.command.argv, "inside": self.command.inside, "task": task}

@@ -34,6 +34,7 @@ PLAIN: Final = (
 OURS: Final = ("what the master says of itself cannot be",)
 """Sentences that our own code gives as a refusal."""
 
+OUTSIDE: Final = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 How = HowEnded
 SAYS = {
     How.CLEAN: "ended well",
@@ -73,6 +74,11 @@ class Ending:
     def usable(self) -> bool:
         """The child ended by itself and said so with code 0."""
         return self.how in (How.CLEAN, How.WITH_MESSAGES)
+
+    @property
+    def from_outside(self) -> bool:
+        """A signal ended it that its own doing does not bring: a person's, or the kernel's on a host out of memory."""
+        return self.how is How.SIGNAL and self.code in OUTSIDE
 
     def in_words(self) -> str:
         """One sentence for a person, with the child's last words where there are any."""

@@ -113,7 +113,7 @@ def write_examination(
 def _want_all(session: WriteSession, master: Master, recording: Recording, facts: MediaFacts, plan: Plan) -> None:
     wish = Wish(kind=RenditionKind.PLAYBACK, method=plan.method, why=plan.reason, recipe=RECIPE)
     row = results.want(session, recording, master, wish)
-    wanted = _want_pictures(session, master, recording, facts)
+    wanted = _want_pictures(session, master, recording, facts, sounds=bool(facts.sounds))
     session.flush()
     if plan.method is RenditionMethod.DIRECT:
         results.write_ready(
@@ -137,16 +137,18 @@ def _want_repaired(session: WriteSession, master: Master, recording: Recording, 
     if row.state is RenditionState.READY:
         return
     row.facts = {repair.FACTS: hope.repair.model_dump(mode="json")}
-    _want_pictures(session, master, recording, hope.facts)
+    _want_pictures(session, master, recording, hope.facts, sounds=hope.repair.sound is not None)
     session.flush()
     recording.playability, recording.playability_reason = Playability.PREPARING, why
     enqueue_render(session, row)
 
 
-def _want_pictures(session: WriteSession, master: Master, recording: Recording, facts: MediaFacts) -> list[Rendition]:
+def _want_pictures(
+    session: WriteSession, master: Master, recording: Recording, facts: MediaFacts, *, sounds: bool
+) -> list[Rendition]:
     """The kinds that this recording can have: pictures need a picture, a waveform needs sound."""
     kinds = [RenditionKind.POSTER, RenditionKind.STORYBOARD, RenditionKind.FRAMES] if facts.pictures else []
-    kinds += [RenditionKind.WAVEFORM] if facts.sounds else []
+    kinds += [RenditionKind.WAVEFORM] if sounds else []
     made = partial(Wish, method=RenditionMethod.PICTURES, why="shown beside the recording", recipe=PICTURES_RECIPE)
     return [results.want(session, recording, master, made(kind=kind)) for kind in kinds]
 

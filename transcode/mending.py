@@ -86,7 +86,7 @@ class Mender:
             if said is None or said.sound is None:
                 continue
             heard = self._ask(ranges, LookSaid, {"do": "look", "sound": said.sound.model_dump()})
-            if heard is not None and heard.sounds:
+            if heard is not None and heard.sounds(said.sound.codec):
                 return _hope(heard, ranges.size, _known(sibling, said))
         nearest = Known(rate=siblings[0].rate, rotation=siblings[0].rotation) if siblings else Known()
         return _hope(look, ranges.size, nearest)

@@ -34,6 +34,7 @@ READING: Final = -1
 """The number of what was read of the master when it was cut: kept with the parts, and no part of the copy."""
 FACTS: Final = "parts"
 ONE_PIECE: Final = "one_piece"
+INSTEAD: Final = "; in one piece, as parts did not succeed: "
 AT_ONCE: Final = 50
 LET_GO_AFTER: Final = timedelta(minutes=2)
 """So long a page that shows the beginning has to change over to the whole."""
@@ -149,9 +150,15 @@ def fall_back(session: WriteSession, recording: Recording, row: Rendition, becau
         return
     call_off(session, row, because, but=but)
     row.state, row.facts = RenditionState.WANTED, {**row.facts, ONE_PIECE: because}
-    row.why = f"{row.why}; in one piece, as parts did not succeed: {because}"[:2000]
+    row.why = f"{row.why}{INSTEAD}{because}"[:2000]
     results.write_planned(session, recording, row, row.why)
     enqueue_render(session, row)
+
+
+def begin_anew(row: Rendition) -> None:
+    """A person asks for the copy again: that its parts did not succeed once is no reason any more to make none."""
+    row.facts = {name: told for name, told in (row.facts or {}).items() if name != ONE_PIECE}
+    row.why = row.why.partition(INSTEAD)[0]
 
 
 def call_off(session: WriteSession, row: Rendition, because: str, *, but: int = 0) -> None:

@@ -19,7 +19,7 @@ from evidence.errors import NotFound
 from evidence.jobs import LeaseLost, RunningJob, enqueue, held
 from evidence.models import Master, Recording, Rendition
 from evidence.vocabulary import RenditionKind, RenditionMethod, RenditionState
-from transcode import repair, results
+from transcode import parts, repair, results
 from transcode.cutting import Cutter
 from transcode.errors import MasterChanged, OutputUntrue, RenderFailed, TranscodeError
 from transcode.examination import enqueue_render
@@ -172,6 +172,7 @@ def render_again(session: WriteSession, rendition_id: UUID, *, by: Actor) -> Non
     if row.state is RenditionState.READY:
         return
     recording = results.locked_recording(session, row.recording_id)
+    parts.begin_anew(row)
     results.write_retried(session, recording, row, by=by)
     if row.kind is RenditionKind.PLAYBACK:
         enqueue_render(session, row)

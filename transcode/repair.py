@@ -28,6 +28,12 @@ REPAIRED: Final = "repaired.mov"
 MOST_FAULTS: Final = 0.25
 MOST_LOST: Final = 0.1
 DRIFT: Final = 0.1
+PACKED: Final = ("aac", "mp3")
+"""Sound whose frames a decoder tells from other bytes. Plain samples it makes out of anything."""
+LEAST_GAIN: Final = 2.0
+"""What sound has at the least of energy over what prediction leaves of it: noise has 1.0, compressed bytes to 1.4."""
+QUIET: Final = 0.02
+"""Of full scale, root of the mean square: compressed bytes that are read as samples have 0.3 to 0.6."""
 TURNS: Final = {90: ("cclock",), -90: ("clock",), 180: ("clock", "clock"), -180: ("clock", "clock")}
 """How pictures are turned that a sibling shows turned, by its degrees against the clock."""
 ASSUMED: Final = (30, 1)
@@ -56,7 +62,26 @@ class ParametersSaid(Saying):
     sound: Sound | None = None
 
 
-class LookSaid(Saying):
+class HeardSaid(Saying):
+    """What was taken for sound, in bytes. Where it is plain samples: how many times more energy it has than prediction
+    leaves, the same for the best other reading of it, and how loud it is, of full scale.
+    """
+
+    sound_taken: int = Field(default=0, ge=0)
+    sound_lost: int = Field(default=0, ge=0)
+    sound_gain: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    sound_rival: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    sound_level: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+
+    def is_like(self, codec: str) -> bool:
+        """It sounds as sound does that is coded so: a frame says that of itself, plain samples have to show it."""
+        if codec in PACKED:
+            return True
+        follows = self.sound_gain >= max(LEAST_GAIN, self.sound_rival)
+        return self.sound_gain > 0 and (follows or self.sound_level < QUIET)
+
+
+class LookSaid(HeardSaid):
     """What a look at the beginning of a broken file found. `faults` are pictures that a strict decoder refused."""
 
     codec: Codec = ""
@@ -71,13 +96,11 @@ class LookSaid(Saying):
     profile: str | None = Field(default=None, max_length=100)
     reordered: bool = False
     rate: Ratio = None
-    sound_taken: int = Field(default=0, ge=0)
-    sound_lost: int = Field(default=0, ge=0)
 
-    @property
-    def sounds(self) -> bool:
-        """What lies between the pictures is sound, nearly all of it."""
-        return self.sound_taken > 0 and self.sound_lost <= MOST_LOST * (self.sound_taken + self.sound_lost)
+    def sounds(self, codec: str) -> bool:
+        """What lies between the pictures is sound that is coded so, nearly all of it."""
+        whole = self.sound_taken > 0 and self.sound_lost <= MOST_LOST * (self.sound_taken + self.sound_lost)
+        return whole and self.is_like(codec)
 
     @property
     def fits(self) -> bool:
@@ -85,7 +108,7 @@ class LookSaid(Saying):
         return self.decoded > 0 and self.faults <= MOST_FAULTS * self.pictures
 
 
-class WrittenSaid(Saying):
+class WrittenSaid(HeardSaid):
     """What was taken out. Bytes: of the media in all, of the pictures found, of zeros that nobody wrote."""
 
     pictures: int = Field(default=0, ge=0)
@@ -94,8 +117,6 @@ class WrittenSaid(Saying):
     blank: int = Field(default=0, ge=0)
     cut: int = Field(default=0, ge=0)
     sound_samples: int = Field(default=0, ge=0)
-    sound_taken: int = Field(default=0, ge=0)
-    sound_lost: int = Field(default=0, ge=0)
 
 
 class Repair(BaseModel):
@@ -154,7 +175,7 @@ def repair_by(look: LookSaid, known: Known) -> Repair | None:
     said, theirs = _believed(look.rate), _believed(known.rate)
     offers = ((said if look.own_sets else None, "stream"), (theirs, "sibling"), (said, "stream"), (ASSUMED, "assumed"))
     pace, source = next((offer, name) for offer, name in offers if offer)
-    heard = known.sound is not None and look.sounds
+    heard = known.sound is not None and look.sounds(known.sound.codec)
     return Repair.model_validate(
         {
             "codec": look.codec,
@@ -175,7 +196,7 @@ def _believed(rate: Ratio) -> Ratio:
 
 
 def facts_of(look: LookSaid, repair: Repair, size: int) -> MediaFacts:
-    """What is known of the recording: its pictures, its sound where there is some, and no length."""
+    """What is known of the recording: its pictures, and no length. How its sound was coded is a sibling's word."""
     picture = StreamFacts(
         index=0,
         kind="video",
@@ -188,15 +209,7 @@ def facts_of(look: LookSaid, repair: Repair, size: int) -> MediaFacts:
         rate=repair.rate,
         reordered=look.reordered,
     )
-    sound = repair.sound
-    heard = [_heard(sound)] if sound else []
-    return MediaFacts(container=CONTAINER, size=size, streams=(picture, *heard))
-
-
-def _heard(sound: Sound) -> StreamFacts:
-    return StreamFacts(
-        index=1, kind="audio", codec=sound.codec, decoded=True, channels=sound.channels, sample_rate=sound.rate
-    )
+    return MediaFacts(container=CONTAINER, size=size, streams=(picture,))
 
 
 def plan(facts: MediaFacts, repair: Repair, *, longest_hours: float) -> Plan:
@@ -257,11 +270,16 @@ def statement(repair: Repair, said: WrittenSaid, pictures: int) -> str:
 
 
 def sound_is_believed(repair: Repair, said: WrittenSaid) -> bool:
-    """What was taken for sound lasts about as long as the pictures, and nearly all of it was sound."""
-    if repair.sound is None or not said.sound_samples:
+    """What was taken for sound lasts about as long as the pictures, and nearly all of it was sound.
+
+    Samples without a form of their own last as long as the pictures, or they are none.
+    """
+    if repair.sound is None or not said.sound_samples or not said.is_like(repair.sound.codec):
         return False
     heard, shown = said.sound_samples / repair.sound.rate, said.pictures / float(Fraction(*repair.rate))
     whole = said.sound_lost <= MOST_LOST * (said.sound_taken + said.sound_lost + said.blank)
+    if repair.sound.codec not in PACKED:
+        return whole and abs(heard - shown) <= max(0.5, DRIFT * shown)
     return whole and shown / 2 <= heard + 1 and heard <= 2 * shown + 1
 
 

@@ -35,7 +35,7 @@ def make_repaired(work: Work, repair: Repair) -> Repaired:
     path = work.folder / REPAIRED
     said = _written(work, repair, path)
     if repair.sound is not None and not sound_is_believed(repair, said):
-        # Samples without a form of their own decode out of anything: what lasts another time is none.
+        # Samples without a form of their own decode out of anything: without evidence they are none.
         repair = repair.model_copy(update={"sound": None, "sound_from": ""})
         said = _written(work, repair, path)
     with FileRanges(path) as ranges:

@@ -2,8 +2,8 @@
 
 A child puts these on itself, from outside in, before it opens anything: a network namespace with nothing in it, no
 capabilities, its life bound to its parent's, resource limits, no new privileges, Landlock (files, TCP, signals) and
-a seccomp filter (all sockets, tracing, namespaces, mounts). Each works without the others, and a layer that the
-host does not have is named, never passed over.
+a seccomp filter (transcode/calls.py). Each works without the others, and a layer that the host does not have is named,
+never passed over.
 
 Run as a program (`python -I -S sandbox.py --own-network`) it says whether a child gets a network of its own here. It
 uses the standard library alone; the seccomp program is compiled by whoever wants a child.
@@ -33,12 +33,15 @@ IOPRIO_SET: Final = {"x86_64": 251, "aarch64": 30}
 BEST_EFFORT_LAST: Final = (2 << 13) | 7
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_SECCOMP: Final = 22
+PR_SET_CHILD_SUBREAPER: Final = 36
 PR_SET_NO_NEW_PRIVS: Final = 38
 CLONE_NEWUSER: Final = 0x1000_0000
 CLONE_NEWNET: Final = 0x4000_0000
 CLONE_NEWIPC: Final = 0x0800_0000
 CAPABILITY_VERSION_3: Final = 0x2008_0522
 NAMESPACE_QUESTION: Final = "--own-network"
+CHILDREN: Final = Path("/proc/thread-self/children")
+"""Where the kernel names a thread's children: by it the starter finds what a dead child left behind."""
 
 EXECUTE: Final = 1 << 0
 WRITE_FILE: Final = 1 << 1
@@ -52,18 +55,6 @@ IOCTL_DEV: Final = 1 << 15
 RIGHTS_OF_A_FILE: Final = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
 TCP_BIND_AND_CONNECT: Final = 0b11
 ABSTRACT_SOCKETS_AND_SIGNALS: Final = 0b11
-
-# What a decoder never asks for. clone stays open (threads), execve too: the launcher becomes FFmpeg through it,
-# and Landlock already says which programs those may be.
-DENIED_CALLS: Final = (
-    "socket", "socketpair", "connect", "bind", "listen", "accept", "accept4", "sendto", "sendmsg", "sendmmsg",
-    "ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "kcmp",
-    "mount", "umount2", "pivot_root", "chroot", "unshare", "setns", "open_tree", "move_mount", "fsopen", "fsmount",
-    "io_uring_setup", "io_uring_enter", "io_uring_register", "bpf", "perf_event_open", "userfaultfd",
-    "keyctl", "add_key", "request_key", "open_by_handle_at", "name_to_handle_at",
-    "init_module", "finit_module", "delete_module", "kexec_load", "reboot", "swapon", "swapoff",
-    "settimeofday", "clock_settime", "adjtimex", "acct", "quotactl", "personality",
-)  # fmt: skip
 
 SYSTEM_FOLDERS: Final = ("/usr", "/lib", "/lib64", "/bin")
 SYSTEM_FILES: Final = ("/etc/ld.so.cache", "/etc/alternatives")
@@ -277,6 +268,26 @@ def _no_new_privileges() -> Layer:
     return Layer("no-new-privileges", stands=True, detail="for good")
 
 
+def adopt_orphans() -> None:
+    """From now on whatever a descendant of this process leaves behind becomes a child of it, not of the host's."""
+    _checked(_libc().prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "child subreaper")
+
+
+def own_children() -> set[int]:
+    """The numbers of this thread's children, dead ones too; none where the kernel does not name them."""
+    try:
+        return {int(each) for each in CHILDREN.read_text("ascii").split()}
+    except FileNotFoundError:
+        return set()
+
+
+def _no_orphans() -> Layer:
+    """Whatever a child leaves behind becomes the starter's (transcode/inside/__main__.py), which ends it."""
+    found = CHILDREN.exists()
+    said = "what it leaves behind is ended" if found else "this kernel does not name the children of a process"
+    return Layer("no-orphans", stands=found, detail=said)
+
+
 def _filter_calls(wall: Wall) -> Layer:
     if not wall.seccomp_program:
         return Layer("seccomp", stands=False, detail="libseccomp was not found when the parent started")
@@ -297,36 +308,13 @@ def put_on(wall: Wall) -> list[Layer]:
     stand_back(wall.nice)
     # A new namespace is new credentials, and those forget whose death they follow: it comes first.
     layers = [_leave_network(), _drop_capabilities()]
-    layers += [_die_with_parent(wall), _limit_resources(wall), _no_new_privileges()]
+    layers += [_die_with_parent(wall), _no_orphans(), _limit_resources(wall), _no_new_privileges()]
     layers += _shut_files_and_network(wall)
     layers.append(_filter_calls(wall))
     if wall.report_fd >= 0:
         os.write(wall.report_fd, json.dumps([asdict(layer) for layer in layers]).encode())
         os.close(wall.report_fd)
     return layers
-
-
-@functools.cache
-def seccomp_program() -> str:
-    """The filter, compiled for this machine and encoded for a Wall; empty where libseccomp is missing."""
-    import tempfile  # nothing that a child needs, and it takes a tenth of its start
-
-    try:
-        import pyseccomp
-    except (ImportError, OSError, RuntimeError):
-        return ""
-    rules = pyseccomp.SyscallFilter(defaction=pyseccomp.ALLOW)
-    for call in DENIED_CALLS:
-        try:
-            number = pyseccomp.resolve_syscall(pyseccomp.Arch.NATIVE, call)
-        except (ValueError, OSError):
-            continue
-        if number >= 0:
-            rules.add_rule(pyseccomp.ERRNO(1), call)
-    with tempfile.TemporaryFile() as kept:
-        rules.export_bpf(kept)
-        kept.seek(0)
-        return base64.b64encode(kept.read()).decode()
 
 
 @functools.cache
@@ -341,6 +329,8 @@ def own_network() -> Layer:
 
 def layers() -> list[Layer]:
     """What a child started now would stand behind, for the health page and the log. Starts no child."""
+    from transcode.calls import seccomp_program  # not above: this file is a program that stands alone, too
+
     version = landlock_version()
     linux = sys.platform == "linux"
     found = [
@@ -348,6 +338,7 @@ def layers() -> list[Layer]:
         Layer("landlock-files", stands=version >= 1, detail=f"ABI {version}" if version else "not in this kernel"),
         *_older_than(version),
         Layer("seccomp", stands=bool(seccomp_program()), detail="libseccomp" if seccomp_program() else "not found"),
+        _no_orphans(),
     ]
     plain = ("no-capabilities", "rlimits", "no-new-privileges", "parent-death", "own-session", "own-environment")
     found += [Layer(name, stands=linux, detail="Linux" if linux else platform.system()) for name in plain]

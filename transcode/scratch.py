@@ -1,4 +1,4 @@
-"""Room to work in: one folder for each piece of work, gone afterwards, and after a crash by whoever comes next."""
+"""Room to work in: one folder for each piece of work, gone afterwards, and after a crash by whoever works next."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ SPARE: Final = 256 << 20
 def scratch(settings: TranscodeSettings, *, needed: int) -> Iterator[Path]:
     """A folder of this work's own, for `needed` bytes. Raises ScratchFull; SettingsRefused for others' folders."""
     with _door(settings):
+        _clear(settings)
         free = shutil.disk_usage(settings.scratch).free
         if free < needed + SPARE:
             raise ScratchFull(needed=needed, free=free)
@@ -33,19 +34,34 @@ def scratch(settings: TranscodeSettings, *, needed: int) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder)
-        held.close()
+        # What says that it is in use goes last, and behind the door: nobody else takes the rest for left over.
+        for each in folder.iterdir():
+            _remove(each)
+        with _door(settings):
+            shutil.rmtree(folder)
+            held.close()
 
 
 def clear_left_over(settings: TranscodeSettings) -> int:
     """Remove the folders of work that died: nobody holds their lock. How many there were."""
-    cleared = 0
     with _door(settings):
-        for folder in settings.scratch.iterdir():
-            if folder.is_dir() and not _is_in_use(folder):
-                shutil.rmtree(folder)
-                cleared += 1
-    return cleared
+        return _clear(settings)
+
+
+def _clear(settings: TranscodeSettings) -> int:
+    left = [each for each in settings.scratch.iterdir() if each.is_dir() and not _is_in_use(each)]
+    for folder in left:
+        shutil.rmtree(folder)
+    return len(left)
+
+
+def _remove(path: Path) -> None:
+    if path.name == IN_USE:
+        return
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _is_in_use(folder: Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from evidence.bootstrap import House
@@ -13,7 +13,7 @@ from evidence.models import Rendition, Segment
 from evidence.store import StoredRendition
 from evidence.vocabulary import RenditionKind, RenditionState, SegmentState
 from transcode import ffmpeg, parts, pieces, results
-from transcode.errors import MasterChanged, OutputUntrue, RenderFailed
+from transcode.errors import ChildBroke, MasterChanged, OutputUntrue, RenderFailed
 from transcode.keeping import Keeper, forget
 from transcode.parts import SOUND, Layout
 from transcode.pieces import Part
@@ -22,6 +22,9 @@ from transcode.scratch import scratch
 from transcode.segments import Cut
 from transcode.settings import TranscodeSettings
 from transcode.wanted import Wanted, look_up, plan_of, room_for, work_for, write_changed
+
+ENDED: Final = "ended_from_outside"
+"""Where a part that still waits keeps how its child was ended by somebody else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,8 @@ class SegmentMaker:
     def run(self, job: RunningJob) -> None:
         """Make one part that waits. Any step may be repeated after a crash.
 
-        A part that cannot be made sends the whole copy back to one worker, with the reason.
+        A part that cannot be made sends the whole copy back to one worker, with the reason. One whose child was ended
+        from outside is tried once more, wherever there is room then: ChildBroke, and the job comes round again.
         """
         found = self._waiting(UUID(str(job.args["segment"])))
         if found is None:
@@ -58,6 +62,8 @@ class SegmentMaker:
         try:
             self._attempt(segment, wanted, job)
         except (RenderFailed, OutputUntrue) as error:
+            if isinstance(error, RenderFailed) and self._is_due_again(segment, error, job):
+                raise ChildBroke(error.doing, error.ending) from error
             self._fall_back(wanted, str(error), job)
         except MasterChanged as error:
             with self.house.writing() as session:
@@ -123,6 +129,18 @@ class SegmentMaker:
             if drawn and stored.drawing is not None:
                 results.write_ready(session, recording, other, stored.drawing)
         results.tell(session, recording)
+        return True
+
+    def _is_due_again(self, segment: Segment, error: RenderFailed, job: RunningJob) -> bool:
+        """Its child was ended from outside, and for the first time: written down with the part."""
+        if not error.ending.from_outside or ENDED in segment.facts:
+            return False
+        with self.house.writing() as session:
+            part = session.get(Segment, segment.id)
+            if part is None or part.state is not SegmentState.WAITING:
+                return False
+            part.facts = {**part.facts, ENDED: error.ending.in_words()}
+            held(session, job.held)
         return True
 
     def _fall_back(self, wanted: Wanted, because: str, job: RunningJob) -> None:

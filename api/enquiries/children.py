@@ -42,6 +42,10 @@ TASKS: Final[Mapping[str, str]] = {
     "packets": "counting packets",
     "repair": "repairing",
     "quality": "measuring quality",
+    "cut": "cutting out parts",
+    "look": "checking parts",
+    "join": "putting parts together",
+    "clips": "cutting clips",
     # Of those that were lost with their worker, the job: what its child did just then nobody saw.
     "transcode.probe": "a job that examines",
     "transcode.render": "a job that makes a copy",

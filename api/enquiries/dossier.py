@@ -101,6 +101,12 @@ class Dossier:
         found = (each for each in self.renditions if each.kind is kind and each.state is RenditionState.READY)
         return next(found, None)
 
+    def doing(self, copy: Rendition) -> str:
+        """How far a worker is that makes this copy just now; empty where none does."""
+        job = self.work.get(copy.job_id or 0)
+        being_made = copy.state is RenditionState.WANTED and job is not None and job.state is JobState.RUNNING
+        return (_said_of(job) or "Started") if being_made and job is not None else ""
+
     @property
     def failed(self) -> tuple[JobStatus, ...]:
         """Jobs that stand failed until a person acts."""

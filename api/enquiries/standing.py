@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.enquiries.subjects import recordings_of
 from api.wording import count, how_long
 from evidence.bootstrap import House
 from evidence.database import ReadSession
@@ -39,6 +40,7 @@ NAMES: Mapping[str, str] = {
     "transcode": "Copies for playing",
     "transcode_urgent": "Urgent copies for playing",
     "remux": "Quick copies for playing",
+    "clips": "Clips",
     "sweep": "Housekeeping",
 }
 
@@ -50,6 +52,7 @@ SWEEPS: Mapping[str, str] = {
     "completeness.headmap": "How far each subject of the custody log has come",
     "jobs.age": "Work that has waited long comes sooner",
     "jobs.clear": "Traces of work that is long done",
+    "evidence.months": "Room for the next months of the custody log",
 }
 
 
@@ -82,7 +85,7 @@ class FailedJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Everything on the status page."""
+    """Everything on the status page. `recordings` are the references of those that jobs work on, by subject."""
 
     queues: tuple[QueueStanding, ...]
     workers: tuple[WorkerLine, ...]
@@ -93,6 +96,7 @@ class Standing:
     failed: tuple[FailedJob, ...]
     arrivals: Mapping[ArrivalState, int]
     missing_layers: tuple[str, ...]
+    recordings: Mapping[str, str]
 
     @property
     def live_workers(self) -> tuple[WorkerLine, ...]:
@@ -106,14 +110,17 @@ def standing(session: ReadSession) -> Standing:
     live = [each for each in work.workers if each.age < SILENT]
     places = hosts(session)
     drained = {each.host for each in places if each.order is not None}
+    now, laid_down, failed = running(session), tuple(cancelled(session)), _failed(session)
+    subjects = [*(one.subject for one in now), *(one.subject for one in laid_down), *(one.subject for one in failed)]
     return Standing(
         queues=tuple(_queue(line, live, drained) for line in work.queues),
         hosts=places,
-        running=running(session),
-        cancelled=tuple(cancelled(session)),
+        running=now,
+        cancelled=laid_down,
         workers=work.workers,
         sweeps=work.sweeps,
-        failed=_failed(session),
+        failed=failed,
+        recordings=recordings_of(session, subjects),
         arrivals=_arrivals(session),
         missing_layers=tuple(sorted({layer for each in live for layer in each.facts.get("sandbox_missing", ())})),
     )

@@ -14,6 +14,7 @@ from api.authentication import Caller
 from api.counting import standing_of_count
 from api.dependencies import AtDesk, may
 from api.enquiries import children, standing
+from api.looks import ARRIVAL_STATES, JOBS
 from api.numbering import standing_of_log
 from api.pages.rendering import go_to, page
 from api.unheard import unheard_agents
@@ -60,6 +61,9 @@ def status(request: Request, desk: AtDesk, caller: Looking) -> Response:
         "unheard": unheard,
         "counted": counted,
         "sweep_names": standing.SWEEPS,
+        "queue_names": standing.NAMES,
+        "job_names": {**JOBS, **standing.SWEEPS},
+        "arrival_states": ARRIVAL_STATES,
         "settings": desk.house.settings,
         # Officers ask again on the page of their own recording; here it is anybody's work.
         "may_retry": reach(caller.asker, Action.RETRY_JOB) is Reach.ALL,

@@ -1,8 +1,9 @@
 """Puts hostile files through the product while the system's own calls are watched: `python -m tests.support.hostile`.
 
 Each file is examined, planned, copied or encoded, and looked through for pictures, as the product does it. From
-outside, strace sees every file that any process opens and every connection that it tries. A table is printed and
-build/hostile.json written; the exit code is 1 where anything was found that must not be.
+outside, strace sees every file that any process opens, every connection that it tries, and what a child does to other
+processes and files once it is walled in. A table is printed and build/hostile.json written; the exit code is 1 where
+anything was found that must not be.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from transcode.probe import Examination, examine
 from transcode.ranges import FileRanges
 from transcode.scratch import scratch
 from transcode.settings import TranscodeSettings
+from transcode.starter import starter
 from transcode.storyboard import storyboard
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
@@ -45,8 +47,10 @@ WATCHED: Final = (
     "-s",
     "400",
     "-e",
-    "trace=openat,open,openat2,connect,bind,landlock_restrict_self",
+    "trace=openat,open,openat2,connect,bind,landlock_restrict_self,clone,?fork,?vfork,clone3,setsid,setpgid,prlimit64,"
+    "?chmod,fchmod,fchmodat,?chown,fchown,fchownat,utimensat,setxattr,fsetxattr,removexattr,fremovexattr",
 )
+OPENING: Final = ("openat", "open", "openat2")
 CALL: Final = re.compile(r"^(?P<pid>\d+) +(?P<call>\w+)\((?P<told>.*)\) += (?P<result>-?\d+)")
 OPENED: Final = re.compile(r'"(?P<path>(?:[^"\\]|\\.)*)"')
 SYSTEM: Final = ("/usr/", "/lib", "/bin/", "/proc/", "/sys/", "/dev/null", "/dev/urandom")
@@ -71,6 +75,8 @@ class Outcome:
     children: list[dict[str, Any]] = field(default_factory=list)
     opened: list[str] = field(default_factory=list)
     network: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+    left: int = 0
 
     def faults(self) -> list[str]:
         """What must not be."""
@@ -79,6 +85,8 @@ class Outcome:
             f"{each['task']} held {each['peak']:,} bytes" for each in self.children if each["peak"] > each["limit"]
         ]
         found += [f"opened {path}" for path in self.opened] + [f"tried {call}" for call in self.network]
+        found += [f"did {call} behind the wall" for call in self.outside]
+        found += [f"left {self.left} processes"] if self.left else []
         return found if self.children or self.sentence else [*found, "nothing is known of it"]
 
 
@@ -91,6 +99,7 @@ def put_through(folder: Path, result: Path, scratch_folder: Path) -> None:
         listen_to(outcome)
         with_mark(number)
         one(path, outcome, settings)
+        outcome.left = len(Path(f"/proc/{(pid := starter().pid)}/task/{pid}/children").read_text("ascii").split())
         outcomes.append(asdict(outcome))
         result.write_text(json.dumps(outcomes), encoding="utf-8")
 
@@ -191,6 +200,7 @@ def judge(outcomes: list[Outcome], lines: Iterator[str], folder: Path, allowed: 
     """Write into each outcome what its processes opened outside their input, and every connection that was tried."""
     number, marks = -1, 0
     starting: set[str] = set()
+    walled: set[str] = set()
     for line in lines:
         call = CALL.match(line)
         if call is None:
@@ -198,22 +208,35 @@ def judge(outcomes: list[Outcome], lines: Iterator[str], folder: Path, allowed: 
         pid, told = call["pid"], call["told"]
         path = OPENED.search(told)
         where = path["path"] if path else ""
-        starting = starting - {pid} if call["call"] == "landlock_restrict_self" else starting
-        starting |= {pid} if where == "/etc/ld.so.cache" else set()
+        walled |= {pid} if call["call"] == "landlock_restrict_self" else set()
+        starting = starting - walled | ({pid} if where == "/etc/ld.so.cache" else set())
         if where.startswith(MARK):
             number, marks = int(where.removeprefix(MARK)), marks + 1
         elif number < 0 or (where in STARTING and pid in starting):
             continue
         elif call["call"] in ("connect", "bind"):
             outcomes[number].network += [call[0]] if "AF_INET" in told else []
+        elif call["call"] not in OPENING:
+            outcomes[number].outside += reached_out(call, walled)
         elif is_read(call) and not is_allowed(where, folder / outcomes[number].name, allowed):
             outcomes[number].opened.append(where)
     assert marks == len(outcomes), "the trace saw nothing"
 
 
+def reached_out(call: re.Match[str], walled: set[str]) -> list[str]:
+    """A call of a walled process that succeeded, and was neither a thread nor a look at its own limits."""
+    if call["pid"] not in walled or int(call["result"]) < 0 or call["call"] == "landlock_restrict_self":
+        return []
+    if "CLONE_THREAD" in call["told"]:
+        walled.add(call["result"])
+        return []
+    its_own = call["call"] == "prlimit64" and call["told"].startswith("0,")
+    return [] if its_own else [call["call"]]
+
+
 def is_read(call: re.Match[str]) -> bool:
     """It succeeded, and can be read: O_PATH is a place for a rule of Landlock, and gives no byte."""
-    return call["call"] != "landlock_restrict_self" and int(call["result"]) >= 0 and "O_PATH" not in call["told"]
+    return int(call["result"]) >= 0 and "O_PATH" not in call["told"]
 
 
 def is_allowed(where: str, mine: Path, allowed: tuple[str, ...]) -> bool:

@@ -54,10 +54,13 @@ def main(descriptor: int) -> None:
         signal.signal(number, signal.SIG_IGN)
     gc.collect()
     gc.freeze()  # or each child would copy the pages that its collector walks over
+    sandbox.adopt_orphans()
     line = socket.socket(fileno=descriptor)
+    living: set[int] = set()
     while asked := _receive(line):
-        answer = json.dumps(_answer(*asked)).encode()
+        answer = json.dumps(_answer(*asked, living)).encode()
         line.sendall(LENGTH.pack(len(answer)) + answer)
+    _end_all_but(set())
 
 
 def _receive(line: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
@@ -77,14 +80,15 @@ def _exactly(line: socket.socket, size: int) -> bytes:
     return data
 
 
-def _answer(asked: dict[str, Any], descriptors: Sequence[int]) -> dict[str, Any]:
+def _answer(asked: dict[str, Any], descriptors: Sequence[int], living: set[int]) -> dict[str, Any]:
     try:
         if "start" in asked:
-            return {"pid": _start(asked["start"], descriptors)}
+            living.add(pid := _start(asked["start"], descriptors))
+            return {"pid": pid}
         if "ended" in asked:
             found = os.waitid(os.P_PID, asked["ended"], os.WEXITED | os.WNOHANG | os.WNOWAIT)
             return {"ended": found is not None}
-        return _take(asked["take"])
+        return _take(asked["take"], living)
     except OSError as error:
         return {"error": [error.errno, error.strerror]}
     finally:
@@ -92,11 +96,25 @@ def _answer(asked: dict[str, Any], descriptors: Sequence[int]) -> dict[str, Any]
             os.close(each)
 
 
-def _take(pid: int) -> dict[str, Any]:
+def _take(pid: int, living: set[int]) -> dict[str, Any]:
     found, status, used = os.wait4(pid, os.WNOHANG)
     if not found:
         return {"status": None}
+    living.discard(pid)
+    _end_all_but(living)
     return {"status": status, "cpu": used.ru_utime + used.ru_stime, "peak": used.ru_maxrss * 1024}
+
+
+def _end_all_but(living: set[int]) -> None:
+    """End what dead children left behind, however they forked: it is ours now, and when it is dead so is what it left.
+
+    Nobody else takes children of ours away, so a number read here is still that process's when it is killed.
+    """
+    while orphans := sandbox.own_children() - living:
+        for each in orphans:
+            os.kill(each, signal.SIGKILL)
+        for each in orphans:
+            os.waitpid(each, 0)
 
 
 def _start(told: dict[str, Any], descriptors: Sequence[int]) -> int:

@@ -91,7 +91,7 @@ def _heard(raw: Bytes, begins: int, codec: str, sets: list[bytes], setup: Setup 
         sound.take(walk.place - 4 - len(body) - gap, gap)
         if number > SOUND_LOOKED_AT:
             break
-    return {"sound_taken": sound.taken, "sound_lost": sound.lost}
+    return sound.told()
 
 
 def _tried(raw: Bytes, begins: int, codec: str, sets: list[bytes]) -> dict[str, Any]:

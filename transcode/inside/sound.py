@@ -2,7 +2,8 @@
 
 AAC does not say how long a frame is, but a decoder that is set up for it knows when one has ended, and goes on with
 the next (ISO 14496-3, 4.4.2.1: each raw_data_block ends by itself on a whole byte). Samples that are not packed have
-a fixed size. Where something else lies between the pictures the decoder refuses it, and nothing is made of it.
+a fixed size and decode out of anything: what they tell of themselves is measured (likeness.py). Where something else
+lies between the pictures the decoder refuses it, and nothing is made of it.
 """
 
 from __future__ import annotations
@@ -16,11 +17,10 @@ import av
 from av.audio.resampler import AudioResampler
 from av.container import OutputContainer
 
+from transcode.inside.likeness import FLAT, Evidence
 from transcode.inside.mdat import Bytes, Walk
 
 PACKED: Final = ("aac", "mp3")
-FLAT: Final = {"pcm_s16le": 2, "pcm_s16be": 2, "pcm_u8": 1, "pcm_alaw": 1, "pcm_mulaw": 1}
-"""Bytes of one sample."""
 SOUNDS: Final = (*PACKED, *FLAT)
 LARGEST_GAP: Final = 1 << 20
 """More than this between two pictures is no sound that belongs to them."""
@@ -48,6 +48,7 @@ class Between:
         self.taken = self.lost = 0
         self.left = b""
         self.frames: list[Any] = []
+        self.evidence = Evidence(setup["codec"], setup["channels"]) if setup["codec"] in FLAT else None
         self.decoder = self._decoder()
 
     def _decoder(self) -> Any:
@@ -68,10 +69,11 @@ class Between:
         if not data.strip(b"\x00"):
             self.lost += length
             return
-        if self.setup["codec"] in FLAT:
+        if self.evidence is not None:
             data = self.left + data
             whole = len(data) - len(data) % (FLAT[self.setup["codec"]] * self.setup["channels"])
             data, self.left = data[:whole], data[whole:]
+            self.evidence.keep(data)
         try:
             frames = self.decoder.decode(av.Packet(data)) if data else []
         except (av.FFmpegError, ValueError):
@@ -80,6 +82,11 @@ class Between:
             return
         self.taken += length
         self.frames += frames
+
+    def told(self) -> dict[str, float]:
+        """How much of it was sound, and where it has no form of its own, what speaks for that."""
+        found = {"sound_taken": self.taken, "sound_lost": self.lost}
+        return found | (self.evidence.told() if self.evidence is not None else {})
 
     def decoded(self) -> Iterator[Any]:
         """The frames that were decoded since the last time."""
@@ -109,18 +116,14 @@ class Track:
             self.ends = self.walk.place
             self._write()
 
-    def close(self) -> dict[str, int]:
+    def close(self) -> dict[str, float]:
         """What lies behind the last picture too; what there was of sound."""
         self.write_to(self.sound.raw.size)
         self.sound.take(self.ends, self.sound.raw.size - self.ends)
         self._write()
         for packet in self.stream.encode(None):
             self.copy.mux(packet)
-        return {
-            "sound_samples": self.samples,
-            "sound_taken": self.sound.taken,
-            "sound_lost": self.sound.lost,
-        }
+        return {"sound_samples": self.samples, **self.sound.told()}
 
     def _write(self) -> None:
         for frame in self.sound.decoded():

@@ -16,7 +16,7 @@ from evidence.custody.events import SYSTEM
 from evidence.custody.ledger import history
 from evidence.identifiers import new_id
 from evidence.jobs import JobRequest, JobState
-from evidence.models import Recording, Rendition
+from evidence.models import Recording, Rendition, Segment
 from evidence.vocabulary import Playability, RenditionKind, RenditionMethod, RenditionState, Role
 from tests.integration.api.conftest import Visitor
 from tests.support.cast import Cast
@@ -90,6 +90,45 @@ def test_asking_again_on_the_recordings_page_lays_the_cancelled_job_to_rest(
         assert jobs.cancelled(session) == []
 
 
+def test_a_job_that_is_still_stopping_is_laid_to_rest_as_well(world: World, shelf: Shelf, as_: Visitor) -> None:
+    _, job = wanted(world, shelf)
+    with world.house.writing() as session:
+        session.execute(text("UPDATE procrastinate_jobs SET status = 'doing' WHERE id = :id"), {"id": job})
+    supervisor = as_("supervisor")
+    page = supervisor.get("/recordings/R0000001").text
+    assert "Being made" in page, "the table of copies says what the headline says"
+    supervisor.post(f"/jobs/{job}/cancel")
+    assert "still stopping" in supervisor.get("/status").text
+    assert supervisor.post("/recordings/R0000001/retry").status_code == 200
+    with world.house.writing() as session:
+        session.execute(text("UPDATE procrastinate_jobs SET status = 'aborted' WHERE id = :id"), {"id": job})
+    with world.house.reading() as session:
+        assert jobs.cancelled(session) == []
+
+
+def test_a_cancelled_part_is_laid_to_rest_with_the_copy_that_is_asked_for_again(
+    world: World, shelf: Shelf, as_: Visitor
+) -> None:
+    wanted(world, shelf)
+    with world.house.writing() as session:
+        row = session.scalars(select(Rendition)).one()
+        part = Segment(id=new_id(), rendition_id=row.id, number=1, first_us=0, end_us=9, frames=1)
+        session.add(part)
+        row.state, row.facts = RenditionState.MAKING, {"parts": {"of": 1}}
+        request = JobRequest(task="transcode.segment", args={"segment": str(part.id)}, queue="transcode_urgent")
+        part.job_id = job = jobs.enqueue(session, request)
+    supervisor = as_("supervisor")
+    supervisor.post(f"/jobs/{job}/cancel")
+    page = supervisor.get("/status").text
+    assert "Making a part of a copy" in page
+    assert '<a class="govuk-link" href="/recordings/R0000001">R0000001</a>' in page
+    assert "transcode.segment" not in page
+    assert "segment=" not in page
+    assert supervisor.post("/recordings/R0000001/retry").status_code == 200
+    with world.house.reading() as session:
+        assert jobs.cancelled(session) == []
+
+
 def test_intake_of_evidence_is_never_cancelled(world: World, client: TestClient, cast: Cast, as_: Visitor) -> None:
     with world.house.writing() as session:
         job = jobs.enqueue(session, JobRequest(task="ingest.verify", args={"arrival": "x"}, queue="verify"))
@@ -108,6 +147,9 @@ def test_an_administrator_drains_and_resumes_on_the_page(world: World, stage: St
     page = administrator.get("/status").text
     assert "bench-1" in page
     assert "2.5 × real time" in page
+    assert "Copies for playing: 2" in page
+    assert "Making a copy for playing" in page
+    assert "transcode.render" not in page
     assert "h264_nvenc encoded 30 pictures in 0.3 s" in page
     assert "Encodes at once: one for each of 2 cores" in page
     assert "bench-1 takes no new jobs" in administrator.post("/hosts/drain", data={"host": "bench-1"}).text

@@ -33,10 +33,14 @@ def test_an_operator_can_count_how_children_ended(world: World, client: TestClie
     write(world, task="ffmpeg", ending=HowEnded.CPU_LIMIT, count=3)
     write(world, task="probe", ending=HowEnded.CPU_LIMIT, count=1, hours=2)
     write(world, task="probe", ending=HowEnded.SIGNAL, count=9, hours=30)
+    for number, task in enumerate(("cut", "join", "look", "clips")):
+        write(world, task=task, ending=HowEnded.WITH_MESSAGES, count=40 + number)
     page = as_("supervisor").get("/status").text
     assert "How children ended lately" in page
     assert "encoding 3, examining 1" in page
     assert "1,200" in page
+    assert "cutting clips 43, cutting out parts 40, putting parts together 41, checking parts 42" in page
+    assert not [word for word in HowEnded if f">{word.value}<" in page]
     assert "Fell over" not in page
     said = client.get("/metrics", headers=cast.token(Role.ADMINISTRATOR)).text
     assert 'continuity_child_endings{ending="cpu_limit",task="ffmpeg"} 3.0' in said

@@ -33,7 +33,7 @@ def test_no_bomb_and_no_pointer_does_harm(footage: Footage, tmp_path: Path) -> N
 
 
 def test_what_must_not_be_is_seen_in_a_trace(tmp_path: Path) -> None:
-    """The watcher itself can fail: a neighbour that is read, a connection, a bind."""
+    """The watcher itself can fail: a neighbour that is read, a connection, a bind, a process."""
     mine = hostile.Outcome("mine.mp4", 1, sentence="x")
     trace = [
         f'7 openat(AT_FDCWD, "{hostile.MARK}0", O_RDONLY) = -1 ENOENT',
@@ -46,11 +46,19 @@ def test_what_must_not_be_is_seen_in_a_trace(tmp_path: Path) -> None:
         f'8 openat(AT_FDCWD, "{tmp_path}/other.ts", O_RDONLY) = -1 EACCES',
         "8 connect(3, {sa_family=AF_INET, sin_port=htons(8099)}, 16) = -1 EPERM",
         "8 bind(3, {sa_family=AF_INET6, sin6_port=htons(0)}, 28) = 0",
+        "8 clone(child_stack=0x7f, flags=CLONE_VM|CLONE_THREAD|CLONE_SETTLS, tls=0x7f) = 9",
+        "9 prlimit64(0, RLIMIT_NOFILE, NULL, {rlim_cur=64, rlim_max=64}) = 0",
+        "9 prlimit64(4711, RLIMIT_NOFILE, {rlim_cur=7, rlim_max=7}, NULL) = 0",
+        "9 clone(child_stack=NULL, flags=CLONE_CHILD_SETTID|SIGCHLD, child_tidptr=0x7f) = 10",
+        "8 setsid() = -1 EPERM",
+        '8 chmod("/srv/neighbour.ts", 0777) = 0',
+        "7 clone(child_stack=NULL, flags=CLONE_CHILD_SETTID|SIGCHLD, child_tidptr=0x7f) = 11",
     ]
     hostile.judge([mine], iter(trace), tmp_path, ())
     assert mine.opened == ["/etc/passwd", f"{tmp_path}/neighbour.ts"]
     assert len(mine.network) == 2
-    assert len(mine.faults()) == 4
+    assert mine.outside == ["prlimit64", "clone", "chmod"]
+    assert len(mine.faults()) == 7
     fallen = hostile.Outcome("a", 1, children=[{"task": "probe", "how": "signal", "peak": 2, "limit": 1}])
     assert fallen.faults() == ["probe fell over", "probe held 2 bytes"]
 

@@ -184,6 +184,19 @@ def test_scratch_is_gone_afterwards_and_that_of_the_dead_is_cleared(settings: Tr
     assert not left.exists()
 
 
+def test_whoever_works_next_clears_what_the_dead_left_while_others_work(settings: TranscodeSettings) -> None:
+    """A host's other workers go on where one was killed, and start no new process for weeks."""
+    with scratch(settings, needed=0) as mine:
+        left = settings.scratch / "left-by-a-crash"
+        (left / "deep").mkdir(parents=True)
+        (left / "deep" / "master.bin").write_bytes(b"x")
+        with scratch(settings, needed=0) as other:
+            (other / "deep").mkdir()
+            assert not left.exists()
+            assert mine.exists()
+    assert [each.name for each in settings.scratch.iterdir()] == ["door"]
+
+
 def test_work_that_needs_more_room_than_there_is_waits(settings: TranscodeSettings) -> None:
     with pytest.raises(ScratchFull) as full, scratch(settings, needed=1 << 60):
         pass

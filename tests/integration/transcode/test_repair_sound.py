@@ -60,6 +60,8 @@ def repaired(workroom: Workroom, whole: Path, broken: Path, place: Path) -> tupl
     row = rows[RenditionKind.PLAYBACK]
     assert row.state is RenditionState.READY, row.reason
     place.write_bytes(workroom.bytes_of(row))
+    streams = workroom.recording(recording).media_facts["streams"]
+    assert [each["kind"] for each in streams] == ["video"], "how its sound was coded is the sibling's word alone"
     return row.facts["repair"], place
 
 
@@ -69,8 +71,9 @@ def repaired(workroom: Workroom, whole: Path, broken: Path, place: Path) -> tupl
         ("sweep.mp4", "no-moov-sweep.mp4"),
         ("sweep.mp4", "no-moov-sweep-repeats.mp4"),
         ("samples.mov", "no-moov-samples.mov"),
+        ("alaw.mov", "no-moov-alaw.mov"),
     ],
-    ids=["AAC", "AAC, pictures that say themselves how", "samples"],
+    ids=["AAC", "AAC, pictures that say themselves how", "samples", "A-law"],
 )
 def test_the_sound_that_was_recorded_is_heard(
     whole: str, broken: str, workroom: Workroom, footage: Footage, tmp_path: Path
@@ -91,6 +94,17 @@ def test_what_lies_between_the_pictures_and_is_no_sound_is_not_played(
     told, _ = repaired(workroom, whole, broken, tmp_path / "copy.mp4")
     assert (told["sound"], told["sound_ms"]) == ("not recovered", 0)
     assert told["says"].endswith("sound not recovered")
+
+
+def test_other_bytes_are_not_played_as_samples_that_decode_out_of_anything(
+    workroom: Workroom, footage: Footage, tmp_path: Path
+) -> None:
+    """A sibling with A-law, which fits AAC of the same rate to the byte and to the second."""
+    told, copy = repaired(workroom, footage.of("alaw.mov"), footage.of("no-moov-sweep-plain.mp4"), tmp_path / "a.mp4")
+    assert (told["sound"], told["sound_ms"], told["sound_from"]) == ("not recovered", 0, "")
+    assert told["says"].endswith("sound not recovered")
+    with pytest.raises(subprocess.CalledProcessError):
+        samples(copy)  # there is none
 
 
 def test_it_is_turned_as_its_sibling_is(workroom: Workroom, footage: Footage, tmp_path: Path) -> None:

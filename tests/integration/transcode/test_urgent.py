@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -16,16 +20,17 @@ from evidence.access import Asker
 from evidence.custody.events import Actor
 from evidence.errors import AlreadySettled
 from evidence.jobs import JobState
-from evidence.models import PartialCopy, Rendition, Segment, Urgency
+from evidence.models import PartialCopy, Recording, Rendition, Segment, Urgency
 from evidence.store import StoreSettings
 from evidence.store.errors import ObjectMissing
 from evidence.vocabulary import RenditionKind, RenditionMethod, RenditionState, Role, SegmentState, UrgencyReason
 from tests.support.house import World, until
 from tests.support.numbered import numbered, numbers
 from tests.support.workroom import Workroom
-from transcode import parts, pieces, raising, sweep, tasks
+from transcode import parts, pieces, raising, starter, sweep, tasks
 from transcode.errors import AlreadyPast, OutputUntrue
 from transcode.making import Work, read_master
+from transcode.render import render_again
 from transcode.said import ReadingSaid
 from transcode.settings import TranscodeSettings
 
@@ -148,6 +153,40 @@ def test_a_part_that_fails_sends_the_copy_back_to_one_worker(
     assert SegmentState.WAITING not in states
 
 
+def _first_encoder(pid: int) -> int | None:
+    """A child of the starter that has become FFmpeg, and encodes."""
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split():
+        with suppress(OSError):
+            if b"libx264" in Path(f"/proc/{child}/cmdline").read_bytes():
+                return int(child)
+    return None
+
+
+def test_a_part_whose_encoder_somebody_ends_is_tried_once_more(
+    workroom: Workroom, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, begun, killed = pieces.make_part, [], threading.Event()
+
+    def kill() -> None:
+        os.kill(until(lambda: _first_encoder(starter.starter().pid), within=20, what="an encoder"), signal.SIGKILL)
+        killed.set()
+
+    def make(work: object, cut: object, base: object) -> object:
+        begun.append(cut.number)  # type: ignore[attr-defined]
+        if len(begun) == 1:
+            threading.Thread(target=kill).start()
+        return whole(work, cut, base)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pieces, "make_part", make)
+    recording = kept(workroom, film)
+    with workroom.working():
+        made = workroom.finished(recording)[RenditionKind.PLAYBACK]
+    assert killed.is_set()
+    assert made.facts["made_in"]["parts"] >= 3
+    assert "one piece" not in made.why
+    assert len(begun) == made.facts["made_in"]["parts"] + 1
+
+
 def _ready(workroom: Workroom, recording: UUID) -> Rendition | None:
     row = next((row for row in workroom.rows(recording) if row.kind is RenditionKind.PLAYBACK), None)
     return row if row is not None and row.state is RenditionState.READY else None
@@ -230,6 +269,28 @@ def test_cancelling_one_part_cancels_them_all_and_asking_again_begins_anew(workr
     assert {each.state for each in stands.values()} == {JobState.CANCELLED}
     with workroom.house.writing() as session:
         acts.retry_job(session, number, asker=Asker(Role.ADMINISTRATOR), by=SUPERVISOR)
+    with workroom.working():
+        made = workroom.finished(cut_up)[RenditionKind.PLAYBACK]
+    assert made.facts["made_in"]["parts"] >= 3
+
+
+@pytest.mark.parametrize("by_job", [True, False], ids=["the job again", "the recording again"])
+def test_what_was_sent_back_to_one_worker_begins_anew_when_a_person_asks(
+    workroom: Workroom, cut_up: UUID, by_job: bool
+) -> None:
+    with workroom.house.writing() as session:
+        row = session.get_one(Rendition, playback(workroom, cut_up).id)
+        parts.fall_back(session, session.get_one(Recording, cut_up), row, "the work was ended by signal 9")
+    number = playback(workroom, cut_up).job_id
+    assert number is not None
+    with workroom.house.writing() as session:
+        acts.cancel_job(session, number, by=SUPERVISOR)
+    with workroom.house.writing() as session:
+        if by_job:
+            acts.retry_job(session, number, asker=Asker(Role.ADMINISTRATOR), by=SUPERVISOR)
+        else:
+            render_again(session, playback(workroom, cut_up).id, by=SUPERVISOR)
+    assert "one piece" not in playback(workroom, cut_up).why
     with workroom.working():
         made = workroom.finished(cut_up)[RenditionKind.PLAYBACK]
     assert made.facts["made_in"]["parts"] >= 3

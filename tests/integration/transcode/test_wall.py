@@ -16,7 +16,7 @@ import pytest
 
 from evidence.vocabulary import Condition
 from tests.support.media import POINTERS, Footage
-from transcode import child, ffmpeg, sandbox
+from transcode import calls, child, ffmpeg, sandbox
 from transcode.child import Command, Listener
 from transcode.ending import How
 from transcode.errors import ChildBroke, SandboxRefused
@@ -36,6 +36,16 @@ def shell(script: str, *, wall: Wall = WALL, seconds: float = 20, listener: List
     """Run a script behind the wall, as FFmpeg would run."""
     command = Command(argv=("/bin/sh", "-c", script), wall=wall, seconds=seconds)
     return child.run(command, listener)
+
+
+PYTHON = os.path.realpath(sys.executable)
+needs_filter = pytest.mark.skipif(not calls.seccomp_program(), reason="libseccomp is not here")
+
+
+@pytest.fixture
+def without_filter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where libseccomp is missing: the other layers by themselves, and a shell may start programs."""
+    monkeypatch.setattr(calls, "seccomp_program", str)
 
 
 def test_each_layer_is_named_whether_it_stands_or_not() -> None:
@@ -60,6 +70,7 @@ def test_settings_can_demand_the_wall(settings: TranscodeSettings, monkeypatch: 
 
 
 @needs_landlock
+@pytest.mark.usefixtures("without_filter")
 def test_a_neighbour_cannot_be_read(tmp_path: Path) -> None:
     mine, neighbour = tmp_path / "mine", tmp_path / "neighbour"
     mine.write_text("mine")
@@ -78,12 +89,11 @@ def test_only_the_output_folder_can_be_written(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.rglob("*") if not each.is_dir()] == ["a"]
 
 
-@pytest.mark.skipif(not sandbox.seccomp_program(), reason="libseccomp is not here")
+@needs_filter
 def test_no_socket_of_any_kind_can_be_made() -> None:
     program = "import socket\nfor kind in (1, 2):\n  try: socket.socket(2, kind)\n  except OSError as e: print(e.errno)"
-    python = os.path.realpath(sys.executable)
-    wall = replace(WALL, may_run=(*sandbox.SYSTEM_FOLDERS, sys.base_prefix, python))
-    ending = child.run(Command(argv=(python, "-I", "-c", program), wall=wall, seconds=20))
+    wall = replace(WALL, may_run=(*sandbox.SYSTEM_FOLDERS, sys.base_prefix, PYTHON))
+    ending = child.run(Command(argv=(PYTHON, "-I", "-c", program), wall=wall, seconds=20))
     assert ending.output.split() == [b"1", b"1"], ending
 
 
@@ -92,6 +102,7 @@ def test_the_child_knows_nothing_of_its_parent_s_environment(monkeypatch: pytest
     assert b"hidden" not in shell("env").output
 
 
+@pytest.mark.usefixtures("without_filter")
 def test_a_child_that_takes_too_long_is_killed_with_all_its_children(tmp_path: Path) -> None:
     ending = shell("sleep 60 & sleep 60", seconds=0.5)
     assert ending.how is How.TIMED_OUT
@@ -106,7 +117,7 @@ def test_a_child_that_lets_go_of_its_pipes_is_still_stopped() -> None:
 def test_work_that_is_called_off_ends_at_once() -> None:
     stopping = threading.Event()
     threading.Timer(0.3, stopping.set).start()
-    ending = shell("sleep 60", listener=Listener(stopping=stopping))
+    ending = shell("exec sleep 60", listener=Listener(stopping=stopping))
     assert ending.how is How.STOPPED
     assert ending.seconds < 5
 
@@ -168,7 +179,7 @@ def test_a_child_cannot_write_more_than_the_plan_allows(tmp_path: Path) -> None:
 
 
 def test_a_child_that_talks_without_end_is_stopped() -> None:
-    command = Command(argv=("/bin/sh", "-c", "yes"), wall=WALL, seconds=20, output_limit=100_000)
+    command = Command(argv=("/bin/sh", "-c", "exec yes"), wall=WALL, seconds=20, output_limit=100_000)
     assert child.run(command).how is How.TOO_MUCH_OUTPUT
 
 
@@ -305,10 +316,9 @@ def test_a_child_that_is_held_up_is_waited_for(footage: Footage) -> None:
         def read_at(self, offset: int, length: int) -> bytes:
             return bytes(length)
 
-    python = os.path.realpath(sys.executable)
-    wall = replace(WALL, may_run=(*sandbox.SYSTEM_FOLDERS, sys.base_prefix, python))
+    wall = replace(WALL, may_run=(*sandbox.SYSTEM_FOLDERS, sys.base_prefix, PYTHON))
     command = Command(
-        argv=(python, "-I", "-c", program, str(child.READS)), wall=wall, seconds=20, reads=Large(), read_budget=1 << 30
+        argv=(PYTHON, "-I", "-c", program, str(child.READS)), wall=wall, seconds=20, reads=Large(), read_budget=1 << 30
     )
     ending = child.run(command)
     assert (ending.how, ending.output.strip()) == (How.CLEAN, b"4194308"), ending

@@ -20,6 +20,7 @@ from transcode.repair import (
     outcome,
     plan,
     repair_by,
+    sound_is_believed,
     unrepaired,
     worth_trying,
 )
@@ -119,6 +120,33 @@ def test_a_person_is_told_of_the_sound(samples: int, says: str) -> None:
     told = outcome(repair(sound=SOUND, sound_from="R0000007"), said, 60)
     assert says in told["says"]
     assert (told["sound_ms"], told["from_ms"], told["to_ms"]) == (samples // 48, 0, 2000)
+
+
+ALAW = {"codec": "pcm_alaw", "rate": 8000, "channels": 1}
+LIKE: dict[str, Any] = {"sound_gain": 40.0, "sound_rival": 3.0, "sound_level": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("told", "believed"),
+    [
+        (LIKE, True),
+        ({}, False),
+        ({**LIKE, "sound_gain": 1.4, "sound_rival": 1.1, "sound_level": 0.3}, False),
+        ({**LIKE, "sound_gain": 3.0, "sound_rival": 40.0}, False),
+        ({"sound_gain": 1.0, "sound_rival": 1.5, "sound_level": 0.002}, True),
+        ({**LIKE, "sound_samples": 8000 * 13}, True),
+        ({**LIKE, "sound_samples": 8000 * 15}, False),
+        ({**LIKE, "sound_samples": 8000 * 9}, False),
+    ],
+    ids=["follows", "unknown", "noise", "another reading", "a quiet room", "nearly as long", "longer", "shorter"],
+)
+def test_plain_samples_have_to_show_that_they_are_sound(told: dict[str, Any], believed: bool) -> None:
+    said = WrittenSaid(**{"pictures": 360, "total": 9, "sound_taken": 3, "sound_samples": 8000 * 12, **told})
+    assert sound_is_believed(repair(sound=ALAW, sound_from="R0000007"), said) is believed
+    if "sound_samples" not in told:
+        heard = repair_by(look(sound_taken=900, **told), Known(sound=Sound.model_validate(ALAW)))
+        assert heard is not None
+        assert (heard.sound is not None) is believed
 
 
 def test_pictures_are_turned_as_the_sibling_s_are() -> None:
