@@ -89,7 +89,9 @@ class EvidenceSettings(BaseSettings):
     log_pkcs11_token: str = Field(default="", description="Label of the token in that device")
     log_pkcs11_pin: SecretStr = Field(default=SecretStr(""), description="PIN of that token")
     witness_policy: Path | None = Field(
-        default=None, description="Policy file (C2SP tlog-policy) with the log's witnesses and their addresses"
+        default=None,
+        description="Policy file (C2SP tlog-policy) with the log's witnesses and their addresses. Every process that"
+        " hands out proofs needs it: a proof carries the signatures of these witnesses that hold, and no others",
     )
     witness_seconds: int = Field(
         default=60, ge=1, le=3600, description="Seconds between two requests to witnesses while events arrive"

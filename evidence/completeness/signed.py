@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
@@ -10,11 +12,14 @@ from evidence.completeness import stamped
 from evidence.completeness.claims import LOG, Claim, judged, not_proved
 from evidence.completeness.walk import Walk
 from evidence.errors import NotFound
+from evidence.outside import unbelieved
+from evidence.outside.strays import reason_of
 from evidence.sequencing import reading
 from evidence.sequencing.publishing import CHECKPOINTS, checkpoint_key
 from evidence.store.errors import ObjectMissing
 from evidence.tlog.checkpoint import parse_checkpoint
 from evidence.tlog.errors import TlogError
+from evidence.tlog.keys import VerifierKey
 from evidence.tlog.note import parse_note
 from evidence.tlog.policy import KnownLog, Policy, parse_policy
 
@@ -109,12 +114,24 @@ def _not_recorded(house: House, published: int) -> list[str]:
 def _witnessed(house: House, note: bytes) -> Claim:
     path = house.settings.witness_policy
     if path is None:
-        return not_proved("witnessed", LOG, NO_POLICY)
+        return _with_remark(house, not_proved("witnessed", LOG, NO_POLICY), ())
     try:
-        found = parse_policy(path.read_bytes()).judge(note)
+        policy = parse_policy(path.read_bytes())
+        found = policy.judge(note)
     except (TlogError, OSError) as error:
         return not_proved("witnessed", LOG, f"The newest checkpoint cannot be judged under the policy: {error}")
     names = ", ".join(sorted(found.witnesses)) or "nobody"
-    if found.witnessed:
-        return judged("witnessed", LOG, [], holds=f"The newest checkpoint is witnessed by {names}.", fails="")
-    return not_proved("witnessed", LOG, f"The newest checkpoint is witnessed by {names}: the policy asks for more.")
+    holds = f"The newest checkpoint is witnessed by {names}."
+    too_few = f"The newest checkpoint is witnessed by {names}: the policy asks for more."
+    enough = judged("witnessed", LOG, [], holds=holds, fails="")
+    claim = enough if found.witnessed else not_proved("witnessed", LOG, too_few)
+    return _with_remark(house, claim, [each.key for each in policy.witnesses])
+
+
+def _with_remark(house: House, claim: Claim, witnesses: Collection[VerifierKey]) -> Claim:
+    """The claim, and in words the rows that cannot be anybody's signature. They contradict nothing: none counts."""
+    with house.reading() as session:
+        strays = unbelieved.lines(session, witnesses)
+    if not strays:
+        return claim
+    return replace(claim, words=f"{claim.words} Beside it stand {reason_of('custody.cosignature', strays)}.")

@@ -96,3 +96,22 @@ def test_agents_that_have_not_spoken_since_a_restore_are_named(world: World, as_
     page = visitor.get("/status").text
     assert "Dock 1 (dock)" not in page
     assert "Desk (workstation)" in page
+
+
+def test_a_store_that_nobody_counted_is_said_whatever_a_row_says(world: World, as_: Visitor) -> None:
+    write_events(world.house, 1)
+    row = text(
+        "INSERT INTO custody.census (id, began_at, ended_at, expected, found, missing, extra, changed, root, event_id,"
+        " report) VALUES (:id, '2099-01-01', '2099-01-01', 9, 9, 0, 0, 0, '', :id, '{}')"
+    )
+    first = text(
+        "INSERT INTO custody.leaf (seq, ingest_no, at, leaf_hash)"
+        " SELECT 0, ingest_no, at - interval '30 hours', leaf_hash FROM custody.event LIMIT 1"
+    )
+    with world.house.writing() as session:
+        session.execute(row, {"id": new_id()})
+        session.execute(first)
+    page = as_("supervisor").get("/status").text
+    assert "The store has not been counted for too long" in page
+    assert "The store was never counted in the 30 hours of this log." in page
+    assert "The custody log knows of no count of the store yet." in page

@@ -1,0 +1,40 @@
+"""Packages of a log into whose tables somebody wrote signatures and head maps of sizes to come."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import text
+
+from evidence.completeness import fsck
+from evidence.completeness.claims import Verdict
+from evidence.identifiers import new_id
+from evidence.package.check import check
+from evidence.package.make import Order, make
+from evidence.tlog.policy import parse_policy
+from tests.integration.evidence.package.conftest import MAKER, Scene
+
+LINE = text("INSERT INTO custody.cosignature (size, key_id, key_name, line) VALUES (:size, :key_id, :name, :line)")
+MAP = text(
+    "INSERT INTO custody.headmap (size, entries, root, key, event_id) VALUES (:size, 1, sha256(''), sha256(''), :event)"
+)
+
+
+def test_rows_for_sizes_to_come_spoil_no_package_and_no_claim(scene: Scene, tmp_path: Path) -> None:
+    recording, house = scene.recording(), scene.world.house
+    with house.writing() as session:
+        session.execute(text("SET LOCAL ROLE continuity_service"))
+        for size in range(1, 120):
+            session.execute(MAP, {"size": size, "event": new_id()})
+            for key in scene.keys.vkeys():
+                line = f"— {key.name} {'A' * 88}\n".encode()
+                session.execute(LINE, {"size": size, "key_id": key.key_id, "name": key.name, "line": line})
+    out = tmp_path / "package"
+    make(house, Order(recordings=(recording,)), out, by=MAKER)
+    checked = check(out, policy=parse_policy(scene.policy()))
+    assert checked.holds, checked.claims
+    of_recording = {each.claim: each.verdict for each in fsck.verify_recording(house, recording).claims}
+    assert of_recording["complete"] is Verdict.PROVED
+    log = fsck.verify(house)
+    assert log.contradicted == ()
+    assert "rows of custody.cosignature that nothing rests on" in log.of("witnessed").words
