@@ -25,6 +25,7 @@ from evidence.vocabulary import Condition, RecordingKind, RenditionMethod
 if TYPE_CHECKING:
     from evidence.bootstrap import House
 
+MOST: Final = 50  # contradictions that are told on paper
 WITHHELD: Final = "not disclosed in this report"
 KINDS: Final = {
     RecordingKind.BODY_WORN: "body-worn video",
@@ -85,7 +86,8 @@ def gather(house: House, wanted: Wanted) -> Report:
 
 def _sections(session: ReadSession, held: Held, *, names: bool) -> Iterator[Section]:
     if found := [*held.against, *held.forged]:
-        yield Sentences("CONTRADICTED", (f"{DO_NOT_RELY} {len(found)} found:", *found))
+        more = [f"And {len(found) - MOST} more."] if len(found) > MOST else []
+        yield Sentences("CONTRADICTED", (f"{DO_NOT_RELY} {len(found)} found:", *found[:MOST], *more))
     if held.incidents:
         yield _incidents(held, names=names)
     yield _exhibit(session, held, names=names)

@@ -1,7 +1,7 @@
 """What the register says of a recording, held against the events that say it as well.
 
-Of a database that was restored from an older copy, the log knows more than the register: that is no contradiction
-here, but where the register says something that no event says, or says it otherwise.
+What the log alone tells of (an arrival, a copy, a source that was let go) is no contradiction: a database that was
+restored from an older copy lacks it. Where the register says something that no event says, or says it otherwise, it is.
 """
 
 from __future__ import annotations

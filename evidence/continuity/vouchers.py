@@ -30,6 +30,7 @@ from evidence.tlog.policy import KnownLog, Policy, parse_policy, with_log_keys
 if TYPE_CHECKING:
     from evidence.bootstrap import House
 
+MOST = 50  # tokens that do not hold: whoever writes more of them into the table makes no report take longer
 UNKNOWN = "No key of this log is known to the database: whether one signed this checkpoint cannot be told."
 
 
@@ -132,6 +133,8 @@ def _stamp(found: Vouched, house: House) -> None:
     judge, first, kept = stamped.Stamps(house), dict[str, Voucher](), set[str]()
     with house.reading() as session:
         for row in stamped.rows(session, at_least=found.checkpoint.size):
+            if len(found.forged) >= MOST:
+                break
             if row.authority in first:
                 continue
             try:
