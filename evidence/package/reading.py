@@ -19,6 +19,7 @@ from evidence.package.layout import Loose, hold_layout, hold_names
 
 PIECE: Final = 1 << 20  # bytes
 MOST_FILES: Final = 1_000_000
+DEEPEST: Final = 16  # folders within one another, the top one not counted
 
 
 class Unreadable(Exception):
@@ -79,6 +80,8 @@ class FolderPackage:
             raise NotAPackage(str(folder), because="there is no file in it")
 
     def _look(self, folder: bytes, before: str) -> None:
+        if before.count("/") > DEEPEST:
+            raise NotAPackage(str(self._folder), because="its folders are nested too deep")
         with os.scandir(folder) as found:
             for entry in sorted(found, key=lambda each: each.name):
                 path = before + entry.name.decode("utf-8", "backslashreplace")

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from evidence.package.inside import verify
 from tests.support.package_maker import Made, Order, make, smaller
-from tests.support.package_zips import GENUINE, TWISTED
+from tests.support.package_zips import GENUINE, TWISTED, WRONG_CRC, with_wrong_crc
 from tests.support.verify_page import VerifyPage, as_text
 
 pytestmark = pytest.mark.browser
@@ -52,3 +53,17 @@ def test_a_zip_file_with_more_or_else_in_it_is_no_package(checker: VerifyPage, n
     assert said is not None
     assert "ZIP file" in said
     assert not said.startswith("crashed")
+
+
+@pytest.mark.parametrize("path", WRONG_CRC)
+def test_a_file_that_others_would_not_unpack_is_contradicted(
+    checker: VerifyPage, path: str, made: Made, tmp_path: Path
+) -> None:
+    (tmp_path / "package.zip").write_bytes(with_wrong_crc(made.files, path))
+    (tmp_path / "policy").write_bytes(made.policy)
+    checker.page.reload()
+    result = checker.check(tmp_path / "package.zip", tmp_path / "policy")
+    found = {(each["claim"], each["subject"]): each["verdict"] for each in result["claims"]}
+    assert found["files", "package"] == "contradicted"
+    checking = verify.Check(verify.open_package(str(tmp_path / "package.zip")), verify.read_policy(made.policy))
+    assert found == {(each.claim, each.subject): each.verdict for each in checking.run()}

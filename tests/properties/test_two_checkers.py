@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from evidence.package.check import check_files
 from evidence.package.errors import NotAPackage
 from evidence.package.inside import verify
 from evidence.tlog.policy import parse_policy
+from tests.properties.package_values import told_otherwise
 from tests.support.authority import Authority
 from tests.support.package_maker import Made, Order, listed, make, seal, smaller
 
@@ -139,6 +141,26 @@ def test_files_are_counted_alike(both: Both) -> None:
 
 def test_a_flipped_bit_here_and_there_is_judged_alike(both: Both) -> None:
     assert hold(both, 97) > 200
+
+
+def hold_values(both: Both, step: int) -> int:
+    """Put one value otherwise, seal, judge twice, compare; how often."""
+    count = 0
+    for path, data in itertools.islice(told_otherwise(both.made.files), 0, None, step):
+        files = seal({**both.made.files, path: data})
+        assert both.ours(files) == both.theirs(files), (path, data)
+        count += 1
+    return count
+
+
+def test_a_value_put_otherwise_here_and_there_is_judged_alike(both: Both) -> None:
+    assert hold_values(both, 53) > 100
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_every_value_put_otherwise_is_judged_alike(both: Both) -> None:
+    assert hold_values(both, 1) > 5_000
 
 
 @pytest.mark.parametrize("day", ["2026-15-02", "2026-02-30", "0000-01-01"])

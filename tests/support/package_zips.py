@@ -20,6 +20,10 @@ from evidence.package.bag import Bag, ZipStream, bag_at
 from tests.support.package_maker import write, zipped
 
 Files = dict[str, bytes]
+WRONG_CRC = (
+    "bagit.txt", "bag-info.txt", "manifest-sha256.txt", "tagmanifest-sha512.txt", "custody/contents.json",
+    "custody/events.jsonl", "custody/checkpoint.txt", "custody/report.pdf", "data/exhibits/R0000001/master.mp4",
+)  # fmt: skip
 HIDDEN = b"a film that nobody listed"
 LISTED, LOCAL, END = b"PK\x01\x02", b"PK\x03\x04", b"PK\x05\x06"
 
@@ -172,6 +176,14 @@ def _field(head: bytes, at: int, form: str, value: int, which: int = 0) -> Calla
         return data[: place + at] + struct.pack(form, value) + data[place + at + size :]
 
     return change
+
+
+def with_wrong_crc(files: Files, path: str) -> bytes:
+    """The ZIP file says of one file, in both of its places, that it has another CRC-32."""
+    place, data = sorted(files).index(path), _plain(files)
+    for head, at in ((LOCAL, 14), (LISTED, 16)):
+        data = _field(head, at, "<L", 1, which=place)(data)
+    return data
 
 
 def _renamed(data: bytes) -> bytes:

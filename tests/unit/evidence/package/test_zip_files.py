@@ -15,7 +15,7 @@ from evidence.package.errors import NotAPackage
 from evidence.package.inside import verify
 from evidence.tlog.policy import parse_policy
 from tests.support.package_maker import Made, Order, make, smaller
-from tests.support.package_zips import GENUINE, TWISTED
+from tests.support.package_zips import GENUINE, TWISTED, WRONG_CRC, with_wrong_crc
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +49,13 @@ def test_a_zip_file_with_more_or_else_in_it_is_no_package(name: str, made: Made,
     for words in (str(ours.value), str(theirs.value)):
         assert "ZIP file" in words
         assert verify.main([str(path)]) == 2
+
+
+@pytest.mark.parametrize("path", WRONG_CRC)
+def test_a_file_that_others_would_not_unpack_is_contradicted(path: str, made: Made, tmp_path: Path) -> None:
+    (tmp_path / "package.zip").write_bytes(with_wrong_crc(made.files, path))
+    ours = check(tmp_path / "package.zip", policy=parse_policy(made.policy))
+    found = {(each.claim, each.subject): each.verdict.value for each in ours.claims}
+    assert found["files", "package"] == "contradicted"
+    checking = verify.Check(verify.open_package(str(tmp_path / "package.zip")), verify.read_policy(made.policy))
+    assert found == {(each.claim, each.subject): each.verdict for each in checking.run()}
