@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,14 +13,14 @@ from sqlalchemy import select
 from evidence import clock
 from evidence.custody import ledger
 from evidence.custody.events import Actor, Event, EventType, Object
-from evidence.database import WriteSession
+from evidence.database import ReadSession, WriteSession
 from evidence.errors import NotFound
 from evidence.identifiers import new_id
 from evidence.jobs import JobRequest, enqueue
-from evidence.models import Clip, Recording
+from evidence.models import Clip, Recording, Rendition
 from evidence.notices import tell_recordings
-from evidence.store import StoredRendition
-from evidence.vocabulary import RenditionState
+from evidence.store import RenditionStore, StoredRendition
+from evidence.vocabulary import RenditionKind, RenditionState
 from transcode.clip_recipe import Recipe
 from transcode.ending import placeless
 
@@ -27,6 +28,7 @@ WORKROOM: Final = Actor.system("transcode")
 CLIP: Final = "transcode.clip"
 QUEUE: Final = "clips"
 PRIORITY: Final = 60
+LARGEST_TABLE: Final = 64 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,24 @@ class StoredClip:
     encoded: int
     argv: list[str]
     tool: Mapping[str, str]
+
+
+def frame_table(session: ReadSession, renditions: RenditionStore, recording: UUID) -> dict[str, Any] | None:
+    """When the working copy shows each of its pictures, where that is known already."""
+    row = session.scalars(
+        select(Rendition)
+        .where(
+            Rendition.recording_id == recording,
+            Rendition.kind == RenditionKind.FRAMES,
+            Rendition.state == RenditionState.READY,
+        )
+        .order_by(Rendition.made_at.desc())
+        .limit(1)
+    ).one_or_none()
+    if row is None or row.key is None or (row.size or 0) > LARGEST_TABLE:
+        return None
+    found: dict[str, Any] = json.loads(b"".join(renditions.read(row.key)))
+    return found
 
 
 def ask(session: WriteSession, recipe: Recipe, *, by: Actor, person: UUID | None) -> tuple[Clip, bool]:

@@ -16,6 +16,7 @@ from tests.support import coded_fields
 
 TIME_LIMIT: Final = 120
 PICTURE: Final = ("-f", "lavfi", "-i", "testsrc2=s=320x240:r=25:d=2")
+BARS: Final = ("-f", "lavfi", "-i", "testsrc=s=320x240:r=25:d=2")
 LARGE: Final = ("-f", "lavfi", "-i", "testsrc2=s=1280x960:r=25:d=1")
 ODD: Final = ("-f", "lavfi", "-i", "testsrc2=s=321x243:r=25:d=1")
 SOUND: Final = ("-f", "lavfi", "-i", "sine=440:r=48000:d=2")
@@ -58,6 +59,10 @@ RECIPES: Final[Mapping[str, tuple[str, ...]]] = {
     "ntsc-uneven.mp4": (*NTSC, "-vf", "select='not(between(mod(n,20),5,11))'", "-fps_mode", "passthrough", *QUICK),
     "ntsc-alaw.mov": (*NTSC, *TELEPHONE, *QUICK, "-c:a", "pcm_alaw"),
     "open-gop.mp4": (*NTSC, *SOUND, *QUICK, "-x264-params", "open-gop=1", *AAC),
+    "open-gop.ts": (*NTSC, *SOUND, *QUICK, "-x264-params", "open-gop=1", "-c:a", "mp2"),
+    "low.ts": (*PICTURE, "-f", "lavfi", "-i", "sine=300:r=48000:d=2", *REORDERED, "-c:a", "mp2"),
+    "high.ts": (*BARS, "-f", "lavfi", "-i", "sine=1500:r=48000:d=2", *REORDERED, "-c:a", "mp2"),
+    "low-alone.ts": ("-f", "lavfi", "-i", "sine=300:r=48000:d=2", *AAC),
     "interlaced-h264.mp4": (*PICTURE, *QUICK, "-vf", "tinterlace=interleave_top", "-flags", "+ildct+ilme"),
     "bare.h264": (*NTSC, *QUICK),
     "bare.hevc": (*NTSC, *HEVC),
@@ -135,6 +140,9 @@ class Footage:
             "turned.mp4": self._turned,
             "cut-repeats.mp4": lambda: self._half("repeats.mp4"),
             "reserved.mp4": lambda: self._half("repeats.mp4") + bytes(1 << 18),
+            "mid-group.ts": lambda: self.of("open-gop.ts").read_bytes()[188 * 200 :],
+            "clock-again.ts": lambda: self.of("low.ts").read_bytes() + self.of("high.ts").read_bytes(),
+            "clock-again-alone.ts": lambda: 2 * self.of("low-alone.ts").read_bytes(),
             "fields.ts": lambda: coded_fields.stream(25),
             "fields.h264": lambda: coded_fields.bare(25),
             "disordered.mp4": lambda: coded_fields.disordered(self.of("hevc.mp4").read_bytes(), [6]),

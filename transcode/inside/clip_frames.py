@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from itertools import islice
 from typing import Any, Final
 
 import av
@@ -32,7 +34,7 @@ class NotFound(ValueError):
 
 
 class Disordered(ValueError):
-    """The decoder gives pictures in another order than their times have."""
+    """The decoder gives pictures in another order than their times have, or not one of each packet."""
 
 
 def reading_from(container: Any, stream: Any, start: int | None) -> None:
@@ -81,20 +83,68 @@ def _read(container: Any, stream: Any) -> Iterator[Any]:
         yield from packet.decode()
 
 
-def by_count(
-    container: Any, stream: Any, ticks: Sequence[int], number: int, base: Fraction | None = None
-) -> Iterator[Any]:
-    """As many pictures as there are ticks, from picture `number` of the whole recording on. Raises NotFound."""
+def decoded(container: Any, stream: Any) -> Iterator[Any]:
+    """Every picture that comes out of the decoder, past whatever does not decode: working copies are made so."""
     reading_from(container, stream, None)
-    counted = 0
-    for frame in _read(container, stream):
-        if counted >= number:
-            frame.pts, frame.time_base = ticks[counted - number], base or stream.time_base
-            yield frame
-        counted += 1
-        if counted == number + len(ticks):
+    try:
+        for packet in container.demux(stream):
+            with suppress(av.FFmpegError):
+                yield from packet.decode()
+    except av.FFmpegError:
+        return  # what lies behind cannot be reached by anybody
+
+
+def by_sight(container: Any, stream: Any, told: dict[str, Any], base: Fraction) -> Iterator[Any]:
+    """The pictures from number `number` on that the decoder gave at the ticks `seen` when they were counted, each to
+    be shown at one of `ticks`. Raises NotFound where it gives others.
+    """
+    ticks, seen, number = told["ticks"], told["seen"], int(told["number"])
+    for place, frame in enumerate(islice(decoded(container, stream), number, number + len(ticks))):
+        if (NEVER if frame.pts is None else frame.pts) != seen[place]:
+            raise NotFound(f"picture {number + place + 1} came out of the decoder at another time than before")
+        frame.pts, frame.time_base = ticks[place], base
+        yield frame
+        if place + 1 == len(ticks):
             return
-    raise NotFound(f"only {counted} pictures came out of the decoder")
+    raise NotFound(f"not all of {len(ticks)} pictures from number {number + 1} on came out of the decoder")
+
+
+def by_count(container: Any, stream: Any, told: dict[str, Any], base: Fraction) -> Iterator[Any]:
+    """As many pictures as there are `ticks`, from picture `number` of the whole recording on. `hidden`: packets that
+    give none. Raises Disordered where another packet before gave none, or one gave two; NotFound.
+    """
+    ticks, number = told["ticks"], int(told["number"])
+    reading_from(container, stream, None)
+    end, feeding = number + len(ticks), _Feeding(container, stream, set(told["hidden"]))
+    for place, frame in enumerate(feeding.frames(end)):
+        if number <= place < end:
+            frame.pts, frame.time_base = ticks[place - number], base
+            yield frame
+    if feeding.given != feeding.fed:
+        raise Disordered(f"{feeding.fed} packets gave {feeding.given} pictures")
+    if feeding.given < end:
+        raise NotFound(f"only {feeding.given} pictures came out of the decoder")
+
+
+class _Feeding:
+    """A decoder fed until it has given enough, then emptied. `fed`: packets that should have given one."""
+
+    def __init__(self, container: Any, stream: Any, hidden: set[int]) -> None:
+        self.container, self.stream, self.hidden = container, stream, hidden
+        self.fed = self.given = 0
+
+    def frames(self, most: int) -> Iterator[Any]:
+        for frame in self._frames(most):
+            self.given += 1
+            yield frame
+
+    def _frames(self, most: int) -> Iterator[Any]:
+        for place, packet in enumerate(each for each in self.container.demux(self.stream) if each.size):
+            if place not in self.hidden and self.given >= most:
+                break
+            self.fed += place not in self.hidden
+            yield from packet.decode()
+        yield from self.stream.codec_context.decode(None)
 
 
 class Dressing:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import av
 
-from transcode.inside.clip_frames import Dressing, by_count, by_ticks, reading_from
+from transcode.inside.clip_frames import Dressing, by_count, by_sight, by_ticks, reading_from
 from transcode.inside.clip_sound import copied_sound, encoded_sound
 from transcode.inside.opening import Master, Task
 from transcode.inside.packets import neutral, unit_type
@@ -146,8 +146,10 @@ class Film:
     def decoded(self, ticks: Sequence[int], start: int | None) -> Iterator[Any]:
         with Master(self.task).opened() as master:
             source = master.streams[int(self.told["index"])]
-            if self.told["counted"]:
-                yield from by_count(master, source, ticks, int(self.told["number"]), self.base)
+            if self.told["seen"]:
+                yield from by_sight(master, source, self.told, self.base)
+            elif self.told["counted"]:
+                yield from by_count(master, source, self.told, self.base)
             else:
                 yield from by_ticks(master, source, ticks, start)
 

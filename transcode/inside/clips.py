@@ -24,7 +24,7 @@ SAMPLE_CODERS = {"u8": "pcm_u8", "s16": "pcm_s16le", "s32": "pcm_s32le"}
 
 def run(task: Task) -> dict[str, Any]:
     """Do what the file that `options` names tells. `refused` where the bytes could not be worked on, `disordered` where
-    pictures cannot be told apart by their times.
+    pictures cannot be told apart by their times or by counting packets.
     """
     told = json.loads(Path(str(task.options["told"])).read_bytes())
     try:
@@ -114,6 +114,7 @@ def _read(task: Task) -> dict[str, Any]:
 
 DOES = {
     "index": clip_index.run,
+    "decoded": clip_index.decoded,
     "hashes": clip_index.hashes,
     "clip": clip_writing.write,
     "still": _still,
