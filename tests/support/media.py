@@ -25,6 +25,7 @@ TELEPHONE: Final = ("-f", "lavfi", "-i", "sine=440:r=8000:d=2")
 FOUR: Final = ("-f", "lavfi", "-i", "aevalsrc=0.1*sin(880*t)|0.2*sin(990*t)|0.3*sin(660*t)|0.4*sin(550*t):s=16000:d=2")
 H264: Final = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "25", "-profile:v", "main")
 PLAIN: Final = (*H264, "-bf", "0")
+FULL: Final = ("-c:v", "libx264", "-preset", "ultrafast", "-color_range", "pc", "-colorspace", "bt709", "-g", "25")
 REORDERED: Final = (*H264, "-bf", "2")
 HEVC: Final = ("-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-x265-params", "log-level=none")
 AAC: Final = ("-c:a", "aac", "-b:a", "64k")
@@ -63,6 +64,7 @@ RECIPES: Final[Mapping[str, tuple[str, ...]]] = {
     "low.ts": (*PICTURE, "-f", "lavfi", "-i", "sine=300:r=48000:d=2", *REORDERED, "-c:a", "mp2"),
     "high.ts": (*BARS, "-f", "lavfi", "-i", "sine=1500:r=48000:d=2", *REORDERED, "-c:a", "mp2"),
     "low-alone.ts": ("-f", "lavfi", "-i", "sine=300:r=48000:d=2", *AAC),
+    "full-range.mp4": (*PICTURE, "-vf", "scale=out_range=pc:out_color_matrix=bt709,format=yuvj420p", *FULL),
     "interlaced-h264.mp4": (*PICTURE, *QUICK, "-vf", "tinterlace=interleave_top", "-flags", "+ildct+ilme"),
     "bare.h264": (*NTSC, *QUICK),
     "bare.hevc": (*NTSC, *HEVC),

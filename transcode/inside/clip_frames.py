@@ -26,6 +26,13 @@ before the last wanted one.
 """
 
 
+SCREEN: Final = "rgb24"
+RANGES: Final = {1: "tv", 2: "pc"}
+SPACES: Final = {
+    1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "ycgco", 9: "bt2020nc", 10: "bt2020c",
+    14: "ictcp",
+}  # fmt: skip
+"""FFmpeg's words for what a picture says of its colours (ITU-T H.273). Whoever says nothing has samples converted."""
 NEVER: Final = -(1 << 63)
 
 
@@ -147,6 +154,22 @@ class _Feeding:
         yield from self.stream.codec_context.decode(None)
 
 
+def _range(frame: Any) -> str:
+    return RANGES.get(int(frame.color_range), "unknown")
+
+
+def _space(frame: Any) -> str:
+    return "gbr" if frame.format.is_rgb else SPACES.get(int(frame.colorspace), "unknown")
+
+
+def _kept(frame: Any) -> str:
+    """What a clip's pictures are to say of their colours: what the master's say. Those of a screen are converted."""
+    if frame.format.is_rgb:
+        return ":color_ranges=tv:color_spaces=smpte170m"
+    known = int(frame.color_range) in RANGES
+    return f":color_spaces={_space(frame)}" + (f":color_ranges={_range(frame)}" if known else "")
+
+
 class Dressing:
     """Pictures as they are encoded: deinterlaced, upright, of even sides, in one format, with words where wanted.
 
@@ -188,20 +211,23 @@ class Dressing:
 
     def _made(self, frame: Any) -> Any:
         graph = av.filter.Graph()
-        last = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=self.base)
-        for name, told in (*self._filters(), ("buffersink", "")):
+        size, base = f"{frame.width}x{frame.height}", f"{self.base.numerator}/{self.base.denominator}"
+        told = f"video_size={size}:pix_fmt={frame.format.name}:time_base={base}"
+        last = graph.add("buffer", f"{told}:range={_range(frame)}:colorspace={_space(frame)}")
+        for name, told in (*self._filters(frame), ("buffersink", "")):
             following = graph.add(name, told)
             last.link_to(following)
             last = following
         graph.configure()
         return graph
 
-    def _filters(self) -> list[tuple[str, str]]:
+    def _filters(self, frame: Any) -> list[tuple[str, str]]:
         found = [("yadif", "mode=send_frame:deint=interlaced")] if self.told.get("interlaced") else []
         found += [("transpose", turn) for turn in TURNS.get(int(self.told.get("rotation") or 0) % 360, ())]
         if self.told.get("odd"):
             found.append(("scale", "max(2\\,trunc(iw/2)*2):max(2\\,trunc(ih/2)*2)"))
-        return [*found, ("format", str(self.told.get("format") or "yuv420p"))]
+        wanted = str(self.told.get("format") or "yuv420p")
+        return [*found, ("format", f"pix_fmts={wanted}{'' if wanted == SCREEN else _kept(frame)}")]
 
     def _finished(self, tick: int, frame: Any) -> tuple[int, Any]:
         lines = self._lines(tick)

@@ -12,7 +12,7 @@ from typing import Any
 import av
 
 from transcode.inside import clip_index, clip_writing
-from transcode.inside.clip_frames import Disordered, Dressing
+from transcode.inside.clip_frames import SCREEN, Disordered, Dressing
 from transcode.inside.clip_sound import copied_sound, frames, placed, samples
 from transcode.inside.guards import MAX_PIXELS
 from transcode.inside.opening import Master, Task, guarded
@@ -40,7 +40,7 @@ def _still(task: Task) -> dict[str, Any]:
     told: Any = task.options["pictures"]
     film = clip_writing.Film(task, told)
     # Words are drawn in 4:2:0; without them the picture goes straight into colours of a screen.
-    dressed = Dressing({**told, "format": "yuv420p" if told.get("burn") else "rgb24"}, film.base)
+    dressed = Dressing({**told, "format": "yuv420p" if told.get("burn") else SCREEN}, film.base)
     [(_, picture)] = list(dressed.of(film.decoded(film.ticks, told["start"])))
     shot = picture.reformat(format="rgb24")
     coder = av.CodecContext.create("png", "w")
