@@ -132,7 +132,7 @@ def _recipe(session: ReadSession, recording: Recording, wish: Wish) -> Recipe:
     facts = MediaFacts.model_validate(recording.media_facts) if recording.media_facts.get("streams") else None
     if facts is None and recording.condition is Condition.UNEXAMINED:
         raise BadRequest("Nothing is known yet of what is in this recording. Wait until it has been examined.")
-    if facts is None:
+    if facts is None or clip_records.is_repaired(session, recording.id):
         raise BadRequest("This recording's master cannot be opened, so nothing can be cut out of it.")
     tracks = [each.index for each in facts.sounds]
     sounds = tracks if wish.sounds is None else list(wish.sounds)

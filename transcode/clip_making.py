@@ -165,6 +165,8 @@ class _Maker:
         cut = self._cut(begins, stops, None)
         if not cut.sounds:
             raise NoClip("the recording has no sound there")
+        if any((stops - begins) * each.rate < 1 for each in cut.sounds):
+            raise NoClip("there is not one sample of sound between the in and the out point")
         copied = all(each.copied for each in cut.sounds)
         container, name, kind = _container(copied=copied, tracks=len(cut.sounds))
         told = {**self._places(cut), "container": container, "copied": copied, "sounds": self._sounds(cut)}

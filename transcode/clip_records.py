@@ -23,11 +23,13 @@ from evidence.store import RenditionStore, StoredRendition
 from evidence.vocabulary import RenditionKind, RenditionState
 from transcode.clip_recipe import Recipe
 from transcode.ending import placeless
+from transcode.repair import RECIPE as REPAIR_RECIPE
 
 WORKROOM: Final = Actor.system("transcode")
 CLIP: Final = "transcode.clip"
 QUEUE: Final = "clips"
 PRIORITY: Final = 60
+REPAIRS: Final = REPAIR_RECIPE.rpartition("-")[0] + "-"
 LARGEST_TABLE: Final = 64 << 20
 
 
@@ -45,6 +47,17 @@ class StoredClip:
     encoded: int
     argv: list[str]
     tool: Mapping[str, str]
+
+
+def is_repaired(session: ReadSession, recording: UUID) -> bool:
+    """What plays is a repaired copy: its master cannot be opened, and nothing can be cut out of it."""
+    rows = select(Rendition).where(Rendition.recording_id == recording, Rendition.kind == RenditionKind.PLAYBACK)
+    return any(is_repair(row) for row in session.scalars(rows))
+
+
+def is_repair(row: Rendition | None) -> bool:
+    """The copy was made of what a repair found in a master that nothing can open."""
+    return row is not None and row.recipe.startswith(REPAIRS)
 
 
 def frame_table(session: ReadSession, renditions: RenditionStore, recording: UUID) -> dict[str, Any] | None:

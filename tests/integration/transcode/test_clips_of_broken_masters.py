@@ -104,3 +104,16 @@ def test_sound_that_ends_before_the_out_point_is_remarked(workroom: Workroom, fo
         row = cut(workroom, recording, kind="sound", unit="microsecond", start=SECOND, end=3 * SECOND)
     assert row.state is RenditionState.READY, row.reason
     assert "before the out point" in row.facts["remarks"][0]
+
+
+def test_sound_without_one_sample_is_refused_and_one_sample_is_one(workroom: Workroom, footage: Footage) -> None:
+    recording = workroom.keeps(footage.of("ntsc.mp4"))
+    workroom.examines(recording)
+    with workroom.working():
+        workroom.finished(recording)
+        none = cut(workroom, recording, kind="sound", unit="microsecond", start=0, end=1)
+        one = cut(workroom, recording, kind="sound", unit="microsecond", start=SECOND, end=SECOND + 21)
+    assert none.state is RenditionState.FAILED
+    assert "not one sample" in (none.reason or "")
+    assert one.state is RenditionState.READY, one.reason
+    assert 0 < samples(body_of(workroom, one)).shape[1] <= 2 * 1024
