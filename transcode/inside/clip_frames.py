@@ -29,10 +29,10 @@ before the last wanted one.
 SCREEN: Final = "rgb24"
 RANGES: Final = {1: "tv", 2: "pc"}
 SPACES: Final = {
-    1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "ycgco", 9: "bt2020nc", 10: "bt2020c",
-    14: "ictcp",
+    1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020nc", 10: "bt2020c",
 }  # fmt: skip
 """FFmpeg's words for what a picture says of its colours (ITU-T H.273). Whoever says nothing has samples converted."""
+UNSAID_SPACE: Final = 2
 NEVER: Final = -(1 << 63)
 
 
@@ -198,6 +198,8 @@ class Dressing:
     def _through(self, frame: Any) -> list[Any]:
         if self._graph is None:
             self._graph = self._made(frame)
+        if not frame.format.is_rgb and int(frame.colorspace) not in SPACES:
+            frame.colorspace = UNSAID_SPACE  # filters refuse pictures that claim what nobody can convert
         self._graph.push(frame)
         return self._pulled()
 

@@ -79,6 +79,7 @@ def test_sound_of_a_clock_that_starts_again_is_whole_and_in_order(workroom: Work
         late = cut(workroom, recording, kind="sound", unit="microsecond", start=5 * SECOND // 2, end=7 * SECOND // 2)
         beside = cut(workroom, recording, start=10, end=90)
     assert all(row.state is RenditionState.READY for row in (whole, late, beside)), (whole.reason, beside.reason)
+    assert abs((workroom.recording(recording).duration_ms or 0) - 4000) < 100  # its header says two seconds
     heard = samples(body_of(workroom, whole))
     assert heard.shape[1] == 4 * 48_000
     assert tones(heard) == [300] * 4 + [1500] * 4
