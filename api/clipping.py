@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 from pydantic import ValidationError
-from sqlalchemy import select
 
 from api.authentication import Caller
 from api.errors import BadRequest
@@ -20,7 +18,7 @@ from evidence.custody import ledger
 from evidence.database import ReadSession, WriteSession
 from evidence.errors import AlreadySettled, NotFound
 from evidence.identifiers import recording_reference
-from evidence.models import Clip, Master, Person, Recording, Rendition
+from evidence.models import Clip, Master, Person, Recording
 from evidence.vocabulary import ClipKind, Condition, RenditionKind, RenditionState
 from transcode import clip_records
 from transcode.clip_recipe import Burn, Recipe
@@ -29,7 +27,6 @@ from transcode.media import MediaFacts
 ENDINGS: Final = {
     "video/mp4": "mp4", "image/png": "png", "audio/mp4": "m4a", "audio/wav": "wav", "video/quicktime": "mov",
 }  # fmt: skip
-LARGEST_TABLE: Final = 64 << 20
 MICROSECONDS: Final = 1_000_000
 GUESSED_RATE: Final = 25.0
 
@@ -135,7 +132,7 @@ def _recipe(session: ReadSession, recording: Recording, wish: Wish) -> Recipe:
     facts = MediaFacts.model_validate(recording.media_facts) if recording.media_facts.get("streams") else None
     if facts is None and recording.condition is Condition.UNEXAMINED:
         raise BadRequest("Nothing is known yet of what is in this recording. Wait until it has been examined.")
-    if facts is None:
+    if facts is None or clip_records.is_repaired(session, recording.id):
         raise BadRequest("This recording's master cannot be opened, so nothing can be cut out of it.")
     tracks = [each.index for each in facts.sounds]
     sounds = tracks if wish.sounds is None else list(wish.sounds)
@@ -199,17 +196,4 @@ def _within(session: ReadSession, house: House, recording: Recording, recipe: Re
 
 def frame_table(session: ReadSession, house: House, recording: UUID) -> dict[str, Any] | None:
     """When each frame is shown, where that is known already."""
-    row = session.scalars(
-        select(Rendition)
-        .where(
-            Rendition.recording_id == recording,
-            Rendition.kind == RenditionKind.FRAMES,
-            Rendition.state == RenditionState.READY,
-        )
-        .order_by(Rendition.made_at.desc())
-        .limit(1)
-    ).one_or_none()
-    if row is None or row.key is None or (row.size or 0) > LARGEST_TABLE:
-        return None
-    found: dict[str, Any] = json.loads(b"".join(house.renditions.read(row.key)))
-    return found
+    return clip_records.frame_table(session, house.renditions, recording)

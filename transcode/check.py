@@ -29,7 +29,7 @@ class Checked:
     """What was compared. `findings` forbid the rendition, `remarks` are shown with it.
 
     `ending` is the word for how the child that made it ended; `quality` what was measured of it, where it was;
-    `recovered` what there is of a master that is not whole.
+    `recovered` what there is of a master that is not whole; `plays_ms` how long the copy plays.
     """
 
     agreement: Agreement
@@ -40,6 +40,7 @@ class Checked:
     ending: str = ""
     quality: dict[str, object] = field(default_factory=dict)
     recovered: dict[str, object] = field(default_factory=dict)
+    plays_ms: int = 0
 
     def as_facts(self) -> dict[str, object]:
         """For the rendition's row."""
@@ -51,6 +52,7 @@ class Checked:
             "packets_proven": self.packets_proven,
             "packets": [finding.as_facts() for finding in self.packets],
             "remarks": list(self.remarks),
+            "plays_ms": self.plays_ms,
             "ending": self.ending,
             **({"quality": self.quality} if self.quality else {}),
             **({"recovered": self.recovered} if self.recovered else {}),
@@ -87,7 +89,8 @@ def check(compared: Compared, *, complaints: bool = False) -> Checked:
     times = agreement(
         compared.master.times_us, compared.copy.times_us, start=compared.master.start_us - compared.copy.start_us
     )
-    checked = Checked(times)
+    ends = max([*compared.copy.times_us, *compared.copy.sound_us], default=compared.copy.start_us)
+    checked = Checked(times, plays_ms=(ends - compared.copy.start_us) // 1000)
     damaged = complaints or compared.condition is not Condition.SOUND
     _check_output(compared, checked)
     _check_pictures(compared, checked, damaged=damaged)

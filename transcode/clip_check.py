@@ -18,7 +18,7 @@ from transcode.packets import Manifest, Track, range_proof
 
 HASH: Final = 32
 SLACK: Final = Fraction(1, 10)
-"""Seconds that encoded sound may go beyond the out point: the encoder fills up its last frame."""
+"""Seconds by which encoded sound may miss the out point: the encoder fills up its last frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +107,15 @@ def _sound(  # noqa: PLR0913, PLR0917 - one comparison, with all that it compare
     if track is None or not track.packets:
         findings.append(f"the sound of stream {plan.index} is not in the clip")
         return facts
+    ends = Fraction(clip.sound_us[place], 1_000_000) if place < len(clip.sound_us) else Fraction(0)
+    due = min(cut.stops, plan.ends) - cut.begins
+    if ends < due - SLACK or ends <= 0:
+        findings.append(f"the sound of stream {plan.index} ends after {float(ends):.3f} s, not {float(due):.3f} s")
     if plan.copied:
         count = plan.end - plan.first
         if track.packets != count:
             findings.append(f"{count} packets of sound were to be copied, {track.packets} are there")
         return facts | Run(plan.index, plan.first, count, 0).compared(track, master, hashes, findings)
-    ends = Fraction(clip.sound_us[place], 1_000_000) if place < len(clip.sound_us) else Fraction(0)
     if ends > cut.stops - cut.begins + SLACK:
         findings.append(f"the sound of stream {plan.index} goes on for {float(ends):.3f} s")
     return {**facts, "copied": 0}

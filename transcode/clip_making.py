@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from importlib.metadata import version
@@ -16,12 +16,13 @@ from typing import Any, Final, TypeVar
 
 from evidence.jobs import JobStopped
 from evidence.vocabulary import ClipKind
-from transcode import child, clip_plan
+from transcode import child, clip_numbers, clip_plan
 from transcode.child import Command, Listener
-from transcode.clip_check import HASH, Proof, check
+from transcode.clip_check import HASH, SLACK, Proof, check
+from transcode.clip_numbers import Numbers, Shown
 from transcode.clip_plan import Cut, Line, NoClip, Pictures, Sound
 from transcode.clip_recipe import Recipe
-from transcode.clip_said import ClipSaid, HashesSaid, IndexSaid, WrittenSaid
+from transcode.clip_said import ClipSaid, DecodedSaid, HashesSaid, IndexSaid, WrittenSaid
 from transcode.ending import How
 from transcode.errors import OutputUntrue, SettingsRefused
 from transcode.making import Work, fetch
@@ -52,14 +53,15 @@ class MadeClip:
     tool: dict[str, str] = field(default_factory=dict)
 
 
-def make(work: Work, recipe: Recipe) -> MadeClip:
-    """Fetch, index, plan, make, check. Every step may be repeated.
+def make(work: Work, recipe: Recipe, shown: Shown | None) -> MadeClip:
+    """Fetch, index, plan, make, check. Every step may be repeated. `shown`: the working copy's pictures, where it is
+    made: what people ask for is what it shows.
 
     Raises NoClip where the recipe asks for what is not there, RenderFailed and OutputUntrue where no true clip came
     of it, MasterChanged, ChildBroke, JobStopped, and what the store raises.
     """
     path = fetch(work)
-    maker = _Maker(work, recipe, path)
+    maker = _Maker(work, recipe, path, shown)
     maker.index()
     return {ClipKind.CLIP: maker.clip, ClipKind.STILL: maker.still, ClipKind.SOUND: maker.sound}[recipe.kind]()
 
@@ -67,8 +69,8 @@ def make(work: Work, recipe: Recipe) -> MadeClip:
 class _Maker:
     """One recipe carried out on one master that lies in the scratch folder."""
 
-    def __init__(self, work: Work, recipe: Recipe, path: Path) -> None:
-        self.work, self.recipe, self.path = work, recipe, path
+    def __init__(self, work: Work, recipe: Recipe, path: Path, shown: Shown | None) -> None:
+        self.work, self.recipe, self.path, self.shown = work, recipe, path, shown
         self.facts = work.facts
         # What a child may write in: not where the master and its own instructions lie.
         self.output = work.folder / "output"
@@ -78,6 +80,9 @@ class _Maker:
         self.lines: dict[int, Line] = {}
         self.manifest = Manifest(())
         self.origin = Fraction(0)
+        self.numbers: Numbers | None = None
+        # Sounds that cannot be laid beside anything, and why.
+        self.adrift: dict[int, str] = {}
 
     def index(self) -> None:
         """Read the master through once."""
@@ -87,6 +92,34 @@ class _Maker:
         self.picture = clip_plan.with_times(said.picture.as_line()) if said.picture is not None else None
         self.lines = {each.index: each.as_line() for each in said.sounds}
         self.origin = clip_plan.begins_at([*([self.picture] if self.picture else []), *self.lines.values()])
+        again = any(map(clip_numbers.goes_back, self.lines.values()))
+        if self.picture is not None and (self.recipe.unit == "frame" or again):
+            if self.shown is None or not clip_numbers.one_to_one(self.picture, self.shown):
+                self._number(self.picture)
+        elif again:
+            self._lay(clip_numbers.following(next(iter(self.lines.values()))))
+        for index, line in self.lines.items():
+            if clip_numbers.goes_back(line):
+                self.adrift.setdefault(
+                    index, f"the clock of sound track {index} goes back where that of pictures does not"
+                )
+
+    def _number(self, line: Line) -> None:
+        """Count the pictures that the decoder gives; what has which number is then what the working copy shows."""
+        said = self._ask(DecodedSaid, "counting its pictures", do="decoded", picture=line.index)
+        self.numbers = clip_numbers.numbers(line, said.as_ticks(), self.shown, self.origin)
+        self.origin = self.numbers.origin
+        if self.numbers.offsets is not None:
+            self._lay(self.numbers.offsets)
+
+    def _lay(self, offsets: Sequence[Fraction]) -> None:
+        """Put sounds onto the clock that goes on where the master's starts again."""
+        self.origin = Fraction(0)
+        for index, line in self.lines.items():
+            try:
+                self.lines[index] = clip_numbers.moved(line, offsets)
+            except NoClip as refused:
+                self.adrift[index] = str(refused)
 
     def clip(self) -> MadeClip:
         """Pictures, and the sound beside them."""
@@ -95,8 +128,9 @@ class _Maker:
         told = {**self._places(cut), "pictures": self._film(pictures), "sounds": self._sounds(cut)}
         output = self.output / "clip.mp4"
         if self._write(output, do="clip", **told).disordered:
-            cut = replace(cut, pictures=clip_plan.by_count(pictures))
-            told["pictures"] = self._film(clip_plan.by_count(pictures))
+            pictures = self._renumbered()
+            cut = self._cut(pictures.begins, pictures.stops, pictures)
+            told = {**self._places(cut), "pictures": self._film(pictures), "sounds": self._sounds(cut)}
             self._write(output, do="clip", **told)
         return self._checked(cut, output, "video/mp4", told)
 
@@ -107,7 +141,9 @@ class _Maker:
         output = self.output / "still.png"
         said = self._write(output, do="still", **told)
         if said.disordered:
-            said = self._write(output, do="still", pictures=self._film(clip_plan.by_count(pictures)))
+            pictures = self._renumbered()
+            told = {"pictures": self._film(pictures)}
+            said = self._write(output, do="still", **told)
         found = self.facts.picture
         shown = found.shown_size if found is not None else (0, 0)
         if (said.width, said.height) != shown:
@@ -129,6 +165,8 @@ class _Maker:
         cut = self._cut(begins, stops, None)
         if not cut.sounds:
             raise NoClip("the recording has no sound there")
+        if any((stops - begins) * each.rate < 1 for each in cut.sounds):
+            raise NoClip("there is not one sample of sound between the in and the out point")
         copied = all(each.copied for each in cut.sounds)
         container, name, kind = _container(copied=copied, tracks=len(cut.sounds))
         told = {**self._places(cut), "container": container, "copied": copied, "sounds": self._sounds(cut)}
@@ -141,7 +179,16 @@ class _Maker:
     def _pictures(self, *, whole: str) -> Pictures:
         if self.picture is None:
             raise NoClip("the recording has no pictures: its sound can be taken out alone")
+        if self.numbers is not None and self.numbers.why:
+            return clip_numbers.taken(self.picture, self.numbers, self.recipe.start, self.recipe.end)
         return clip_plan.pictures(self.picture, self.recipe.start, self.recipe.end, self.facts, whole=whole)
+
+    def _renumbered(self) -> Pictures:
+        """The wanted pictures where neither their times nor their packets have told them apart."""
+        if self.picture is None or self.numbers is not None:
+            raise NoClip("the master's decoder does not give its pictures twice alike")
+        self._number(self.picture)
+        return self._pictures(whole="")
 
     def _stretch(self) -> tuple[Fraction, Fraction]:
         if self.recipe.unit == "frame":
@@ -155,11 +202,15 @@ class _Maker:
             line = self.lines.get(index)
             if line is None:
                 raise NoClip(f"the recording has no sound track {index}")
+            if index in self.adrift:
+                raise NoClip(self.adrift[index])
             found = clip_plan.sound(line, begins, stops, self.facts)
             if found is None:
                 remarks.append(f"sound track {index} has nothing between the in and the out point")
-            else:
-                sounds.append(found)
+                continue
+            sounds.append(found)
+            if stops - found.ends > SLACK:
+                remarks.append(f"sound track {index} ends {float(stops - found.ends):.3f} s before the out point")
         return Cut(begins=begins, stops=stops, pictures=pictures, sounds=tuple(sounds), remarks=tuple(remarks))
 
     def _places(self, cut: Cut) -> dict[str, Any]:
@@ -186,6 +237,8 @@ class _Maker:
             "start": plan.start if self.seeks else None,
             "tail_start": plan.tail_start if self.seeks else None,
             "counted": plan.counted,
+            "seen": list(plan.seen),
+            "hidden": clip_numbers.hidden(line) if plan.counted else [],
             "set_number": plan.set_number,
             "sets": [each.hex() for each in line.sets],
             "lengths": line.lengths,
@@ -214,7 +267,8 @@ class _Maker:
             "channels": stream.channels,
             "form": FORMS.get(stream.codec or "", "s16"),
             "timeless": stream.timeless,
-            "seeks": self.seeks,
+            "laps": self.lines[plan.index].laps,
+            "seeks": self.seeks and not self.lines[plan.index].laps,
         }
 
     def _checked(self, cut: Cut, output: Path, content_type: str, told: Mapping[str, Any]) -> MadeClip:
@@ -312,7 +366,7 @@ def _container(*, copied: bool, tracks: int) -> tuple[str, str, str]:
 
 
 def _as_samples(plan: Sound) -> Sound:
-    return Sound(index=plan.index, base=plan.base, rate=plan.rate, copied=False, why="samples, decoded exactly")
+    return replace(plan, copied=False, why="samples, decoded exactly")
 
 
 def _pair(value: Fraction) -> list[int]:

@@ -38,6 +38,7 @@ class Line:
     """One stream's packets in decoding order, times in ticks of `base` seconds. `sets`: H.264 parameter sets.
 
     `pace`: pictures a second, by FFmpeg's guess. `assumed`: the stream gives no times, and these are by that guess.
+    `laps`: its own clock starts again at these packets, and so many ticks lead from it to these times.
     """
 
     index: int
@@ -53,6 +54,7 @@ class Line:
     resets: bool = False
     pace: Fraction = Fraction(0)
     assumed: bool = False
+    laps: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,8 @@ class Pictures:
 
     `head` and `tail` pictures are encoded, the packets `first_packet` up to `end_packet` between them copied; nothing
     is copied where both are equal. `start`: where reading begins, in ticks, nothing for the beginning. `counted`:
-    pictures are told apart by counting, as their times do not tell them apart.
+    pictures are told apart by counting, as their times do not tell them apart. `seen`: when the decoder says each is
+    shown, where that was looked at.
     """
 
     index: int
@@ -78,6 +81,7 @@ class Pictures:
     counted: bool
     set_number: int
     why: str
+    seen: tuple[int, ...] = ()
 
     @property
     def copied(self) -> int:
@@ -97,7 +101,10 @@ class Pictures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sound:
-    """How one sound track comes to be: packets `first` up to `end` copied, or samples encoded exactly."""
+    """How one sound track comes to be: packets `first` up to `end` copied, or samples encoded exactly.
+
+    `ends`: until when the master has sound there, in seconds on its clock.
+    """
 
     index: int
     base: Fraction
@@ -106,6 +113,7 @@ class Sound:
     first: int = 0
     end: int = 0
     first_tick: int = 0
+    ends: Fraction = Fraction(0)
     why: str
 
 
@@ -130,22 +138,6 @@ def with_times(line: Line) -> Line:
     number = itertools.accumulate(0 if flags & HIDDEN else 1 for flags in line.flags)
     times = array("q", [max(0, each - 1) for each in number])
     return replace(line, base=1 / pace, pts=times, dts=times, lasting=array("q", [1] * len(times)), assumed=True)
-
-
-def by_count(plan: Pictures) -> Pictures:
-    """The same pictures by their number as they come out of the decoder, which is how they are numbered on the page."""
-    return replace(
-        plan,
-        head=len(plan.ticks),
-        tail=0,
-        first_packet=0,
-        end_packet=0,
-        start=None,
-        tail_start=None,
-        counted=True,
-        why="every picture is encoded: its times have another order than its pictures, which are taken as they are "
-        "decoded and shown at these times in their order",
-    )
 
 
 def shown_ticks(line: Line) -> tuple[list[int], bool]:
@@ -286,8 +278,9 @@ def sound(line: Line, begins: Fraction, stops: Fraction, facts: MediaFacts) -> S
     if not inside:
         return None
     why = _why_encoded(line, stream, inside)
+    ends = max(line.pts[place] + line.lasting[place] for place in inside) * line.base
     if why:
-        return Sound(index=line.index, base=line.base, rate=line.rate, copied=False, why=f"encoded: {why}")
+        return Sound(index=line.index, base=line.base, rate=line.rate, copied=False, ends=ends, why=f"encoded: {why}")
     first = max(0, inside[0] - PRIMING)
     return Sound(
         index=line.index,
@@ -297,6 +290,7 @@ def sound(line: Line, begins: Fraction, stops: Fraction, facts: MediaFacts) -> S
         first=first,
         end=inside[-1] + 1,
         first_tick=line.pts[first],
+        ends=ends,
         why="every packet is the master's own; it is heard from the in point, and to the end of the packet "
         "that the out point lies in",
     )
@@ -313,6 +307,7 @@ def _why_encoded(line: Line, stream: StreamFacts | None, inside: Sequence[int]) 
         (line.codec != "aac", f"{line.codec} does not go into MP4 as it is"),
         (stream is not None and stream.timeless, "its packets have no times"),
         ("HE" in profile, f"{profile} decodes only from further back"),
+        (bool(line.laps), "its clock starts again on the way"),
         (not run or UNSAID in line.pts, "its packets are not in the order in which they are heard"),
     )
     return next((why for so, why in hindrances if so), "")

@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from evidence.custody.canonical import canonical
 from evidence.vocabulary import ClipKind
 
-RECIPE: Final = "clip-1"
+RECIPE: Final = "clip-2"
 """Changes when the same places of the same master would come out differently."""
 LONGEST_TEXT: Final = 60
 FURTHEST: Final = 2**53 - 1
@@ -65,7 +65,7 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    recipe: Literal["clip-1"] = RECIPE
+    recipe: Literal["clip-1", "clip-2"] = RECIPE
     recording: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")]
     master_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     kind: ClipKind

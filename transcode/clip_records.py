@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,21 +13,24 @@ from sqlalchemy import select
 from evidence import clock
 from evidence.custody import ledger
 from evidence.custody.events import Actor, Event, EventType, Object
-from evidence.database import WriteSession
+from evidence.database import ReadSession, WriteSession
 from evidence.errors import NotFound
 from evidence.identifiers import new_id
 from evidence.jobs import JobRequest, enqueue
-from evidence.models import Clip, Recording
+from evidence.models import Clip, Recording, Rendition
 from evidence.notices import tell_recordings
-from evidence.store import StoredRendition
-from evidence.vocabulary import RenditionState
+from evidence.store import RenditionStore, StoredRendition
+from evidence.vocabulary import RenditionKind, RenditionState
 from transcode.clip_recipe import Recipe
 from transcode.ending import placeless
+from transcode.repair import RECIPE as REPAIR_RECIPE
 
 WORKROOM: Final = Actor.system("transcode")
 CLIP: Final = "transcode.clip"
 QUEUE: Final = "clips"
 PRIORITY: Final = 60
+REPAIRS: Final = REPAIR_RECIPE.rpartition("-")[0] + "-"
+LARGEST_TABLE: Final = 64 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,35 @@ class StoredClip:
     encoded: int
     argv: list[str]
     tool: Mapping[str, str]
+
+
+def is_repaired(session: ReadSession, recording: UUID) -> bool:
+    """What plays is a repaired copy: its master cannot be opened, and nothing can be cut out of it."""
+    rows = select(Rendition).where(Rendition.recording_id == recording, Rendition.kind == RenditionKind.PLAYBACK)
+    return any(is_repair(row) for row in session.scalars(rows))
+
+
+def is_repair(row: Rendition | None) -> bool:
+    """The copy was made of what a repair found in a master that nothing can open."""
+    return row is not None and row.recipe.startswith(REPAIRS)
+
+
+def frame_table(session: ReadSession, renditions: RenditionStore, recording: UUID) -> dict[str, Any] | None:
+    """When the working copy shows each of its pictures, where that is known already."""
+    row = session.scalars(
+        select(Rendition)
+        .where(
+            Rendition.recording_id == recording,
+            Rendition.kind == RenditionKind.FRAMES,
+            Rendition.state == RenditionState.READY,
+        )
+        .order_by(Rendition.made_at.desc())
+        .limit(1)
+    ).one_or_none()
+    if row is None or row.key is None or (row.size or 0) > LARGEST_TABLE:
+        return None
+    found: dict[str, Any] = json.loads(b"".join(renditions.read(row.key)))
+    return found
 
 
 def ask(session: WriteSession, recipe: Recipe, *, by: Actor, person: UUID | None) -> tuple[Clip, bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from array import array
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Annotated
 
@@ -73,6 +74,16 @@ class IndexSaid(Counted):
     sounds: tuple[LineSaid, ...] = Field(default=(), max_length=100)
 
 
+class DecodedSaid(Saying):
+    """When each picture is shown that comes out of a master's decoder, in the order in which they come."""
+
+    ticks: Column
+
+    def as_ticks(self) -> Sequence[int]:
+        """For the planner. Raises ValueError where it is no column."""
+        return array("q", self.ticks)
+
+
 class HashesSaid(Saying):
     """SHA-256 of the neutral form of packets that were asked for, 32 bytes each, by the number of their stream."""
 
@@ -81,7 +92,7 @@ class HashesSaid(Saying):
 
 class WrittenSaid(Saying):
     """A file was written. Sizes in pixels, of a still picture. `disordered`: it was not, as the master's pictures come
-    out of the decoder in another order than their times have.
+    out of the decoder in another order than their times have, or not one of each packet.
     """
 
     disordered: bool = False

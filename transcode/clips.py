@@ -27,6 +27,7 @@ from evidence.store.keys import packets_key, rendition_key
 from evidence.vocabulary import IncidentKind, RenditionMethod, RenditionState
 from transcode import clip_records
 from transcode.clip_making import MadeClip, make
+from transcode.clip_numbers import Shown, shown_by
 from transcode.clip_plan import NoClip
 from transcode.clip_recipe import Recipe
 from transcode.clip_records import StoredClip, clip_request
@@ -94,7 +95,7 @@ class ClipMaker:
             self.settings, needed=wanted.master.size + min(limits.file_size, 2 * wanted.master.size)
         ) as folder:
             plan = Plan(method=RenditionMethod.TRANSCODE, reason="a clip", content_type="", limits=limits)
-            made = make(self._work(wanted, plan, facts, folder, job), wanted.recipe)
+            made = make(self._work(wanted, plan, facts, folder, job), wanted.recipe, self._shown(wanted))
             job.report("storing", None)
             stored = self._store(wanted, made, job)
         try:
@@ -106,6 +107,12 @@ class ClipMaker:
             with suppress(StoreError):
                 self.house.renditions.delete(stored.stored.key)
             raise
+
+    def _shown(self, wanted: Wanted) -> Shown | None:
+        """What the working copy shows, where there is one."""
+        with self.house.reading() as session:
+            table = clip_records.frame_table(session, self.house.renditions, wanted.master.id)
+        return shown_by(table) if table is not None else None
 
     def _work(self, wanted: Wanted, plan: Plan, facts: MediaFacts, folder: Path, job: RunningJob) -> Work:
         return Work(

@@ -23,6 +23,8 @@ from transcode.ending import placeless
 from transcode.packets import Manifest
 
 WORKROOM: Final = Actor.system("transcode")
+LENGTH_SLACK_MS: Final = 1000
+"""A copy's sound may go on for as long beyond its header's word: encoders fill up their last frame."""
 NO_COPY: Final = "It can be read, and no copy that plays could be made of it"
 
 
@@ -124,6 +126,16 @@ def write_ready(session: WriteSession, recording: Recording, row: Rendition, res
     if row.kind is RenditionKind.PLAYBACK:
         recording.playability, recording.playability_reason = Playability.PLAYABLE, row.why
         recording.playable_at = recording.playable_at or row.made_at
+        _write_length(recording, result)
+
+
+def _write_length(recording: Recording, playback: Result) -> None:
+    """A recording is at least as long as its copy plays: a header counts no further than its clock, and that may have
+    started again on the way.
+    """
+    plays = int(playback.facts.get("plays_ms") or 0)
+    if recording.duration_ms is not None and plays > recording.duration_ms + LENGTH_SLACK_MS:
+        recording.duration_ms = plays
 
 
 def _manifests(master: Master, row: Rendition, packets: StoredManifests) -> list[Object]:

@@ -40,6 +40,7 @@ from evidence.database import ReadSession
 from evidence.errors import LogDisagrees, NotPermitted
 from evidence.models import Recording
 from evidence.vocabulary import RenditionKind
+from transcode import clip_records
 
 router = APIRouter(include_in_schema=False)
 
@@ -206,6 +207,7 @@ def _values(found: Dossier, caller: Caller) -> dict[str, object]:
         "has_frames": found.ready(RenditionKind.FRAMES) is not None,
         "media_lines": media_lines(found.recording.media_facts),
         "has_sound": bool(found.recording.media_facts and has_sound(found.recording.media_facts)),
+        "cuttable": not clip_records.is_repair(found.ready(RenditionKind.PLAYBACK)),
         "is_sound": not shows_pictures(found.recording.media_facts),
         "offset": clock_offset(found.recording.clock_offset_ms),
         "view": secrets.token_urlsafe(18),

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import Field
+from pydantic import Field, StrictInt
 from sqlalchemy import select
 from starlette.requests import Request
 from starlette.responses import Response
@@ -38,9 +38,11 @@ class ClipAsked(Asked):
     unit: Literal["frame", "microsecond"] = Field(
         default="frame", description="Microseconds from the beginning of the recording are for sound alone"
     )
-    start: int = Field(ge=0, le=2**53 - 1, description="The first frame that is in it, or when it begins")
-    end: int = Field(ge=0, le=2**53 - 1, description="The frame after the last one that is in it, or when it ends")
-    sounds: list[int] | None = Field(
+    start: int = Field(strict=True, ge=0, le=2**53 - 1, description="The first frame that is in it, or when it begins")
+    end: int = Field(
+        strict=True, ge=0, le=2**53 - 1, description="The frame after the last one that is in it, or when it ends"
+    )
+    sounds: list[StrictInt] | None = Field(
         default=None, max_length=16, description="Stream numbers of sound tracks; without it, every one"
     )
     write_time: bool = Field(default=False, description="Write each picture's time into it")

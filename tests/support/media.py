@@ -16,6 +16,7 @@ from tests.support import coded_fields
 
 TIME_LIMIT: Final = 120
 PICTURE: Final = ("-f", "lavfi", "-i", "testsrc2=s=320x240:r=25:d=2")
+BARS: Final = ("-f", "lavfi", "-i", "testsrc=s=320x240:r=25:d=2")
 LARGE: Final = ("-f", "lavfi", "-i", "testsrc2=s=1280x960:r=25:d=1")
 ODD: Final = ("-f", "lavfi", "-i", "testsrc2=s=321x243:r=25:d=1")
 SOUND: Final = ("-f", "lavfi", "-i", "sine=440:r=48000:d=2")
@@ -24,6 +25,7 @@ TELEPHONE: Final = ("-f", "lavfi", "-i", "sine=440:r=8000:d=2")
 FOUR: Final = ("-f", "lavfi", "-i", "aevalsrc=0.1*sin(880*t)|0.2*sin(990*t)|0.3*sin(660*t)|0.4*sin(550*t):s=16000:d=2")
 H264: Final = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "25", "-profile:v", "main")
 PLAIN: Final = (*H264, "-bf", "0")
+FULL: Final = ("-c:v", "libx264", "-preset", "ultrafast", "-color_range", "pc", "-colorspace", "bt709", "-g", "25")
 REORDERED: Final = (*H264, "-bf", "2")
 HEVC: Final = ("-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-x265-params", "log-level=none")
 AAC: Final = ("-c:a", "aac", "-b:a", "64k")
@@ -59,6 +61,11 @@ RECIPES: Final[Mapping[str, tuple[str, ...]]] = {
     "ntsc-uneven.mp4": (*NTSC, "-vf", "select='not(between(mod(n,20),5,11))'", "-fps_mode", "passthrough", *QUICK),
     "ntsc-alaw.mov": (*NTSC, *TELEPHONE, *QUICK, "-c:a", "pcm_alaw"),
     "open-gop.mp4": (*NTSC, *SOUND, *QUICK, "-x264-params", "open-gop=1", *AAC),
+    "open-gop.ts": (*NTSC, *SOUND, *QUICK, "-x264-params", "open-gop=1", "-c:a", "mp2"),
+    "low.ts": (*PICTURE, "-f", "lavfi", "-i", "sine=300:r=48000:d=2", *REORDERED, "-c:a", "mp2"),
+    "high.ts": (*BARS, "-f", "lavfi", "-i", "sine=1500:r=48000:d=2", *REORDERED, "-c:a", "mp2"),
+    "low-alone.ts": ("-f", "lavfi", "-i", "sine=300:r=48000:d=2", *AAC),
+    "full-range.mp4": (*PICTURE, "-vf", "scale=out_range=pc:out_color_matrix=bt709,format=yuvj420p", *FULL),
     "interlaced-h264.mp4": (*PICTURE, *QUICK, "-vf", "tinterlace=interleave_top", "-flags", "+ildct+ilme"),
     "bare.h264": (*NTSC, *QUICK),
     "bare.hevc": (*NTSC, *HEVC),
@@ -138,6 +145,9 @@ class Footage:
             "turned.mp4": self._turned,
             "cut-repeats.mp4": lambda: self._half("repeats.mp4"),
             "reserved.mp4": lambda: self._half("repeats.mp4") + bytes(1 << 18),
+            "mid-group.ts": lambda: self.of("open-gop.ts").read_bytes()[188 * 200 :],
+            "clock-again.ts": lambda: self.of("low.ts").read_bytes() + self.of("high.ts").read_bytes(),
+            "clock-again-alone.ts": lambda: 2 * self.of("low-alone.ts").read_bytes(),
             "fields.ts": lambda: coded_fields.stream(25),
             "fields.h264": lambda: coded_fields.bare(25),
             "disordered.mp4": lambda: coded_fields.disordered(self.of("hevc.mp4").read_bytes(), [6]),

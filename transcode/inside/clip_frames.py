@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from itertools import islice
 from typing import Any, Final
 
 import av
@@ -24,6 +26,13 @@ before the last wanted one.
 """
 
 
+SCREEN: Final = "rgb24"
+RANGES: Final = {1: "tv", 2: "pc"}
+SPACES: Final = {
+    1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020nc", 10: "bt2020c",
+}  # fmt: skip
+"""FFmpeg's words for what a picture says of its colours (ITU-T H.273). Whoever says nothing has samples converted."""
+UNSAID_SPACE: Final = 2
 NEVER: Final = -(1 << 63)
 
 
@@ -32,7 +41,7 @@ class NotFound(ValueError):
 
 
 class Disordered(ValueError):
-    """The decoder gives pictures in another order than their times have."""
+    """The decoder gives pictures in another order than their times have, or not one of each packet."""
 
 
 def reading_from(container: Any, stream: Any, start: int | None) -> None:
@@ -81,20 +90,84 @@ def _read(container: Any, stream: Any) -> Iterator[Any]:
         yield from packet.decode()
 
 
-def by_count(
-    container: Any, stream: Any, ticks: Sequence[int], number: int, base: Fraction | None = None
-) -> Iterator[Any]:
-    """As many pictures as there are ticks, from picture `number` of the whole recording on. Raises NotFound."""
+def decoded(container: Any, stream: Any) -> Iterator[Any]:
+    """Every picture that comes out of the decoder, past whatever does not decode: working copies are made so."""
     reading_from(container, stream, None)
-    counted = 0
-    for frame in _read(container, stream):
-        if counted >= number:
-            frame.pts, frame.time_base = ticks[counted - number], base or stream.time_base
-            yield frame
-        counted += 1
-        if counted == number + len(ticks):
+    try:
+        for packet in container.demux(stream):
+            with suppress(av.FFmpegError):
+                yield from packet.decode()
+    except av.FFmpegError:
+        return  # what lies behind cannot be reached by anybody
+
+
+def by_sight(container: Any, stream: Any, told: dict[str, Any], base: Fraction) -> Iterator[Any]:
+    """The pictures from number `number` on that the decoder gave at the ticks `seen` when they were counted, each to
+    be shown at one of `ticks`. Raises NotFound where it gives others.
+    """
+    ticks, seen, number = told["ticks"], told["seen"], int(told["number"])
+    for place, frame in enumerate(islice(decoded(container, stream), number, number + len(ticks))):
+        if (NEVER if frame.pts is None else frame.pts) != seen[place]:
+            raise NotFound(f"picture {number + place + 1} came out of the decoder at another time than before")
+        frame.pts, frame.time_base = ticks[place], base
+        yield frame
+        if place + 1 == len(ticks):
             return
-    raise NotFound(f"only {counted} pictures came out of the decoder")
+    raise NotFound(f"not all of {len(ticks)} pictures from number {number + 1} on came out of the decoder")
+
+
+def by_count(container: Any, stream: Any, told: dict[str, Any], base: Fraction) -> Iterator[Any]:
+    """As many pictures as there are `ticks`, from picture `number` of the whole recording on. `hidden`: packets that
+    give none. Raises Disordered where another packet before gave none, or one gave two; NotFound.
+    """
+    ticks, number = told["ticks"], int(told["number"])
+    reading_from(container, stream, None)
+    end, feeding = number + len(ticks), _Feeding(container, stream, set(told["hidden"]))
+    for place, frame in enumerate(feeding.frames(end)):
+        if number <= place < end:
+            frame.pts, frame.time_base = ticks[place - number], base
+            yield frame
+    if feeding.given != feeding.fed:
+        raise Disordered(f"{feeding.fed} packets gave {feeding.given} pictures")
+    if feeding.given < end:
+        raise NotFound(f"only {feeding.given} pictures came out of the decoder")
+
+
+class _Feeding:
+    """A decoder fed until it has given enough, then emptied. `fed`: packets that should have given one."""
+
+    def __init__(self, container: Any, stream: Any, hidden: set[int]) -> None:
+        self.container, self.stream, self.hidden = container, stream, hidden
+        self.fed = self.given = 0
+
+    def frames(self, most: int) -> Iterator[Any]:
+        for frame in self._frames(most):
+            self.given += 1
+            yield frame
+
+    def _frames(self, most: int) -> Iterator[Any]:
+        for place, packet in enumerate(each for each in self.container.demux(self.stream) if each.size):
+            if place not in self.hidden and self.given >= most:
+                break
+            self.fed += place not in self.hidden
+            yield from packet.decode()
+        yield from self.stream.codec_context.decode(None)
+
+
+def _range(frame: Any) -> str:
+    return RANGES.get(int(frame.color_range), "unknown")
+
+
+def _space(frame: Any) -> str:
+    return "gbr" if frame.format.is_rgb else SPACES.get(int(frame.colorspace), "unknown")
+
+
+def _kept(frame: Any) -> str:
+    """What a clip's pictures are to say of their colours: what the master's say. Those of a screen are converted."""
+    if frame.format.is_rgb:
+        return ":color_ranges=tv:color_spaces=smpte170m"
+    known = int(frame.color_range) in RANGES
+    return f":color_spaces={_space(frame)}" + (f":color_ranges={_range(frame)}" if known else "")
 
 
 class Dressing:
@@ -125,6 +198,8 @@ class Dressing:
     def _through(self, frame: Any) -> list[Any]:
         if self._graph is None:
             self._graph = self._made(frame)
+        if not frame.format.is_rgb and int(frame.colorspace) not in SPACES:
+            frame.colorspace = UNSAID_SPACE  # filters refuse pictures that claim what nobody can convert
         self._graph.push(frame)
         return self._pulled()
 
@@ -138,20 +213,23 @@ class Dressing:
 
     def _made(self, frame: Any) -> Any:
         graph = av.filter.Graph()
-        last = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=self.base)
-        for name, told in (*self._filters(), ("buffersink", "")):
+        size, base = f"{frame.width}x{frame.height}", f"{self.base.numerator}/{self.base.denominator}"
+        told = f"video_size={size}:pix_fmt={frame.format.name}:time_base={base}"
+        last = graph.add("buffer", f"{told}:range={_range(frame)}:colorspace={_space(frame)}")
+        for name, told in (*self._filters(frame), ("buffersink", "")):
             following = graph.add(name, told)
             last.link_to(following)
             last = following
         graph.configure()
         return graph
 
-    def _filters(self) -> list[tuple[str, str]]:
+    def _filters(self, frame: Any) -> list[tuple[str, str]]:
         found = [("yadif", "mode=send_frame:deint=interlaced")] if self.told.get("interlaced") else []
         found += [("transpose", turn) for turn in TURNS.get(int(self.told.get("rotation") or 0) % 360, ())]
         if self.told.get("odd"):
             found.append(("scale", "max(2\\,trunc(iw/2)*2):max(2\\,trunc(ih/2)*2)"))
-        return [*found, ("format", str(self.told.get("format") or "yuv420p"))]
+        wanted = str(self.told.get("format") or "yuv420p")
+        return [*found, ("format", f"pix_fmts={wanted}{'' if wanted == SCREEN else _kept(frame)}")]
 
     def _finished(self, tick: int, frame: Any) -> tuple[int, Any]:
         lines = self._lines(tick)

@@ -10,6 +10,7 @@ from typing import Any
 
 import av
 
+from transcode.inside import clip_frames
 from transcode.inside.fields import HEADER, IDR_SLICE, Fields
 from transcode.inside.opening import Master, Task
 from transcode.inside.packets import Counter, length_size, neutral, parameter_sets, set_name
@@ -57,6 +58,18 @@ class Index:
         sounds = [each.told() for each in self.lines.values() if each.kind == "audio"]
         picture = self.lines[self.picture].told() if self.picture in self.lines else None
         return {"picture": picture, "sounds": sounds, "counted": self.counter.told()}
+
+
+def decoded(task: Task) -> dict[str, Any]:
+    """When each picture of the stream `picture` is shown that the decoder gives, in that order."""
+    ticks = array("q")
+    with Master(task).opened() as container:
+        stream = container.streams[int(str(task.options["picture"]))]
+        for frame in clip_frames.decoded(container, stream):
+            ticks.append(UNSAID if frame.pts is None else frame.pts)
+            if len(ticks) % TELL_EVERY == 0 and frame.pts is not None:
+                task.tell(int(frame.pts * frame.time_base * 1_000_000))
+    return {"ticks": base64.b64encode(ticks).decode()}
 
 
 def hashes(task: Task) -> dict[str, Any]:

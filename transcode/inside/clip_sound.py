@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any, Final
 
@@ -13,6 +13,8 @@ from transcode.inside.opening import Master, Task
 BITRATE: Final = 128_000
 JITTER: Final = Fraction(1, 40)
 """Seconds: containers that count in milliseconds round the time of each packet; a longer gap is a gap."""
+LOST: Final = Fraction(1, 4)
+"""Seconds of sound that may lie where other sound lies already: where a clock starts again, edges overlap."""
 WIDTHS: Final = {"s16": 2, "s32": 4, "flt": 4, "u8": 1}
 
 
@@ -85,6 +87,7 @@ def samples(
     rate, total = int(told["rate"]), round((stops - begins) * int(told["rate"]))
     width, at = WIDTHS[form] * av.AudioLayout(layout).nb_channels, 0
     silence, expected = (b"\x80" if form == "u8" else b"\0") * width, None
+    lost = 0
     for place, data in _placed_samples(task, told, begins, form=form, layout=layout):
         start = expected if expected is not None and abs(place - expected) <= JITTER * rate else place
         expected = start + len(data) // width
@@ -92,6 +95,9 @@ def samples(
             gap = min(start, total) - at
             yield silence * gap
             at += gap
+        lost += max(0, min(expected, at) - max(start, 0))
+        if lost > LOST * rate:
+            raise ValueError("the clock of the sound goes back on the way: some of it would be left out")
         fresh = data[(at - start) * width :][: (total - at) * width]
         if fresh:
             yield fresh
@@ -114,9 +120,8 @@ def _placed_samples(
         source.codec_context.thread_count = 1
         _near(master, begins, told)
         turner = av.AudioResampler(format=form, layout=layout, rate=rate)
-        decoded: Any = master.decode(source)
         follows: int | None = None
-        for frame in decoded:
+        for frame in _on_one_clock(master, source, told.get("laps") or ()):
             place = (
                 round(begins * rate) * -1 + running if told.get("timeless") else _place(frame, begins, rate, follows)
             )
@@ -125,6 +130,19 @@ def _placed_samples(
                 yield place, bytes(part.planes[0])[: part.samples * width]
                 place += part.samples
             follows = place
+
+
+def _on_one_clock(master: Any, source: Any, laps: Sequence[Sequence[int]]) -> Iterator[Any]:
+    """Every decoded lot. `laps`: from which packet on how many ticks lead to the clock that it is to lie on."""
+    following, ahead, number = list(laps), 0, 0
+    for packet in master.demux(source):
+        while packet.size and following and following[0][0] <= number:
+            ahead = following.pop(0)[1]
+        number += bool(packet.size)
+        for frame in packet.decode():
+            if frame.pts is not None:
+                frame.pts += ahead
+            yield frame
 
 
 def _place(frame: Any, begins: Fraction, rate: int, follows: int | None) -> int:

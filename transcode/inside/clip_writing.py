@@ -14,8 +14,9 @@ from typing import Any, Final
 
 import av
 
-from transcode.inside.clip_frames import Dressing, by_count, by_ticks, reading_from
+from transcode.inside.clip_frames import Dressing, by_count, by_sight, by_ticks, reading_from
 from transcode.inside.clip_sound import copied_sound, encoded_sound
+from transcode.inside.lettering import COLOURS
 from transcode.inside.opening import Master, Task
 from transcode.inside.packets import neutral, unit_type
 
@@ -146,8 +147,10 @@ class Film:
     def decoded(self, ticks: Sequence[int], start: int | None) -> Iterator[Any]:
         with Master(self.task).opened() as master:
             source = master.streams[int(self.told["index"])]
-            if self.told["counted"]:
-                yield from by_count(master, source, ticks, int(self.told["number"]), self.base)
+            if self.told["seen"]:
+                yield from by_sight(master, source, self.told, self.base)
+            elif self.told["counted"]:
+                yield from by_count(master, source, self.told, self.base)
             else:
                 yield from by_ticks(master, source, ticks, start)
 
@@ -162,8 +165,8 @@ class Film:
         coder.options, coder.thread_count = options, THREADS
         if self.told.get("aspect"):
             coder.sample_aspect_ratio = Fraction(*self.told["aspect"])
-        for name, value in (self.told.get("colour") or {}).items():
-            setattr(coder, name, value)
+        for name in COLOURS:
+            setattr(coder, name, getattr(picture, name))
 
     def _tell(self, tick: int) -> None:
         self.task.tell(int((tick - self.ticks[0]) * self.base * 1_000_000))
@@ -200,7 +203,7 @@ class Edge:
         return {**RECIPE, "g": "250", "profile": profile, "x264-params": told}
 
     def _like_the_master(self, coder: Any) -> None:
-        for name in ("color_range", "color_primaries", "color_trc", "colorspace"):
+        for name in COLOURS:
             setattr(coder, name, getattr(self.own, name))
         if self.own.sample_aspect_ratio:
             coder.sample_aspect_ratio = self.own.sample_aspect_ratio

@@ -12,7 +12,7 @@ from typing import Any
 import av
 
 from transcode.inside import clip_index, clip_writing
-from transcode.inside.clip_frames import Disordered, Dressing
+from transcode.inside.clip_frames import SCREEN, Disordered, Dressing
 from transcode.inside.clip_sound import copied_sound, frames, placed, samples
 from transcode.inside.guards import MAX_PIXELS
 from transcode.inside.opening import Master, Task, guarded
@@ -24,7 +24,7 @@ SAMPLE_CODERS = {"u8": "pcm_u8", "s16": "pcm_s16le", "s32": "pcm_s32le"}
 
 def run(task: Task) -> dict[str, Any]:
     """Do what the file that `options` names tells. `refused` where the bytes could not be worked on, `disordered` where
-    pictures cannot be told apart by their times.
+    pictures cannot be told apart by their times or by counting packets.
     """
     told = json.loads(Path(str(task.options["told"])).read_bytes())
     try:
@@ -40,7 +40,7 @@ def _still(task: Task) -> dict[str, Any]:
     told: Any = task.options["pictures"]
     film = clip_writing.Film(task, told)
     # Words are drawn in 4:2:0; without them the picture goes straight into colours of a screen.
-    dressed = Dressing({**told, "format": "yuv420p" if told.get("burn") else "rgb24"}, film.base)
+    dressed = Dressing({**told, "format": "yuv420p" if told.get("burn") else SCREEN}, film.base)
     [(_, picture)] = list(dressed.of(film.decoded(film.ticks, told["start"])))
     shot = picture.reformat(format="rgb24")
     coder = av.CodecContext.create("png", "w")
@@ -114,6 +114,7 @@ def _read(task: Task) -> dict[str, Any]:
 
 DOES = {
     "index": clip_index.run,
+    "decoded": clip_index.decoded,
     "hashes": clip_index.hashes,
     "clip": clip_writing.write,
     "still": _still,

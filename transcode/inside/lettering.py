@@ -5,7 +5,7 @@ Words come from people and devices. Here they are only ever drawn.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import av
 from PIL import Image, ImageDraw, ImageFile, ImageFont
@@ -16,6 +16,10 @@ DARK, LIGHT, GREY = 24, 230, 128
 SMALLEST = 10
 SHARE = 28
 """One line of letters to so many of its height in the picture."""
+
+
+COLOURS: Final = ("color_range", "color_primaries", "color_trc", "colorspace")
+"""What pictures say of their colours: without it players give full-range samples false contrast."""
 
 
 class Lettering:
@@ -32,6 +36,8 @@ class Lettering:
         wide = max(int(self.font.getlength(line)) for line in lines) + 2 * self.margin
         box = (0, max(0, frame.height - tall), min(frame.width, wide), frame.height)
         made = av.VideoFrame(frame.width, frame.height, frame.format.name)
+        for name in COLOURS:
+            setattr(made, name, getattr(frame, name))
         light, *colours = [_plane(plane) for plane in frame.planes]
         on = ImageDraw.Draw(light)
         on.rectangle(box, fill=DARK)

@@ -15,14 +15,15 @@ from starlette.testclient import TestClient
 
 from evidence.custody.ledger import history
 from evidence.jobs import Lane
-from evidence.models import Clip, Recording
-from evidence.vocabulary import Playability
+from evidence.models import Clip, Recording, Rendition
+from evidence.vocabulary import Playability, RenditionKind
 from tests.integration.api.conftest import Visitor
 from tests.support.cast import Cast
 from tests.support.house import World, until
 from tests.support.media import Footage
 from tests.support.recordings import SOUND, VIDEO, Shelf
 from transcode import tasks
+from transcode.repair import RECIPE
 from transcode.settings import TranscodeSettings
 
 FILM = ({**VIDEO, "index": 0, "pixel_format": "yuv420p", "decoded": True}, {**SOUND, "index": 1, "decoded": True})
@@ -129,6 +130,24 @@ def test_what_cannot_be_is_refused_in_words(
     assert answer.status_code == 400
     assert words in answer.json()["detail"]
     assert told(world, reference) == []
+
+
+def test_places_are_numbers_and_nothing_like_numbers(supervisor: TestClient, reference: str) -> None:
+    for wrong in ({"start": True}, {"start": "0"}, {"end": "4"}, {"end": 4.0}, {"sounds": ["1"]}, {"sounds": [True]}):
+        answer = supervisor.post(f"/api/v1/recordings/{reference}/clips", json={"start": 0, "end": 4, **wrong})
+        assert answer.status_code in (400, 422), (wrong, answer.text)
+
+
+def test_a_repaired_copy_is_no_master_to_cut_from(world: World, supervisor: TestClient, reference: str) -> None:
+    assert "data-cutting" in supervisor.get(f"/recordings/{reference}").text
+    with world.house.writing() as session:
+        session.execute(update(Rendition).where(Rendition.kind == RenditionKind.PLAYBACK).values(recipe=RECIPE))
+    answer = supervisor.post(f"/api/v1/recordings/{reference}/clips", json={"start": 0, "end": 4})
+    assert answer.status_code == 400
+    assert "cannot be opened" in answer.json()["detail"]
+    page = supervisor.get(f"/recordings/{reference}").text
+    assert "data-cutting" not in page
+    assert "no clips are cut out of it" in page
 
 
 def test_a_master_that_cannot_be_opened_is_not_said_to_be_waited_for(supervisor: TestClient, shelf: Shelf) -> None:

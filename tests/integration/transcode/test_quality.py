@@ -31,7 +31,7 @@ from transcode.ranges import FileRanges
 from transcode.settings import TranscodeSettings
 
 BAD = {**ffmpeg.PICTURE_RECIPE, "crf": 44, "preset": "ultrafast"}
-NOT_ENCODED = {"pictures-1", "clip-1"}
+NOT_ENCODED = {"pictures-1", "clip-2"}
 """Still pictures, which are looked at and not played; and clips, whose few encoded pictures are held against the
 master's one by one, with a floor of their own, where clips are tested."""
 

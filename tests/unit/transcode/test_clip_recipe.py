@@ -28,7 +28,7 @@ def test_the_same_wish_in_other_words_is_the_same_recipe() -> None:
     other = Recipe.model_validate({**dict(reversed(ONE.items())), "burn": burn, "unit": "frame"})
     assert one.as_bytes() == other.as_bytes()
     assert one.digest == sha256(one.as_bytes()).hexdigest()
-    assert json.loads(one.as_bytes())["recipe"] == "clip-1"
+    assert json.loads(one.as_bytes())["recipe"] == "clip-2"
     assert Recipe.model_validate(json.loads(one.as_bytes())) == one
 
 
@@ -50,7 +50,7 @@ def test_another_wish_is_another_recipe(more: dict[str, Any]) -> None:
         {"kind": "sound"},
         {"kind": "sound", "sounds": [], "burn": {}},
         {"sounds": [1, 1]},
-        {"recipe": "clip-2"},
+        {"recipe": "clip-3"},
         {"colour": "blue"},
         {"burn": {"reference": "x" * 61}},
         {"burn": {"reference": "line\nline"}},
