@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy import select
 
-from evidence.custody.rows import Cosignature, LogKey, PublishedCheckpoint, TimeStamp
+from evidence.custody.log_keys import keys_at
+from evidence.custody.rows import Cosignature, PublishedCheckpoint, TimeStamp
 from evidence.database import ReadSession
 from evidence.errors import NotFound
 from evidence.tlog.errors import TlogError
@@ -81,9 +82,8 @@ def stamps_over(session: ReadSession, size: int) -> list[StampedNote]:
 
 
 def log_vkeys(session: ReadSession, *, size: int) -> list[str]:
-    """The public keys that may sign a checkpoint of this size, as a policy names them."""
-    rows = session.scalars(select(LogKey).order_by(LogKey.from_size, LogKey.alg))
-    return [row.vkey for row in rows if row.from_size <= size and (row.to_size is None or size <= row.to_size)]
+    """The public keys that count for a checkpoint of this size, as a policy names them."""
+    return [key.text() for key in keys_at(session, size)]
 
 
 def _witnesses(session: ReadSession, size: int) -> tuple[Voucher, ...]:

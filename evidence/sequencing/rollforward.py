@@ -7,7 +7,7 @@ of it is written in one transaction. A death in between leaves the database as i
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ import psycopg
 from sqlalchemy import select
 
 from evidence.bootstrap import House
-from evidence.custody import ledger
+from evidence.custody import ledger, log_keys
 from evidence.custody.events import SYSTEM, Actor, Event, EventType
 from evidence.custody.restoring import Restored, hold_writers, mark_missing, restore
 from evidence.custody.rows import LogState, PublishedCheckpoint
@@ -64,8 +64,12 @@ class _Fetched:
             yield self.leaves.read(int.from_bytes(head, "big"))
 
 
-def roll_forward(house: House, signer: Signer, *, by: Actor, unwitnessed: bool) -> RolledForward:
+def roll_forward(
+    house: House, signer: Signer, *, by: Actor, unwitnessed: bool, handles: Mapping[str, str] | None = None
+) -> RolledForward:
     """Bring the database to the newest signed checkpoint, and let the log go on. No sequencer may run.
+
+    `handles` says where the log's keys are kept, by their text, for the table of keys.
 
     Raises RollForwardRefused where the store does not continue what the database holds, or is not whole.
     """
@@ -76,7 +80,9 @@ def roll_forward(house: House, signer: Signer, *, by: Actor, unwitnessed: bool) 
             raise RollForwardRefused(f"the log cannot be rolled forward: {error}") from error
         with house.writing() as session:
             hold_writers(session)
-            return _write(session, fetched, by=by, unwitnessed=unwitnessed)
+            done = _write(session, fetched, by=by, unwitnessed=unwitnessed)
+            log_keys.enter_again(session, handles or {})
+            return done
 
 
 def _fetch(house: House, signer: Signer, kept: BinaryIO) -> _Fetched:
