@@ -168,6 +168,10 @@ def rollforward(data: DataDir = HERE, as_json: AsJson = False) -> None:
         out.print(f"{done['sealed_missing']} personal values were lost with the database, and are marked as lost.")
     if done["moved"]:
         out.print(f"{done['moved']} events that were written after the restore now stand behind those put back.")
+    if done["doubled"]:
+        named = ", ".join(done["doubled"])
+        words = "was taken in between the restore and now: name these by their ids (run-book rolled-back, step 3)"
+        out.print(f"References of two recordings: {named}. One of each {words}.", soft_wrap=True)
     if done["to_size"] > done["from_size"]:
         words = (
             "What came in meanwhile is known to the agents alone: `continuity status` names those that have not held"

@@ -144,6 +144,7 @@ def rollforward(data: Path) -> dict[str, Any]:
         "to_size": done.to_size,
         "sealed_missing": done.sealed_missing,
         "moved": done.moved,
+        "doubled": list(done.doubled),
     }
 
 
