@@ -138,3 +138,19 @@ def test_a_halted_log_s_keys_are_left_as_they_are(world: World, keys: LogKeys) -
         session.execute(text("UPDATE custody.state SET halted = NULL"))
     rotating.enter(world.house, keys)
     assert len(key_rows(world)) == 4
+
+
+def test_a_roll_forward_knows_keys_that_came_and_went_since_the_copy(
+    world: World, keys: LogKeys, database_template: EmbeddedPostgres
+) -> None:
+    at_once = world.house.settings.model_copy(update={"log_keys_overlap_days": 0})
+    grow(world, keys)
+    with restored_later(database_template, world.house.sessions.engine) as restore:
+        for _ in range(2):
+            rotating.rotate(world.house, keys, settings=at_once, by=BY)
+            grow(world, keys)
+        before = key_rows(world)
+        restore()
+    forward(world, keys)
+    rotating.enter(world.house, keys)
+    assert key_rows(world) == before
