@@ -153,3 +153,18 @@ def test_a_retired_key_whose_files_are_gone_is_still_given(log: OwnLog) -> None:
     keys, found = given(log)
     assert (keys, found.doubts) == ({*old, *new}, ())
     assert about_keys(log).verdict is Verdict.PROVED
+
+
+def test_a_log_goes_on_whose_only_pair_was_lost_and_its_old_key_is_still_given(log: OwnLog) -> None:
+    lost, folder = log.keys.vkeys(), log.keys.folder
+    for file in (*(folder / "1").iterdir(), folder / "public.json"):
+        file.unlink()
+    # As docs/keys.md has it: the list says that the lost pair signs no more, and a new one is made.
+    origin = log.house.settings.log_origin
+    (folder / "keys.json").write_text(f'{{"origin": "{origin}", "pairs": [{{"name": "1", "state": "retired"}}]}}')
+    log.keys = type(log.keys)(folder)
+    new = rotating.rotate(log.house, log.keys, settings=log.house.settings, by=WHO)
+    log.grow()
+    keys, found = given(log)
+    assert (keys, found.doubts) == ({*lost, *new}, ())
+    assert about_keys(log).verdict is Verdict.PROVED
