@@ -25,6 +25,10 @@ DataDir = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line")]
 HERE = Path("data")
+KEYS_ADVICE = (
+    "What was printed rests on the key files and on the log's own events alone. Somebody may have written into the "
+    "table of keys: `continuity verify`, and see docs/keys.md."
+)
 POLICY_ADVICE = (
     "What was printed has the keys right. This system itself goes by the file: write what was printed beside it, look "
     "at it, and move it into the file's place. No restart is needed. See docs/keys.md."
@@ -127,6 +131,10 @@ def policy(data: DataDir = HERE) -> None:
     given = sequencing.policy(data)
     sys.stdout.buffer.write(given.text)  # the file's own octets, whatever they are
     sys.stdout.flush()
+    for each in given.doubts:
+        err.print(f"Keys: {each}.", soft_wrap=True)
+    if given.doubts:
+        err.print(KEYS_ADVICE, soft_wrap=True)
     for each in given.differs:
         err.print(f"CONTINUITY_WITNESS_POLICY: {each}.", soft_wrap=True)
     if given.differs:
@@ -160,6 +168,10 @@ def rollforward(data: DataDir = HERE, as_json: AsJson = False) -> None:
         out.print(f"{done['sealed_missing']} personal values were lost with the database, and are marked as lost.")
     if done["moved"]:
         out.print(f"{done['moved']} events that were written after the restore now stand behind those put back.")
+    if done["doubled"]:
+        named = ", ".join(done["doubled"])
+        words = "was taken in between the restore and now: name these by their ids (run-book rolled-back, step 3)"
+        out.print(f"References of two recordings: {named}. One of each {words}.", soft_wrap=True)
     if done["to_size"] > done["from_size"]:
         words = (
             "What came in meanwhile is known to the agents alone: `continuity status` names those that have not held"

@@ -23,6 +23,7 @@ from evidence.outside.duties import Duties
 from evidence.outside.giving import Given, policy_to_give
 from evidence.outside.keys import open_keys
 from evidence.outside.remembering import MEMORY, RememberingSigner
+from evidence.outside.rotating import handles
 from evidence.outside.witnessing import read_policy
 from evidence.sequencing.errors import MustHalt
 from evidence.sequencing.exporting import export_log
@@ -131,12 +132,19 @@ def publish(data: Path, within: timedelta) -> dict[str, Any]:
 def rollforward(data: Path) -> dict[str, Any]:
     """Bring the database to the newest signed checkpoint, and let the log go on."""
     house = _as_owner(house_at(data))
-    done = roll_forward(house, signer_of(house), by=operator(), unwitnessed=is_unwitnessed(house.settings))
+    done = roll_forward(
+        house,
+        signer_of(house),
+        by=operator(),
+        unwitnessed=is_unwitnessed(house.settings),
+        handles=handles(house, open_keys(house.settings)),
+    )
     return {
         "from_size": done.from_size,
         "to_size": done.to_size,
         "sealed_missing": done.sealed_missing,
         "moved": done.moved,
+        "doubled": list(done.doubled),
     }
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from evidence.completeness.claims import LOG, Claim, judged
 from evidence.custody.rows import LogState
-from evidence.sequencing.errors import MustHalt, RolledBack
+from evidence.sequencing.errors import MustHalt, RolledBack, StrangeCheckpoint
 from evidence.sequencing.opening import hold_against_store, newest_key
 from evidence.sequencing.publishing import CHECKPOINTS, checkpoint_key, listed_keys
 from evidence.store.errors import ObjectMissing
@@ -67,8 +67,22 @@ def hold(house: House) -> Newest:
     except (MustHalt, TlogError, ObjectMissing) as error:
         key = newest_key(house.custody)
         size = 0 if key is None else int(key.removeprefix(CHECKPOINTS))
-        found.append(str(error))
+        found.extend([*_from_before_the_keys(house, size, error), str(error)])
     return Newest(size, (*found, *_set_back(house)), halted)
+
+
+def _from_before_the_keys(house: House, size: int, error: Exception) -> list[str]:
+    """That a copy may have been restored from before the log's keys were replaced: then it cannot know who signed."""
+    if not isinstance(error, StrangeCheckpoint):
+        return []
+    with house.reading() as session:
+        numbered = session.get_one(LogState, 1).size
+    if size <= numbered:
+        return []
+    return [
+        f"the store has a checkpoint over {size} events and the database has {numbered}: it was rolled back, to before"
+        " the log's keys were changed, or the checkpoint is not ours (run-book rolled-back)"
+    ]
 
 
 def _set_back(house: House) -> list[str]:

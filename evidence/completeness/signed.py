@@ -11,6 +11,7 @@ from sqlalchemy import text
 from evidence.completeness import stamped
 from evidence.completeness.claims import LOG, Claim, judged, not_proved
 from evidence.completeness.walk import Walk
+from evidence.custody import log_keys
 from evidence.errors import NotFound
 from evidence.outside import unbelieved
 from evidence.outside.strays import reason_of
@@ -30,13 +31,17 @@ if TYPE_CHECKING:
 LOOKED_FOR = 1000  # newest checkpoints of the database that are looked for in the store
 RECORDED = text("SELECT size FROM custody.checkpoint ORDER BY size DESC LIMIT :many")
 FAILS = "The events are not those that were signed"
-NO_KEY = "The database lists no key of this log yet: whether one signed cannot be told."
+NO_KEY = "No event of the log names a key that signed it yet: whether one signed cannot be told."
 UNSIGNED = "No checkpoint has been published yet: nobody has signed for these events."
 NO_POLICY = "No witness policy is set (CONTINUITY_WITNESS_POLICY): nobody outside has signed for these events."
 
 
 def claims(house: House, published: int, walk: Walk | None, newest: Newest) -> list[Claim]:
-    """The claims `checkpoint` and `witnessed` about the newest checkpoint, and `stamped` about all in the walk."""
+    """The claims `checkpoint` and `witnessed` about the newest checkpoint, `stamped` about the walk; and `keys`."""
+    return [*_about_checkpoint(house, published, walk, newest), _keys(house)]
+
+
+def _about_checkpoint(house: House, published: int, walk: Walk | None, newest: Newest) -> list[Claim]:
     if walk is None or published == 0:
         unsigned = not_proved("checkpoint", LOG, UNSIGNED)
         found = [*(walk.roots if walk else ()), *newest.found]
@@ -50,7 +55,7 @@ def claims(house: House, published: int, walk: Walk | None, newest: Newest) -> l
             note = b""
     own = Policy(logs=tuple(KnownLog(key) for key in keys), witnesses=(), groups=(), quorum=None)
     found = [
-        *(not_signed(note, own, published, house) if keys else []),
+        *(not_signed(note, own, published, house) if keys or not note else []),
         *walk.roots,
         *not_stored(house, published, note),
         *_not_recorded(house, published),
@@ -72,6 +77,21 @@ def claims(house: House, published: int, walk: Walk | None, newest: Newest) -> l
 
 def _outside(house: House, note: bytes, walk: Walk) -> list[Claim]:
     return [_witnessed(house, note), *stamped.claims(house, since=walk.start)]
+
+
+def _keys(house: House) -> Claim:
+    """Whether the table of keys says what the log's events do, and each key that they name has signed."""
+    with house.reading() as session:
+        found, named = log_keys.faults(session), log_keys.named_keys(session)
+    if not named and not found:
+        return not_proved("keys", LOG, "No event of the log names a key yet.")
+    return judged(
+        "keys",
+        LOG,
+        found,
+        holds=f"The {len(named)} keys of the log are those that its events name, from and to where these say.",
+        fails="The keys of the log are not those that its events name",
+    )
 
 
 def not_signed(note: bytes, policy: Policy, published: int, house: House) -> list[str]:

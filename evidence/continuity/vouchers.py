@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from evidence.completeness import signed, stamped
-from evidence.custody.rows import Cosignature, LogKey, PublishedCheckpoint
+from evidence.custody.log_keys import keys_at
+from evidence.custody.rows import Cosignature, PublishedCheckpoint
 from evidence.database import ReadSession
 from evidence.errors import NotFound
 from evidence.outside.errors import TokenRefused
@@ -86,9 +87,8 @@ def vouched(house: House, size: int) -> Vouched:
 
 
 def log_vkeys(session: ReadSession, *, size: int) -> list[str]:
-    """The public keys that may sign a checkpoint of this size, as a policy names them."""
-    rows = session.scalars(select(LogKey).order_by(LogKey.from_size, LogKey.alg))
-    return [row.vkey for row in rows if row.from_size <= size and (row.to_size is None or size <= row.to_size)]
+    """The public keys that count for a checkpoint of this size, as a policy names them."""
+    return [key.text() for key in keys_at(session, size)]
 
 
 def _sign(found: Vouched, house: House, note: bytes, keys: Sequence[VerifierKey]) -> None:

@@ -21,6 +21,7 @@ from evidence.custody.canonical import canonical, read_canonical
 from evidence.custody.events import EventType
 from evidence.custody.leaf import Leaf, read_leaf
 from evidence.custody.rows import CustodyEvent, Sealed
+from evidence.custody.rows import Leaf as Place
 from evidence.database import ReadSession, WriteSession
 from evidence.errors import AlreadySettled, LogDisagrees, NotFound
 
@@ -115,6 +116,18 @@ def _hold_against(session: ReadSession, row: Sealed, leaf: Leaf) -> None:
         raise LogDisagrees(f"{said} is not the one it was written with")
 
 
+def _was_put_back(session: ReadSession, row: Sealed, rolled_forward: Leaf) -> bool:
+    """Whether the value's event is one that a roll-forward put back: only of those can the values have been lost."""
+    begin, end = rolled_forward.facts.get("from_size"), rolled_forward.facts.get("to_size")
+    place = (
+        select(Place.seq)
+        .join(CustodyEvent, CustodyEvent.ingest_no == Place.ingest_no)
+        .where(CustodyEvent.id == row.event_id)
+    )
+    seq = session.scalars(place).one_or_none()
+    return seq is not None and isinstance(begin, int) and isinstance(end, int) and begin <= seq < end
+
+
 def _was_erased(session: ReadSession, row: Sealed) -> bool:
     """Whether the event that the row names says so: an erasure of this value, or a restoring that lost values."""
     body = session.scalars(select(CustodyEvent.leaf).where(CustodyEvent.id == row.erased_by)).one_or_none()
@@ -122,6 +135,6 @@ def _was_erased(session: ReadSession, row: Sealed) -> bool:
         return False
     leaf = read_leaf(body)
     if leaf.type == EventType.LOG_ROLLED_FORWARD:
-        return True
+        return _was_put_back(session, row, leaf)
     erased = {"event": str(row.event_id), "field": row.field}
     return leaf.type == EventType.SEALED_ERASED and leaf.facts == erased

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evidence.errors import SettingsRefused
-from evidence.outside.rotating import trusted_keys
+from evidence.outside.rotating import judge_keys
 from evidence.tlog.errors import Malformed
 from evidence.tlog.keys import Algorithm, VerifierKey
 from evidence.tlog.policy import parse_policy, with_log_keys
@@ -20,10 +20,14 @@ KINDS = {Algorithm.ED25519: "Ed25519", Algorithm.ML_DSA_44: "ML-DSA-44"}
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A policy to give out, and a sentence for each key in which the file of the settings differs from it."""
+    """A policy to give out, and a sentence for each key in which the file of the settings differs from it.
+
+    `doubts`: a sentence for each key about which keys.json, the log's events and the table of keys do not agree.
+    """
 
     text: bytes
     differs: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 def policy_to_give(house: House, keys: LogKeys) -> Given:
@@ -32,9 +36,11 @@ def policy_to_give(house: House, keys: LogKeys) -> Given:
     Lines of other logs stay. Where no file is named, nobody is needed. Raises SettingsRefused for a file that is of
     no use, and KeyUnusable.
     """
-    path, trusted = house.settings.witness_policy, trusted_keys(house, keys)
+    path, judged = house.settings.witness_policy, judge_keys(house, keys)
+    trusted = judged.keys
     if path is None:
-        return Given("\n".join([*(f"log {key.text()}" for key in trusted), "quorum none", ""]).encode())
+        lines = [*(f"log {key.text()}" for key in trusted), "quorum none", ""]
+        return Given("\n".join(lines).encode(), doubts=judged.doubts)
     try:
         file = path.read_bytes()
         listed = [each.key for each in parse_policy(file).logs]
@@ -43,9 +49,8 @@ def policy_to_give(house: House, keys: LogKeys) -> Given:
     except (OSError, Malformed) as error:
         raise SettingsRefused(f"CONTINUITY_WITNESS_POLICY: {path}: {error}") from error
     lacking = [f"{path} lacks {_named(key)}" for key in trusted if key not in listed]
-    return Given(
-        text, (*lacking, *(f"{path} names {_named(key)}, which was revoked or never was ours" for key in wrong))
-    )
+    strange = [f"{path} names {_named(key)}, which was revoked or never was ours" for key in wrong]
+    return Given(text, (*lacking, *strange), judged.doubts)
 
 
 def _named(key: VerifierKey) -> str:

@@ -1,6 +1,7 @@
 """The log's keys: one folder for each pair, and a list of which pairs sign.
 
     <folder>/keys.json            which pairs there are, which sign, and until when
+    <folder>/public.json          the public halves of every pair there ever was
     <folder>/memory.json          what was signed last (remembering.py)
     <folder>/1/ed25519.pem        a pair in files, ML-DSA-44 beside Ed25519
     <folder>/2/ml-dsa-44.pem      of a pair whose Ed25519 key is in a device: PKCS#11 has no ML-DSA-44 key yet,
@@ -14,14 +15,14 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, RootModel, ValidationError
 
 from evidence import clock
 from evidence.outside.errors import KeyUnusable
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from evidence.outside.hardware import Device
 
 LIST = "keys.json"
+PUBLIC = "public.json"
 
 
 class Pair(BaseModel):
@@ -89,6 +91,10 @@ class DevicePair:
         return [signature_by(self.ed25519, at, raw), *beside]
 
 
+class PublicHalves(RootModel[dict[str, tuple[str, ...]]]):
+    """What public.json holds: the verifier keys of each pair, by the pair's name."""
+
+
 class LogKeys:
     """The keys in one folder: a signer (evidence.tlog.signing.Signer) without a memory of what it signed."""
 
@@ -135,6 +141,43 @@ class LogKeys:
             [listed] = [each for each in self.listed().pairs if each.name == name]
             self._loaded[name] = self._load(listed)
         return self._loaded[name]
+
+    def public(self) -> dict[str, list[VerifierKey]]:
+        """The public halves of each pair, also of one whose private halves are gone; of a pair in force, its own.
+
+        A pair is not named whose halves were never written down and cannot be read. Raises KeyUnusable.
+        """
+        kept = self._written_down()
+        found = {}
+        for pair in self.listed().pairs:
+            if pair.state == "in_force" or pair.name not in kept:
+                try:
+                    found[pair.name] = self.pair(pair.name).vkeys()
+                except KeyUnusable:
+                    if pair.state == "in_force":
+                        raise
+            else:
+                found[pair.name] = [VerifierKey.parse(each) for each in kept[pair.name]]
+        return found
+
+    def write_down(self, public: Mapping[str, Sequence[VerifierKey]]) -> None:
+        """Keep public halves beside the list, so that a key may be told from a stranger's when its file is gone."""
+        texts = {name: tuple(key.text() for key in keys) for name, keys in public.items()}
+        wanted = PublicHalves({**self._written_down(), **texts})
+        if wanted.root != self._written_down():
+            write_whole(self.folder / PUBLIC, wanted.model_dump_json(indent=1).encode() + b"\n")
+
+    def _written_down(self) -> dict[str, tuple[str, ...]]:
+        path = self.folder / PUBLIC
+        try:
+            kept = PublicHalves.model_validate_json(path.read_bytes()).root
+            for each in kept.values():
+                [VerifierKey.parse(vkey) for vkey in each]
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValidationError, Malformed) as error:
+            raise KeyUnusable(f"{path} is not a list of public keys: move it aside, and it is made again") from error
+        return kept
 
     @contextmanager
     def changing(self) -> Iterator[Callable[[Sequence[Pair]], None]]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 
 from evidence import clock
 from evidence.bootstrap import House
-from evidence.custody.rows import LogKey, LogState, PublishedCheckpoint
+from evidence.custody.log_keys import signing_keys
+from evidence.custody.rows import LogState, PublishedCheckpoint
 from evidence.database import ReadSession, WriteSession
 from evidence.sequencing.errors import RootsDiffer, StrangeCheckpoint
 from evidence.sequencing.integrating import Grown, Step, put_all
@@ -48,9 +49,8 @@ def publish(house: House, epoch: int, grown: Grown, signer: Signer, *, at_step: 
     at_step("parts stored")
     checkpoint = Checkpoint(house.settings.log_origin, grown.edge.size, _root_twice(house, grown))
     with house.writing() as session:
-        keys = known_keys(session, signer)
         held(session, epoch)
-    signed = _stored(house, checkpoint, signer, keys, at_step)
+    signed = _stored(house, checkpoint, signer, at_step)
     at_step("checkpoint stored")
     house.custody.put_latest(LATEST, signed.note)
     at_step("latest stored")
@@ -81,9 +81,8 @@ def known_keys(session: ReadSession, signer: Signer) -> list[VerifierKey]:
 
 
 def listed_keys(session: ReadSession) -> list[VerifierKey]:
-    """The Ed25519 keys that the database lists, those too that sign no more."""
-    kept = [VerifierKey.parse(vkey) for vkey in session.scalars(select(LogKey.vkey))]
-    return [key for key in kept if key.algorithm is Algorithm.ED25519]
+    """The Ed25519 keys that the log's events name, those too that sign no more."""
+    return [key for key in signing_keys(session) if key.algorithm is Algorithm.ED25519]
 
 
 def read_signed(key: str, note: bytes, *, origin: str, keys: Sequence[VerifierKey] | None) -> Signed:
@@ -118,7 +117,7 @@ def _root_twice(house: House, grown: Grown) -> bytes:
     return ours
 
 
-def _stored(house: House, checkpoint: Checkpoint, signer: Signer, keys: list[VerifierKey], at_step: Step) -> Signed:
+def _stored(house: House, checkpoint: Checkpoint, signer: Signer, at_step: Step) -> Signed:
     """The signed checkpoint as it is in the store: ours, or the one that a crash left there under the same size."""
     signatures = signer.sign(checkpoint, at=int(clock.now().timestamp()))
     note = Note(checkpoint.text(), tuple(signatures)).encode()
@@ -128,6 +127,8 @@ def _stored(house: House, checkpoint: Checkpoint, signer: Signer, keys: list[Ver
         house.custody.put_new(key, note, locked=True)
     except CustodyObjectDiffers:
         # Signed and stored before, and not recorded: a signature carries its time, so it cannot be made again.
+        with house.reading() as session:
+            keys = known_keys(session, signer)
         there = read_signed(key, house.custody.get(key), origin=checkpoint.origin, keys=keys)
         if there.checkpoint != checkpoint:
             raise

@@ -12,7 +12,8 @@ from uuid import UUID
 from sqlalchemy import select, text
 
 from evidence.custody.events import EventType
-from evidence.custody.rows import CustodyEvent, Leaf, LogKey, LogState
+from evidence.custody.log_keys import trusted_keys
+from evidence.custody.rows import CustodyEvent, Leaf, LogState
 from evidence.database import ReadSession, WriteSession
 from evidence.errors import NotFound
 from evidence.outside import book
@@ -26,7 +27,6 @@ from evidence.tlog.merkle import Subtree, consistency_proof, inclusion_proof
 from evidence.tlog.policy import Policy, parse_policy
 from evidence.tlog.proof import LogProof
 from evidence.tlog.tiles import TileTree
-from evidence.vocabulary import LogKeyState
 
 if TYPE_CHECKING:
     import psycopg
@@ -163,9 +163,8 @@ def leaves_of(session: ReadSession, subject: UUID, *, of_type: EventType | None 
 
 
 def log_keys(session: ReadSession) -> list[VerifierKey]:
-    """Every key that signs or has signed the log and was never revoked, the oldest first."""
-    wanted = select(LogKey.vkey).where(LogKey.state != LogKeyState.REVOKED).order_by(LogKey.from_size, LogKey.alg)
-    return [VerifierKey.parse(text) for text in session.scalars(wanted)]
+    """Every key that signs or has signed the log and was never revoked, by the log's own events; the oldest first."""
+    return trusted_keys(session)
 
 
 def tile_reader(store: CustodyStore) -> Callable[[str], bytes]:

@@ -7,21 +7,22 @@ of it is written in one transaction. A death in between leaves the database as i
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, Final
 
 import psycopg
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from evidence.bootstrap import House
-from evidence.custody import ledger
+from evidence.custody import ledger, log_keys
 from evidence.custody.events import SYSTEM, Actor, Event, EventType
 from evidence.custody.restoring import Restored, hold_writers, mark_missing, restore
 from evidence.custody.rows import LogState, PublishedCheckpoint
 from evidence.database import WriteSession, psycopg_url
+from evidence.identifiers import recording_reference
 from evidence.incidents import settle_incident
 from evidence.sequencing.errors import MustHalt, RollForwardRefused, StoreBehind
 from evidence.sequencing.integrating import SIDE_BY_SIDE
@@ -30,22 +31,39 @@ from evidence.sequencing.opening import frontier_of, newest_key
 from evidence.sequencing.publishing import CHECKPOINTS, Signed, known_keys, make_known, read_signed
 from evidence.sequencing.reading import LOCK, tile_reader
 from evidence.tlog.errors import TlogError
+from evidence.tlog.keys import Algorithm, VerifierKey
 from evidence.tlog.merkle import Frontier, leaf_hash
 from evidence.tlog.signing import Signer
 from evidence.tlog.tiles import WIDTH, decode_bundle, entries_path
 from evidence.vocabulary import IncidentKind
 
+# The highest number that an event of the log gives to a recording, and the references that several recordings have.
+REFERENCES = text("""
+WITH said AS (
+  SELECT subject, substring(convert_from(leaf, 'UTF8') FROM '"reference":"R([0-9]{1,15})"')::bigint AS number
+  FROM custody.event WHERE type = 'recording.registered'
+)
+SELECT max(number), ARRAY(
+  SELECT number FROM said WHERE number IS NOT NULL GROUP BY number HAVING count(DISTINCT subject) > 1 ORDER BY number)
+FROM said
+""")
+GO_ON_AFTER = text("SELECT setval('recording_number', greatest(:highest, (SELECT last_value FROM recording_number)))")
 LENGTH: Final = 4  # bytes before each leaf in the file that holds them meanwhile
 
 
 @dataclass(frozen=True, slots=True)
 class RolledForward:
-    """How many events the database had, and has now; personal values that were lost; events that had to move."""
+    """How many events the database had, and has now; personal values that were lost; events that had to move.
+
+    `doubled`: references that the log gives to more than one recording, as where recordings were taken in between the
+    restore and this.
+    """
 
     from_size: int
     to_size: int
     sealed_missing: int
     moved: int
+    doubled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +82,31 @@ class _Fetched:
             yield self.leaves.read(int.from_bytes(head, "big"))
 
 
-def roll_forward(house: House, signer: Signer, *, by: Actor, unwitnessed: bool) -> RolledForward:
+def roll_forward(
+    house: House, signer: Signer, *, by: Actor, unwitnessed: bool, handles: Mapping[str, str] | None = None
+) -> RolledForward:
     """Bring the database to the newest signed checkpoint, and let the log go on. No sequencer may run.
+
+    `handles` says where each key is kept that the key files name, by the key's text: a restored database may know
+    neither the key nor the place.
 
     Raises RollForwardRefused where the store does not continue what the database holds, or is not whole.
     """
     with _alone(house), tempfile.TemporaryFile() as kept:
         try:
-            fetched = _fetch(house, signer, kept)
+            fetched = _fetch(house, signer, [VerifierKey.parse(each) for each in handles or ()], kept)
         except (MustHalt, TlogError) as error:
             raise RollForwardRefused(f"the log cannot be rolled forward: {error}") from error
         with house.writing() as session:
             hold_writers(session)
-            return _write(session, fetched, by=by, unwitnessed=unwitnessed)
+            done = _write(session, fetched, by=by, unwitnessed=unwitnessed)
+            log_keys.enter_again(session, handles or {})
+            return replace(done, doubled=_give_no_reference_twice(session))
 
 
-def _fetch(house: House, signer: Signer, kept: BinaryIO) -> _Fetched:
+def _fetch(house: House, signer: Signer, ours: Sequence[VerifierKey], kept: BinaryIO) -> _Fetched:
     with house.reading() as session:
-        keys = known_keys(session, signer)
+        keys = [*known_keys(session, signer), *(key for key in ours if key.algorithm is Algorithm.ED25519)]
         state = session.get_one(LogState, 1)
         size, published = state.size, state.published_size
         known = set(session.scalars(select(PublishedCheckpoint.size)))
@@ -155,6 +180,14 @@ def _write(session: WriteSession, fetched: _Fetched, *, by: Actor, unwitnessed: 
     because = f"the log was rolled forward from {fetched.start} to {state.size} events"
     settle_incident(session, kind=IncidentKind.LOG_HALTED, subject=SUBJECT, because=because, by=by)
     return RolledForward(fetched.start, state.size, len(restored.sealed_missing), restored.moved)
+
+
+def _give_no_reference_twice(session: WriteSession) -> tuple[str, ...]:
+    """Let numbers of recordings go on after the highest that the log has; the references that were given twice."""
+    highest, doubled = session.execute(REFERENCES).one()
+    if highest is not None:
+        session.execute(GO_ON_AFTER, {"highest": highest})
+    return tuple(recording_reference(number) for number in doubled)
 
 
 @contextmanager

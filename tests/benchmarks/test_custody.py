@@ -10,15 +10,14 @@ from pathlib import Path
 
 import psutil
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import text
 
 from evidence.completeness import fsck, headmap
-from evidence.custody import ledger, rows
+from evidence.custody import ledger
 from evidence.database import Sessions, open_engine
 from evidence.embedded import EmbeddedPostgres, EmbeddedS3
 from evidence.identifiers import new_id
 from evidence.sequencing.sequencer import Sequencer
-from evidence.vocabulary import LogKeyState
 from tests.benchmarks.custody_log import fill
 from tests.benchmarks.reference import run
 from tests.benchmarks.scene import middle, rounds
@@ -26,7 +25,7 @@ from tests.benchmarks.sheet import Sheet
 from tests.benchmarks.writers import ORIGIN, Crew, many_subjects, sequencer_beside
 from tests.support import servers
 from tests.support.authority import Authority
-from tests.support.log import happening, log_house, log_keys
+from tests.support.log import enter_keys, happening, log_house, log_keys
 from tests.support.package_maker import Order, make, write
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600)]
@@ -120,11 +119,8 @@ def test_verifying_a_long_log(
     with servers.fresh_database(safe_server) as url:
         house = log_house(url, store)
         keys = log_keys(house, tmp_path)
-        with house.writing() as session:
-            for key in keys.vkeys():
-                said = {"name": key.name, "alg": key.algorithm, "vkey": key.text(), "from_size": 0, "handle": "file"}
-                session.execute(insert(rows.LogKey).values(key_id=key.key_id, state=LogKeyState.IN_FORCE, **said))
         fill(url, origin=house.settings.log_origin, events=EVENTS, subjects=SUBJECTS)
+        enter_keys(house, keys)
         Sequencer(house, keys).lead_once()
         took = []
         for _ in range(rounds(3)):

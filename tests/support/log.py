@@ -15,7 +15,8 @@ from sqlalchemy import text
 from evidence.bootstrap import House
 from evidence.custody import ledger
 from evidence.custody.canonical import read_canonical
-from evidence.custody.events import Actor, Event, EventType
+from evidence.custody.events import SYSTEM, Actor, Event, EventType
+from evidence.custody.rows import LogKey
 from evidence.database import Sessions, open_engine
 from evidence.identifiers import new_id
 from evidence.sequencing.publishing import checkpoint_key
@@ -28,6 +29,7 @@ from evidence.tlog.merkle import leaf_hash, root_of
 from evidence.tlog.note import parse_note, verify
 from evidence.tlog.signing import KeyPair
 from evidence.tlog.tiles import TileTree, decode_bundle, entries_path
+from evidence.vocabulary import LogKeyState
 from tests.support.house import settings_of, stores_of
 
 QUICK = Pace(look=0.05, checkpoint=0.2, again=0.1)
@@ -55,6 +57,17 @@ def log_keys(house: House, folder: Path) -> KeyPair:
     keys = folder / "log-keys"
     origin = house.settings.log_origin
     return KeyPair.load(origin, keys) if keys.exists() else KeyPair.make(origin, keys)
+
+
+def enter_keys(house: House, keys: Keys) -> None:
+    """Put the keys in force as the sequencer's duties do: in the log, and in the table beside it."""
+    with house.writing() as session:
+        for key in keys.vkeys():
+            row = LogKey(key_id=key.key_id, name=key.name, alg=int(key.algorithm), vkey=key.text(), from_size=0)
+            row.handle, row.state = "file", LogKeyState.IN_FORCE
+            session.add(row)
+            facts = {"key": key.key_id.hex(), "from_size": 0, "vkey": key.text()}
+            ledger.record(session, Event(type=EventType.KEY_ROTATED, subject=SYSTEM, actor=WHO, facts=facts))
 
 
 def happening(subject: UUID) -> Event:

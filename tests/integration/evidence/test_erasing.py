@@ -83,15 +83,25 @@ def test_an_erasure_that_fails_erases_nothing(sessions: Sessions) -> None:
         assert revealed(session, [written.id])[written.id]["actor"].value == "Amara Osei"
 
 
-def test_a_name_that_was_lost_with_a_restored_copy_is_no_disagreement(sessions: Sessions) -> None:
+@pytest.mark.parametrize(("seq", "accounted"), [(0, False), (1, True), (2, False), (None, False)])
+def test_a_name_that_was_lost_with_a_restored_copy_is_no_disagreement(
+    sessions: Sessions, seq: int | None, accounted: bool
+) -> None:
     subject = new_id()
     facts = {"from_size": 1, "to_size": 2, "root": EMPTY}
     _, restored = write(sessions, viewed(subject), viewed(SYSTEM, type=EventType.LOG_ROLLED_FORWARD, facts=facts))
     lost = "UPDATE custody.sealed SET salt = NULL, value_enc = NULL, erased_by = :by WHERE event_id <> :by"
+    place = "INSERT INTO custody.leaf SELECT :seq, ingest_no, at, leaf_hash FROM custody.event WHERE id <> :by"
     with sessions.writing() as session:
         session.execute(text(lost), {"by": restored.id})
+        if seq is not None:
+            session.execute(text(place), {"by": restored.id, "seq": seq})
     with sessions.reading() as session:
-        assert ledger.check_subject(session, subject) == 1
+        if accounted:
+            assert ledger.check_subject(session, subject) == 1
+            return
+        with pytest.raises(LogDisagrees, match="no event says who erased or lost it"):
+            ledger.check_subject(session, subject)
 
 
 @pytest.mark.parametrize(

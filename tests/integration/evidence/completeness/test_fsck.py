@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, make_url, text
+from sqlalchemy import make_url, text
 
 from evidence.bootstrap import House
 from evidence.completeness import fsck
 from evidence.completeness.claims import Verdict, Verification
-from evidence.custody import rows
 from evidence.embedded import EmbeddedPostgres, EmbeddedS3
 from evidence.embedded.identities import Identity
 from evidence.identifiers import new_id
@@ -25,19 +24,15 @@ from evidence.store.custody import PARTIAL
 from evidence.store.s3 import connect
 from evidence.tlog.signing import KeyPair
 from evidence.tlog.tiles import entries_path, tile_path
-from evidence.vocabulary import LogKeyState
 from tests.support import servers
-from tests.support.log import log_house, log_keys, write_events
+from tests.support.log import enter_keys, log_house, log_keys, write_events
 
 EVENTS = 700  # two full tiles and a part of a third
 
 
 def enter(house: House, keys: KeyPair) -> None:
-    """Put the keys into the log's own list."""
-    with house.writing() as session:
-        for key in keys.vkeys():
-            said = {"name": key.name, "alg": key.algorithm, "vkey": key.text(), "from_size": 0, "handle": "file"}
-            session.execute(insert(rows.LogKey).values(key_id=key.key_id, state=LogKeyState.IN_FORCE, **said))
+    """Put the keys into the log, and into its own list."""
+    enter_keys(house, keys)
 
 
 @dataclass(frozen=True)
@@ -58,11 +53,12 @@ def original(
     with servers.fresh_database(database_template) as url:
         house = log_house(url, store)
         keys = log_keys(house, tmp_path_factory.mktemp("keys"))
-        enter(house, keys)
         subjects = [new_id() for _ in range(7)]
-        for many in (EVENTS - 70, 70):
-            write_events(house, many, subjects=subjects)
-            Sequencer(house, keys).lead_once()
+        write_events(house, EVENTS - 70 - len(keys.vkeys()), subjects=subjects)
+        enter(house, keys)
+        Sequencer(house, keys).lead_once()
+        write_events(house, 70, subjects=subjects)
+        Sequencer(house, keys).lead_once()
         house.sessions.engine.dispose()
         yield Original(make_url(url).database or "", store, keys)
 
@@ -138,7 +134,7 @@ def test_a_sound_log_is_proved_claim_by_claim(filled: House) -> None:
     assert found.size == EVENTS
     assert verdicts.pop("witnessed") is Verdict.NOT_PROVED
     assert set(verdicts.values()) == {Verdict.PROVED}
-    assert set(verdicts) == {"events", "numbers", "history", "tiles", "checkpoint", "sequencing", "personal"}
+    assert set(verdicts) == {"events", "numbers", "history", "tiles", "checkpoint", "keys", "sequencing", "personal"}
 
 
 def test_events_that_still_wait_break_nothing(filled: House) -> None:
