@@ -35,6 +35,8 @@ FACE: Final = ("reportlab", "fonts/Vera.ttf")
 """Bitstream Vera, which comes with the writer of our PDF reports."""
 FORMS: Final = {"pcm_u8": "u8", "pcm_s24le": "s32", "pcm_s32le": "s32", "pcm_s24be": "s32", "pcm_s32be": "s32"}
 """How samples are kept in sound alone; those of every other codec as 16 bits."""
+LEAST_COPIED: Final = 4
+"""Packets of AAC: of fewer, players may leave out all as run-in, and samples are given instead."""
 TOOL: Final = "pyav"
 TOLD: Final = "told.json"
 SaidT = TypeVar("SaidT", bound=Saying)
@@ -167,7 +169,7 @@ class _Maker:
             raise NoClip("the recording has no sound there")
         if any((stops - begins) * each.rate < 1 for each in cut.sounds):
             raise NoClip("there is not one sample of sound between the in and the out point")
-        copied = all(each.copied for each in cut.sounds)
+        copied = all(each.copied and each.end - each.first >= LEAST_COPIED for each in cut.sounds)
         container, name, kind = _container(copied=copied, tracks=len(cut.sounds))
         told = {**self._places(cut), "container": container, "copied": copied, "sounds": self._sounds(cut)}
         output = self.output / name
