@@ -125,7 +125,10 @@ def _witness(found: Vouched, house: House, note: bytes, keys: Sequence[VerifierK
         found.doubts.append(f"The witnesses' lines could not be judged under the policy: {error}.")
         return
     if (unlisted := lines - len(found.witnesses)) > 0 and not found.forged:
-        found.doubts.append(f"{unlisted} lines under the checkpoint are by nobody whom the policy names as a witness.")
+        found.doubts.append(
+            "Lines under the checkpoint that do not hold, or are by nobody whom the policy names as a witness:"
+            f" {unlisted}. Nothing rests on them."
+        )
 
 
 def _stamp(found: Vouched, house: House) -> None:
