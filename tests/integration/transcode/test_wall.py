@@ -289,7 +289,7 @@ def test_what_a_child_held_is_not_what_its_parent_holds(settings: TranscodeSetti
 def test_an_examination_that_is_starved_is_no_verdict(settings: TranscodeSettings, footage: Footage) -> None:
     class Slow(FileRanges):
         def read_at(self, offset: int, length: int) -> bytes:
-            time.sleep(0.2 if length > 4096 else 0)
+            time.sleep(0.2)
             return super().read_at(offset, length)
 
     hurried = settings.model_copy(update={"probe_seconds": 0.02})
