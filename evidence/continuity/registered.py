@@ -18,6 +18,7 @@ from evidence.custody.sealing import revealed
 from evidence.database import ReadSession
 from evidence.identifiers import recording_reference
 from evidence.models import Arrival, Provenance, Quarantine, Rendition
+from evidence.vocabulary import RenditionMethod
 
 if TYPE_CHECKING:
     from evidence.continuity.holding import Held, Line
@@ -34,8 +35,15 @@ def differences(session: ReadSession, held: Held) -> Iterator[str]:
 
 
 def copy_made(held: Held, copy: Rendition) -> Line | None:
-    """The event that says of these very bytes that they are a copy."""
+    """The event that says of these very bytes that they are a copy, or that the master itself is played."""
     for line in held.of(EventType.RENDITION_MADE):
+        said = line.said.facts
+        if copy.method is RenditionMethod.DIRECT:
+            # It has no bytes of its own: the event names no object, and the master by its digest.
+            told = (said.get("kind"), said.get("method"), said.get("master_sha256"))
+            if told == (copy.kind.value, copy.method.value, copy.sha256):
+                return line
+            continue
         objects = {(each.role, each.sha256, each.size) for each in read_leaf(line.said.leaf).obj}
         if ("rendition", copy.sha256, copy.size) in objects:
             return line

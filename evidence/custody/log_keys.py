@@ -12,12 +12,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import or_, select, text
 
 from evidence.custody.events import SYSTEM, EventType
 from evidence.custody.leaf import Leaf as ReadLeaf
 from evidence.custody.leaf import read_leaf
-from evidence.custody.rows import CustodyEvent, Leaf, LogKey, PublishedCheckpoint
+from evidence.custody.rows import CustodyEvent, Leaf, LogKey, PublishedCheckpoint, Queued
 from evidence.database import ReadSession, WriteSession
 from evidence.errors import NotALeaf
 from evidence.tlog.checkpoint import parse_checkpoint
@@ -86,7 +86,9 @@ def named(events: Iterable[KeyEvent], signed: Callable[[int, VerifierKey], bool 
 
 def named_keys(session: ReadSession) -> list[NamedKey]:
     """Every key that the log's own events name, revoked ones too, the oldest first."""
-    return named(_events(session), lambda seq, key: _signed_over(session, seq, key))
+    events = _events(session)
+    keys = [key for key in map(_key_in, (each.leaf for each in events)) if key is not None]
+    return named(events, lambda seq, key: _signed_over(session, seq, key, keys))
 
 
 def trusted_keys(session: ReadSession) -> list[VerifierKey]:
@@ -157,7 +159,10 @@ def _events(session: ReadSession) -> list[KeyEvent]:
         select(Leaf.seq, CustodyEvent.leaf)
         .select_from(CustodyEvent)
         .outerjoin(Leaf, Leaf.ingest_no == CustodyEvent.ingest_no)
+        .outerjoin(Queued, Queued.ingest_no == CustodyEvent.ingest_no)
         .where(CustodyEvent.subject == SYSTEM, CustodyEvent.type.in_(KINDS))
+        # What has no number and waits for none is no event of the log, whoever wrote it.
+        .where(or_(Leaf.seq.is_not(None), Queued.ingest_no.is_not(None)))
         .order_by(Leaf.seq.nulls_last(), CustodyEvent.ingest_no)
     )
     events = []
@@ -171,10 +176,15 @@ def _events(session: ReadSession) -> list[KeyEvent]:
     return events
 
 
-def _signed_over(session: ReadSession, seq: int, key: VerifierKey) -> bool | None:
-    over = select(PublishedCheckpoint).where(PublishedCheckpoint.size > seq).order_by(PublishedCheckpoint.size).limit(1)
-    row = session.scalars(over).one_or_none()
-    return None if row is None else bears(row, key)
+def _signed_over(session: ReadSession, seq: int, key: VerifierKey, keys: Sequence[VerifierKey]) -> bool | None:
+    """Whether the first checkpoint over the event bears the key's signature.
+
+    A row that no key of the log signed is no checkpoint of it: whoever may add rows there ends no key by one.
+    """
+    over = select(PublishedCheckpoint).where(PublishedCheckpoint.size > seq).order_by(PublishedCheckpoint.size)
+    with closing(session.scalars(over.execution_options(yield_per=64))) as rows:
+        first = next((row for row in rows if any(bears(row, each) for each in keys)), None)
+    return None if first is None else bears(first, key)
 
 
 def bears(row: PublishedCheckpoint, key: VerifierKey) -> bool:

@@ -96,6 +96,31 @@ def test_nor_is_one_whose_event_was_forged_with_it(log: OwnLog) -> None:
     assert any(key.key_id.hex() in each for each in found.doubts)
 
 
+def test_a_row_of_a_checkpoint_that_nobody_signed_ends_no_key(own_log: OwnLog) -> None:
+    rotating.enter(own_log.house, own_log.keys)
+    with own_log.house.writing() as session:
+        junk = text("INSERT INTO custody.checkpoint (size, root, note) VALUES (:size, :root, 'junk')")
+        session.execute(junk, {"size": 3, "root": bytes(32)})
+    own_log.grow(6)
+    assert published_size(own_log.house) > 3
+    keys, found = given(own_log)
+    assert (keys, found.doubts) == (set(own_log.keys.vkeys()), ())
+    assert set(told(own_log)) == keys
+    assert about_keys(own_log).verdict is Verdict.PROVED
+
+
+def test_an_event_that_has_no_number_and_waits_for_none_ends_no_key(log: OwnLog) -> None:
+    [key, _] = log.keys.vkeys()
+    facts = {"key": key.key_id.hex(), "to_size": 1}
+    with log.house.writing() as session:
+        event = ledger.record(session, Event(type=EventType.KEY_REVOKED, subject=SYSTEM, actor=WHO, facts=facts))
+        taken = text("DELETE FROM custody.queue q USING custody.event e WHERE q.ingest_no = e.ingest_no AND e.id = :id")
+        session.execute(taken, {"id": event.id})
+    keys, _found = given(log)
+    assert key in keys
+    assert key in told(log)
+
+
 def test_a_revoked_key_does_not_come_back(log: OwnLog) -> None:
     [stolen, beside] = log.keys.vkeys()
     new = rotating.rotate(log.house, log.keys, settings=log.house.settings, by=WHO)
