@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
@@ -79,15 +79,16 @@ def gather(house: House, wanted: Wanted) -> Report:
         title=held.recording.title if wanted.names else "",
         made=clock.now(),
         sections=sections,
-        contradicted=(*held.against, *held.forged),
+        contradicted=tuple(held.against),
         withholds=bool(held.against),
     )
 
 
 def _sections(session: ReadSession, held: Held, *, names: bool) -> Iterator[Section]:
-    if found := [*held.against, *held.forged]:
-        more = [f"And {len(found) - MOST} more."] if len(found) > MOST else []
-        yield Sentences("CONTRADICTED", (f"{DO_NOT_RELY} {len(found)} found:", *found[:MOST], *more))
+    if held.against:
+        yield _listed("CONTRADICTED", DO_NOT_RELY, held.against)
+    if held.forged:
+        yield _listed("Beside this exhibit", BESIDE, held.forged)
     if held.incidents:
         yield _incidents(held, names=names)
     yield _exhibit(session, held, names=names)
@@ -108,6 +109,11 @@ def _sections(session: ReadSession, held: Held, *, names: bool) -> Iterator[Sect
     yield Sentences("What is proved, and by whom", tuple(_proved(held)) or ("Nothing.",))
     yield Sentences("What is not proved", tuple(_not_proved(held)))
     yield Sentences("How to check this", HOW)
+
+
+def _listed(title: str, words: str, found: Sequence[str]) -> Sentences:
+    more = [f"And {len(found) - MOST} more."] if len(found) > MOST else []
+    return Sentences(title, (f"{words} {len(found)} found:", *found[:MOST], *more))
 
 
 def _incidents(held: Held, *, names: bool) -> TableOf:
@@ -300,13 +306,17 @@ def _not_proved(held: Held) -> Iterator[str]:
         yield "No time-stamp covers this checkpoint: by when it existed rests on its keeper."
 
 
+BESIDE: Final = (
+    "The database has lines of witnesses or time-stamps that do not hold: somebody put them there. They are not about"
+    " this exhibit, and nothing in this report rests on them; `continuity verify` says more."
+)
 DO_NOT_RELY: Final = (
     "Do not rely on this report before a person has found out why: what the log, the register and the store say of this"
     " exhibit does not agree, and `continuity verify --recording` says more."
 )
 REGISTER: Final = (
-    "Title, kind, officer, device, length, quarantine and the table of where it came from are what the register says;"
-    " of these, the log's events hold only what its lines above tell."
+    "Title, kind, officer, device, when it was recorded, what does not agree, length, quarantine and the table of where"
+    " it came from are what the register says; of these, the log's events hold only what its lines above tell."
 )
 HOW: Final = (
     "This report is a statement, and paper proves nothing by itself. The proof is a package of the exhibit, made with"
