@@ -1,26 +1,31 @@
 """Whether a source may be let go now: its receipt must be committed, its master in the store, and nothing in doubt.
 
-A receipt is a promise about the past. Before the last copy beside ours goes, the store is asked once more, and nothing
-goes while the custody log is halted or while it stands open that this master is missing or not what it was.
+A receipt is a promise about the past. Before the last copy beside ours goes, the store is asked once more for the very
+object that the signed receipt names, whatever the records say since, and nothing goes while the custody log is halted
+or while it stands open that this master is missing or not what it was.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
+from cryptography.exceptions import InvalidSignature
 from sqlalchemy import any_, literal, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 
 from evidence.bootstrap import House
 from evidence.completeness.counted import MORE
+from evidence.custody.canonical import NotCanonical, read_canonical
 from evidence.database import ReadSession
 from evidence.models import Agent, Arrival, Incident, Master, Receipt, Sidecar, SidecarBeside
 from evidence.sequencing.reading import halt_reason
 from evidence.store.errors import MasterMissing
 from evidence.vocabulary import IncidentKind
 from ingest.lost_receipts import unknown_of
+from ingest.receipt import ReceiptKey
 
 IN_DOUBT = (IncidentKind.CENSUS_GAP, IncidentKind.FIXITY_FAILED)
 HALTED = (
@@ -32,6 +37,10 @@ OPEN = (
     " its source is kept."
 )
 MISSING = "The store does not have its master now: its source may be the only copy, and is kept."
+UNSIGNED = "Its receipt, as it is kept here, is not what this system's key signed: its source is kept."
+DIFFERS = "The record of its master is not what its signed receipt says: its source is kept."
+UNLOCKED = "The store does not lock its master any more: its source is kept."
+SIGNED = ("sha256", "sha512", "tree", "size", "bucket", "key", "version_id")  # of a master, and never changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,30 +51,37 @@ class Answer:
     withheld: Mapping[UUID, str]
 
 
-def may_go(house: House, agent: Agent, receipts: Sequence[UUID]) -> Answer:
+def may_go(house: House, agent: Agent, receipts: Sequence[UUID], *, key: ReceiptKey) -> Answer:
     """What is to be known before sources are let go. Raises StoreError where the store cannot be asked."""
     unknown = unknown_of(house, agent, receipts)
     with house.reading() as session:
-        masters = _masters(session, agent, receipts)
+        promises = _promises(session, agent, receipts)
         halted = halt_reason(session) is not None
-        doubted = _doubted(session, [each.id for each in masters.values()])
+        doubted = _doubted(session, [master.id for _, master in promises.values()])
     withheld = {}
     for receipt in set(receipts).difference(unknown):
         # A receipt whose master these records do not have any more lets nothing go either.
-        master = masters.get(receipt)
-        if reason := MISSING if master is None else _why_kept(house, master, halted=halted, doubted=doubted):
+        if receipt not in promises:
+            withheld[receipt] = MISSING
+            continue
+        promise, master = promises[receipt]
+        if halted:
+            withheld[receipt] = HALTED
+        elif master.id in doubted:
+            withheld[receipt] = OPEN
+        elif reason := _not_as_signed(house, promise, master, key=key):
             withheld[receipt] = reason
     return Answer(tuple(unknown), withheld)
 
 
-def _masters(session: ReadSession, agent: Agent, receipts: Sequence[UUID]) -> dict[UUID, Master]:
+def _promises(session: ReadSession, agent: Agent, receipts: Sequence[UUID]) -> dict[UUID, tuple[Receipt, Master]]:
     own = (
-        select(Receipt.id, Master)
+        select(Receipt, Master)
         .join(Arrival, Arrival.id == Receipt.arrival_id)
         .join(Master, Master.id == Arrival.master_id)
         .where(Receipt.id.in_(receipts), Arrival.agent_id == agent.id)
     )
-    return {row.id: row.Master for row in session.execute(own)}
+    return {row.Receipt.id: (row.Receipt, row.Master) for row in session.execute(own)}
 
 
 def _doubted(session: ReadSession, masters: Sequence[UUID]) -> set[UUID]:
@@ -105,15 +121,28 @@ def _belonging(session: ReadSession, masters: Sequence[UUID]) -> dict[UUID, set[
     return found
 
 
-def _why_kept(house: House, master: Master, *, halted: bool, doubted: set[UUID]) -> str:
-    if halted:
-        return HALTED
-    return OPEN if master.id in doubted else _absence(house, master)
-
-
-def _absence(house: House, master: Master) -> str:
+def _not_as_signed(house: House, receipt: Receipt, master: Master, *, key: ReceiptKey) -> str:
+    """Why the store does not hold what the receipt says, or nothing. Rows can be changed, what was signed cannot."""
+    said = _signed(receipt, key)
+    if said is None or said.get("receipt_id") != str(receipt.id):
+        return UNSIGNED
+    now = {name: getattr(master, name) for name in SIGNED} | {"recording_id": str(master.id)}
+    if any(said.get(name) != value for name, value in now.items()):
+        return DIFFERS
     try:
-        found = house.masters.head(master.key, version_id=master.version_id)
+        found = house.masters.head(said["key"], version_id=said["version_id"])
     except MasterMissing:
         return MISSING
-    return "" if found.size == master.size else MISSING
+    if found.size != said["size"]:
+        return MISSING
+    return "" if found.lock is not None else UNLOCKED
+
+
+def _signed(receipt: Receipt, key: ReceiptKey) -> Mapping[str, Any] | None:
+    """What the receipt says, where this system's key signed it."""
+    try:
+        key.public.verify(receipt.signature, receipt.body)
+        said: Any = read_canonical(receipt.body)
+    except (InvalidSignature, NotCanonical):
+        return None
+    return said if isinstance(said, dict) else None

@@ -204,7 +204,7 @@ def unknown_receipts(said: messages.AskReceipts, agent: AskingAgent, desk: AtDes
 @router.post("/receipts/let-go")
 def receipts_to_let_go(said: messages.AskReceipts, agent: AskingAgent, desk: AtDesk) -> dict[str, Any]:
     """Before sources are let go: which receipts are not committed here, and which sources are to be kept, and why."""
-    answer = letting_go.may_go(desk.house, agent, said.ids)
+    answer = letting_go.may_go(desk.house, agent, said.ids, key=desk.key)
     return {
         "unknown": [str(each) for each in answer.unknown],
         "withheld": {str(receipt): reason for receipt, reason in answer.withheld.items()},

@@ -20,7 +20,7 @@ from sqlalchemy import select
 from evidence.custody.canonical import canonical, read_canonical
 from evidence.custody.events import EventType
 from evidence.custody.leaf import Leaf, read_leaf
-from evidence.custody.rows import CustodyEvent, Sealed
+from evidence.custody.rows import CustodyEvent, LogState, PublishedCheckpoint, Queued, Sealed
 from evidence.custody.rows import Leaf as Place
 from evidence.database import ReadSession, WriteSession
 from evidence.errors import AlreadySettled, LogDisagrees, NotFound
@@ -117,15 +117,40 @@ def _hold_against(session: ReadSession, row: Sealed, leaf: Leaf) -> None:
 
 
 def _was_put_back(session: ReadSession, row: Sealed, rolled_forward: Leaf) -> bool:
-    """Whether the value's event is one that a roll-forward put back: only of those can the values have been lost."""
+    """Whether the value's event is one that a roll-forward put back: only of those can the values have been lost.
+
+    A roll-forward goes to the end of a signed checkpoint, has its root, and comes after all that it put back.
+    """
     begin, end = rolled_forward.facts.get("from_size"), rolled_forward.facts.get("to_size")
+    seq = _place(session, row.event_id)
+    after = _earliest(session, row.erased_by)
+    if not isinstance(begin, int) or not isinstance(end, int) or seq is None or after is None:
+        return False
+    if not begin <= seq < end <= after:
+        return False
+    signed = session.get(PublishedCheckpoint, end)
+    return signed is not None and signed.root.hex() == rolled_forward.facts.get("root")
+
+
+def _place(session: ReadSession, event_id: UUID | None) -> int | None:
     place = (
         select(Place.seq)
         .join(CustodyEvent, CustodyEvent.ingest_no == Place.ingest_no)
-        .where(CustodyEvent.id == row.event_id)
+        .where(CustodyEvent.id == event_id)
     )
-    seq = session.scalars(place).one_or_none()
-    return seq is not None and isinstance(begin, int) and isinstance(end, int) and begin <= seq < end
+    return session.scalars(place).one_or_none()
+
+
+def _earliest(session: ReadSession, event_id: UUID | None) -> int | None:
+    """An event's number in the log; of one that waits for it, the lowest it can get. None where it never gets one."""
+    if (seq := _place(session, event_id)) is not None:
+        return seq
+    waits = (
+        select(LogState.size)
+        .join(CustodyEvent, CustodyEvent.id == event_id)
+        .join(Queued, Queued.ingest_no == CustodyEvent.ingest_no)
+    )
+    return session.scalars(waits).one_or_none()
 
 
 def _was_erased(session: ReadSession, row: Sealed) -> bool:

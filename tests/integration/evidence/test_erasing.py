@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
@@ -12,7 +13,7 @@ from sqlalchemy import text
 from evidence.custody import ledger
 from evidence.custody.events import SYSTEM, EventType
 from evidence.custody.sealing import revealed
-from evidence.database import Sessions, open_engine
+from evidence.database import Sessions, WriteSession, open_engine
 from evidence.errors import AlreadySettled, LogDisagrees, NotFound
 from evidence.identifiers import new_id
 from tests.support.logbook import AMARA, viewed, write
@@ -83,25 +84,58 @@ def test_an_erasure_that_fails_erases_nothing(sessions: Sessions) -> None:
         assert revealed(session, [written.id])[written.id]["actor"].value == "Amara Osei"
 
 
-@pytest.mark.parametrize(("seq", "accounted"), [(0, False), (1, True), (2, False), (None, False)])
+ROOT = hashlib.sha256(b"the root of the first two").hexdigest()
+HONEST: dict[str, Any] = {"from_size": 1, "to_size": 2, "root": ROOT}
+
+
+@pytest.mark.parametrize(
+    ("seq", "told_at", "facts", "accounted"),
+    [
+        (0, 2, {}, False),
+        (1, 2, {}, True),
+        (1, 7, {}, True),
+        (2, 3, {}, False),
+        (None, 2, {}, False),
+        (1, "waits", {}, True),
+        (1, "waits", {"to_size": 3}, False),
+        (1, "never", {}, False),
+        (1, 2, {"from_size": 0, "to_size": 10**9, "root": "0" * 64}, False),
+        (1, 2, {"to_size": 3}, False),
+        (1, 7, {"to_size": 3}, False),
+        (1, 2, {"root": EMPTY}, False),
+    ],
+)
 def test_a_name_that_was_lost_with_a_restored_copy_is_no_disagreement(
-    sessions: Sessions, seq: int | None, accounted: bool
+    sessions: Sessions, seq: int | None, told_at: int | str, facts: dict[str, Any], accounted: bool
 ) -> None:
+    """Only where the roll-forward that says so can have been: it is in the log, and a checkpoint says its root."""
     subject = new_id()
-    facts = {"from_size": 1, "to_size": 2, "root": EMPTY}
-    _, restored = write(sessions, viewed(subject), viewed(SYSTEM, type=EventType.LOG_ROLLED_FORWARD, facts=facts))
+    told = viewed(SYSTEM, type=EventType.LOG_ROLLED_FORWARD, facts=HONEST | facts)
+    event, restored = write(sessions, viewed(subject), told)
     lost = "UPDATE custody.sealed SET salt = NULL, value_enc = NULL, erased_by = :by WHERE event_id <> :by"
-    place = "INSERT INTO custody.leaf SELECT :seq, ingest_no, at, leaf_hash FROM custody.event WHERE id <> :by"
+    signed = "INSERT INTO custody.checkpoint (size, root, note) VALUES (2, :root, 'a note')"
     with sessions.writing() as session:
         session.execute(text(lost), {"by": restored.id})
-        if seq is not None:
-            session.execute(text(place), {"by": restored.id, "seq": seq})
+        session.execute(text(signed), {"root": bytes.fromhex(ROOT)})
+        session.execute(text("UPDATE custody.state SET size = 2"))
+        _number(session, event.id, seq)
+        if told_at != "waits":
+            _number(session, restored.id, told_at if isinstance(told_at, int) else None)
     with sessions.reading() as session:
         if accounted:
             assert ledger.check_subject(session, subject) == 1
             return
         with pytest.raises(LogDisagrees, match="no event says who erased or lost it"):
             ledger.check_subject(session, subject)
+
+
+def _number(session: WriteSession, event: UUID, seq: int | None) -> None:
+    """Take an event out of the queue, and give it this number, or none."""
+    waited = "DELETE FROM custody.queue WHERE ingest_no = (SELECT ingest_no FROM custody.event WHERE id = :id)"
+    session.execute(text(waited), {"id": event})
+    if seq is not None:
+        place = "INSERT INTO custody.leaf SELECT :seq, ingest_no, at, leaf_hash FROM custody.event WHERE id = :id"
+        session.execute(text(place), {"id": event, "seq": seq})
 
 
 @pytest.mark.parametrize(
