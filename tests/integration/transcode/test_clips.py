@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 
 from evidence.models import Clip, Master
-from evidence.store import StoreSettings
 from evidence.store.keys import packets_key
 from evidence.vocabulary import RenditionState
 from tests.support.cutting import PERSON, asked, body_of, likeness, made, pictures, recipe_for, samples
-from tests.support.house import World
 from tests.support.media import Footage
 from tests.support.workroom import Workroom
 from transcode import clip_records
 from transcode.packets import read_manifest, verify_range
-from transcode.settings import TranscodeSettings
-
-
-@pytest.fixture
-def workroom(
-    database_url: str, store_settings: StoreSettings, tmp_path: Path, settings: TranscodeSettings
-) -> Iterator[Workroom]:
-    """A house with a workroom in it."""
-    world = World(database_url, store_settings, tmp_path)
-    yield Workroom(world, settings)
-    world.close()
-
 
 CUTS = [
     # file, first, end, pictures copied, sound copied

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,24 +11,11 @@ from uuid import UUID
 import av
 import pytest
 
-from evidence.store import StoreSettings
 from evidence.vocabulary import RenditionKind, RenditionState
 from tests.support.coded_fields import brightness
 from tests.support.cutting import asked, body_of, likeness, made, pictures, recipe_for
-from tests.support.house import World
 from tests.support.media import Footage
 from tests.support.workroom import Workroom
-from transcode.settings import TranscodeSettings
-
-
-@pytest.fixture
-def workroom(
-    database_url: str, store_settings: StoreSettings, tmp_path: Path, settings: TranscodeSettings
-) -> Iterator[Workroom]:
-    """A house with a workroom in it."""
-    world = World(database_url, store_settings, tmp_path)
-    yield Workroom(world, settings)
-    world.close()
 
 
 def shown_by_page(workroom: Workroom, recording: UUID) -> list[Fraction]:

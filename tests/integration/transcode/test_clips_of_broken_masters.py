@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -11,26 +9,13 @@ import numpy as np
 import pytest
 
 from evidence.models import Clip
-from evidence.store import StoreSettings
 from evidence.vocabulary import RenditionKind, RenditionState
 from tests.integration.transcode.test_clips_by_number import shown_by_page
 from tests.support.cutting import asked, body_of, likeness, made, pictures, recipe_for, samples
-from tests.support.house import World
 from tests.support.media import Footage
 from tests.support.workroom import Workroom
-from transcode.settings import TranscodeSettings
 
 SECOND = 1_000_000
-
-
-@pytest.fixture
-def workroom(
-    database_url: str, store_settings: StoreSettings, tmp_path: Path, settings: TranscodeSettings
-) -> Iterator[Workroom]:
-    """A house with a workroom in it."""
-    world = World(database_url, store_settings, tmp_path)
-    yield Workroom(world, settings)
-    world.close()
 
 
 def cut(workroom: Workroom, recording: UUID, **told: Any) -> Clip:

@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 import pytest
 
-from evidence.store import StoreSettings
 from evidence.vocabulary import RenditionState
 from tests.support.cutting import asked, body_of, likeness, made, recipe_for
-from tests.support.house import World
 from tests.support.media import Footage
 from tests.support.workroom import Workroom
-from transcode.settings import TranscodeSettings
 
 FULL = 2
-
-
-@pytest.fixture
-def workroom(
-    database_url: str, store_settings: StoreSettings, tmp_path: Path, settings: TranscodeSettings
-) -> Iterator[Workroom]:
-    """A house with a workroom in it."""
-    world = World(database_url, store_settings, tmp_path)
-    yield Workroom(world, settings)
-    world.close()
 
 
 def seen(source: Any) -> list[tuple[Any, int, int]]:

@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from evidence.continuity.report import Wanted, make
 from evidence.custody.events import Actor
-from evidence.store import StoreSettings
 from evidence.vocabulary import RenditionKind, RenditionMethod
-from tests.support.house import World
 from tests.support.media import Footage
 from tests.support.workroom import Workroom
-from transcode.settings import TranscodeSettings
-
-
-@pytest.fixture
-def workroom(
-    database_url: str, store_settings: StoreSettings, tmp_path: Path, settings: TranscodeSettings
-) -> Iterator[Workroom]:
-    """A house with a workroom in it."""
-    world = World(database_url, store_settings, tmp_path)
-    yield Workroom(world, settings)
-    world.close()
 
 
 @pytest.mark.parametrize(
