@@ -312,7 +312,8 @@ def _print_standing(found: dict[str, Any]) -> None:
         f"{found['recordings']} recordings, {found['quarantined']} in quarantine, {found['incidents']} open incidents"
     )
     out.print(found["census"]["words"], soft_wrap=True, markup=False, highlight=False)
-    for trouble in filter(None, (found["log"]["trouble"], found["census"]["trouble"])):
+    late = (f"Housekeeping is overdue. {each['words']}" for each in found["late_sweeps"])
+    for trouble in filter(None, (found["log"]["trouble"], found["census"]["trouble"], *late)):
         out.print(trouble, soft_wrap=True, markup=False, style="red")
     if found["unheard"]:
         out.print(f"{UNHEARD}:", soft_wrap=True, style="red")

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from api.counting import standing_of_count
 from api.numbering import standing_of_log
+from api.sweeping import late_sweeps
 from api.system import DATABASE, Embedded
 from api.trouble import KnownTrouble
 from api.unheard import unheard_agents
@@ -61,6 +62,7 @@ def standing(data: Path) -> dict[str, Any]:
         log = standing_of_log(session)
         unheard = unheard_agents(session)
         counted = standing_of_count(session)
+        late = late_sweeps(session)
         open_now = {
             "recordings": session.scalar(select(func.count()).select_from(Recording)),
             "quarantined": session.scalar(select(func.count()).where(Quarantine.closed_at.is_(None))),
@@ -88,6 +90,7 @@ def standing(data: Path) -> dict[str, Any]:
         "log": log,
         "unheard": unheard,
         "census": counted,
+        "late_sweeps": late,
     }
     return {**found, **open_now}
 

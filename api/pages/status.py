@@ -17,6 +17,7 @@ from api.enquiries import children, standing
 from api.looks import ARRIVAL_STATES, JOBS
 from api.numbering import standing_of_log
 from api.pages.rendering import go_to, page
+from api.sweeping import late_sweeps
 from api.unheard import unheard_agents
 from api.wording import moment
 from evidence.access import Action, Reach, decide, reach
@@ -50,6 +51,7 @@ def status(request: Request, desk: AtDesk, caller: Looking) -> Response:
         custody, log = log_standing(session), standing_of_log(session, shown=lambda at: moment(at, zone))
         unheard = unheard_agents(session, shown=lambda at: moment(at, zone))
         counted = standing_of_count(session, shown=lambda at: moment(at, zone))
+        late = late_sweeps(session, shown=lambda at: moment(at, zone))
         ended = children.children(session)
     values = {
         "found": found,
@@ -60,6 +62,7 @@ def status(request: Request, desk: AtDesk, caller: Looking) -> Response:
         "log": log,
         "unheard": unheard,
         "counted": counted,
+        "late_sweeps": late,
         "sweep_names": standing.SWEEPS,
         "queue_names": standing.NAMES,
         "job_names": {**JOBS, **standing.SWEEPS},

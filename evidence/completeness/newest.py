@@ -14,8 +14,8 @@ from sqlalchemy import text
 from evidence.completeness.claims import LOG, Claim, judged
 from evidence.custody.rows import LogState
 from evidence.sequencing.errors import MustHalt, RolledBack, StrangeCheckpoint
-from evidence.sequencing.opening import hold_against_store, newest_key
-from evidence.sequencing.publishing import CHECKPOINTS, checkpoint_key, listed_keys
+from evidence.sequencing.opening import hold_against_store, newest_kept
+from evidence.sequencing.publishing import listed_keys, sizes_kept
 from evidence.store.errors import ObjectMissing
 from evidence.tlog.errors import TlogError
 
@@ -65,8 +65,7 @@ def hold(house: House) -> Newest:
             " it was rolled back"
         )
     except (MustHalt, TlogError, ObjectMissing) as error:
-        key = newest_key(house.custody)
-        size = 0 if key is None else int(key.removeprefix(CHECKPOINTS))
+        size = newest_kept(house.custody) or 0
         found.extend([*_from_before_the_keys(house, size, error), str(error)])
     return Newest(size, (*found, *_set_back(house)), halted)
 
@@ -93,7 +92,7 @@ def _set_back(house: House) -> list[str]:
     """
     with house.reading() as session:
         said, _ = session.execute(ABOVE).one()
-    kept = [int(key.removeprefix(CHECKPOINTS)) for key in house.custody.list(CHECKPOINTS, after=checkpoint_key(said))]
+    kept = list(sizes_kept(house.custody, above=said))
     with house.reading() as session:
         published, recorded = session.execute(ABOVE).one()
     found = [

@@ -16,7 +16,7 @@ from evidence.errors import NotFound
 from evidence.outside import unbelieved
 from evidence.outside.strays import reason_of
 from evidence.sequencing import reading
-from evidence.sequencing.publishing import CHECKPOINTS, checkpoint_key
+from evidence.sequencing.publishing import checkpoint_key, sizes_kept
 from evidence.store.errors import ObjectMissing
 from evidence.tlog.checkpoint import parse_checkpoint
 from evidence.tlog.errors import TlogError
@@ -126,7 +126,7 @@ def _not_recorded(house: House, published: int) -> list[str]:
     with house.reading() as session:
         recorded = set(session.scalars(RECORDED, {"many": LOOKED_FOR}))
     oldest = min(recorded, default=0) if len(recorded) == LOOKED_FOR else 0
-    kept = (int(key.removeprefix(CHECKPOINTS)) for key in house.custody.list(CHECKPOINTS, after=checkpoint_key(oldest)))
+    kept = sizes_kept(house.custody, above=oldest)
     missing = [size for size in kept if size <= published and size not in recorded]
     return [f"the store has a checkpoint over {size} events that the database has not" for size in missing[:20]]
 

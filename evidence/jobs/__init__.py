@@ -10,6 +10,7 @@ from evidence.jobs.hosts import CancelledJob, CurrentJob, DrainOrder, HostLine, 
 from evidence.jobs.hosts import drain as drain_host
 from evidence.jobs.hosts import is_known as is_known_host
 from evidence.jobs.hosts import resume as resume_host
+from evidence.jobs.overdue import overdue
 from evidence.jobs.port import (
     Failure,
     HeldJob,
@@ -58,6 +59,7 @@ __all__ = [
     "hosts",
     "is_known_host",
     "move",
+    "overdue",
     "resume_host",
     "retry",
     "running",

@@ -50,7 +50,10 @@ FROM worker_report ORDER BY host, pid
 
 SWEEPS = text("""
 SELECT name, schedule, detail, extract(epoch FROM now() - succeeded_at)::float AS age, failed_at,
-  failed_at IS NOT NULL AND (succeeded_at IS NULL OR failed_at > succeeded_at) AS failing
+  failed_at IS NOT NULL AND (succeeded_at IS NULL OR failed_at > succeeded_at) AS failing,
+  greatest(succeeded_at, failed_at) AS ended_at, EXISTS (
+    SELECT FROM procrastinate_jobs j JOIN procrastinate_workers w ON w.id = j.worker_id
+    WHERE j.task_name = name AND j.status = 'doing' AND w.last_heartbeat > now() - interval '10 minutes') AS running
 FROM periodic_run ORDER BY name
 """)
 
@@ -94,7 +97,10 @@ class WorkerLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepLine:
-    """One periodic sweep. `age` in seconds is that of its last success; None: it has never succeeded."""
+    """One periodic sweep. `age` in seconds is that of its last success; None: it has never succeeded.
+
+    `ended_at`: when a round ended last, either way. `running`: one runs now.
+    """
 
     name: str
     schedule: str
@@ -102,6 +108,8 @@ class SweepLine:
     failing: bool
     failed_at: datetime | None
     detail: str | None
+    ended_at: datetime | None
+    running: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from evidence.custody.rows import LogState
 from evidence.database import ReadSession
 from evidence.sequencing.errors import HistoryDiffers, LeafDiffers, RolledBack, StoreBehind
 from evidence.sequencing.integrating import hashes_in
-from evidence.sequencing.publishing import CHECKPOINTS, LATEST, Signed, checkpoint_key, known_keys, read_signed
+from evidence.sequencing.publishing import LATEST, Signed, checkpoint_key, known_keys, read_signed, sizes_kept
 from evidence.sequencing.reading import tile_reader
 from evidence.store import CustodyStore
 from evidence.store.errors import ObjectMissing
@@ -62,11 +62,12 @@ def hold_against_store(house: House, keys: Sequence[VerifierKey] | None) -> Open
     """
     with house.reading() as session:
         published = session.get_one(LogState, 1).published_size
-    key = newest_key(house.custody)
-    if key is None:
+    kept = newest_kept(house.custody)
+    if kept is None:
         if published:
             raise StoreBehind(database=published, store=0)
         return Opened(None, recorded=True)
+    key = checkpoint_key(kept)
     newest = read_signed(key, house.custody.get(key), origin=house.settings.log_origin, keys=keys)
     stored = newest.checkpoint
     with house.reading() as session:
@@ -82,21 +83,21 @@ def hold_against_store(house: House, keys: Sequence[VerifierKey] | None) -> Open
     return Opened(newest, recorded=stored.size == published)
 
 
-def newest_key(store: CustodyStore) -> str | None:
-    """The key of the newest checkpoint in the store; None where there is none.
+def newest_kept(store: CustodyStore) -> int | None:
+    """How many events the newest checkpoint in the store is over, by its name; None where there is none.
 
     The object that names the newest can be replaced and lost: it only says where in the list to begin.
     """
-    begin = ""
+    begin = None
     try:
         said = parse_checkpoint(parse_note(store.get(LATEST)).text).size
-        begin = checkpoint_key(said - 1) if said else ""
+        begin = said - 1 if said else None
     except (ObjectMissing, TlogError):
-        begin = ""
-    for after in dict.fromkeys((begin, "")):
-        keys = list(store.list(CHECKPOINTS, after=after))
-        if keys:
-            return keys[-1]
+        begin = None
+    for above in dict.fromkeys((begin, None)):
+        sizes = list(sizes_kept(store, above=above))
+        if sizes:
+            return sizes[-1]
     return None
 
 

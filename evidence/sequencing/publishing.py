@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import text
@@ -16,6 +17,7 @@ from evidence.sequencing.errors import RootsDiffer, StrangeCheckpoint
 from evidence.sequencing.integrating import Grown, Step, put_all
 from evidence.sequencing.numbering import held
 from evidence.sequencing.reading import PARTIAL, PUBLISHED, tile_reader
+from evidence.store import CustodyStore
 from evidence.store.errors import CustodyObjectDiffers
 from evidence.tlog.checkpoint import Checkpoint, parse_checkpoint
 from evidence.tlog.errors import TlogError
@@ -25,6 +27,7 @@ from evidence.tlog.tiles import TileTree
 
 LATEST = "checkpoint"
 CHECKPOINTS = "checkpoints/"
+NAMED = re.compile(rf"{CHECKPOINTS}([0-9]{{20}})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,17 @@ class Signed:
 def checkpoint_key(size: int) -> str:
     """Where the checkpoint over `size` events lies, for good. Twenty digits keep them in order."""
     return f"{CHECKPOINTS}{size:020d}"
+
+
+def sizes_kept(store: CustodyStore, *, above: int | None = None) -> Iterator[int]:
+    """How many events each checkpoint in the store is over by its name, in order. Raises StoreAway.
+
+    What lies there under another name is no checkpoint: whoever may add to the bucket can put it there, and nobody
+    may take it away again.
+    """
+    after = "" if above is None else checkpoint_key(above)
+    named = (NAMED.fullmatch(key) for key in store.list(CHECKPOINTS, after=after))
+    return (int(each[1]) for each in named if each)
 
 
 def publish(house: House, epoch: int, grown: Grown, signer: Signer, *, at_step: Step, unwitnessed: bool) -> Signed:

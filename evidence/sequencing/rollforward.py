@@ -27,8 +27,8 @@ from evidence.incidents import settle_incident
 from evidence.sequencing.errors import MustHalt, RollForwardRefused, StoreBehind
 from evidence.sequencing.integrating import SIDE_BY_SIDE
 from evidence.sequencing.mishaps import SUBJECT
-from evidence.sequencing.opening import frontier_of, newest_key
-from evidence.sequencing.publishing import CHECKPOINTS, Signed, known_keys, make_known, read_signed
+from evidence.sequencing.opening import frontier_of, newest_kept
+from evidence.sequencing.publishing import Signed, checkpoint_key, known_keys, make_known, read_signed, sizes_kept
 from evidence.sequencing.reading import LOCK, tile_reader
 from evidence.tlog.errors import TlogError
 from evidence.tlog.keys import Algorithm, VerifierKey
@@ -110,14 +110,15 @@ def _fetch(house: House, signer: Signer, ours: Sequence[VerifierKey], kept: Bina
         state = session.get_one(LogState, 1)
         size, published = state.size, state.published_size
         known = set(session.scalars(select(PublishedCheckpoint.size)))
-    key = newest_key(house.custody)
-    if key is None:
+    kept_size = newest_kept(house.custody)
+    if kept_size is None:
         raise RollForwardRefused("the store has no checkpoint of this log: there is nothing to roll forward to")
+    key = checkpoint_key(kept_size)
     newest = read_signed(key, house.custody.get(key), origin=house.settings.log_origin, keys=keys)
     if newest.checkpoint.size < published:
         raise StoreBehind(database=published, store=newest.checkpoint.size)
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        paths = [path for path in house.custody.list(CHECKPOINTS) if int(path.removeprefix(CHECKPOINTS)) not in known]
+        paths = [checkpoint_key(each) for each in sizes_kept(house.custody) if each not in known]
         notes = pool.map(house.custody.get, paths)
         origin = house.settings.log_origin
         unknown = [read_signed(path, note, origin=origin, keys=keys) for path, note in zip(paths, notes, strict=True)]
