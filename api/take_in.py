@@ -33,7 +33,7 @@ from ingest.agent import identity
 from ingest.agent.errors import AgentError, StateInUse
 from ingest.agent.journal_rows import LostReceipt
 from ingest.agent.names import as_text
-from ingest.agent.once import Checked, Event, FileResult, OnEvent, OnResult, ingest_once
+from ingest.agent.once import Checked, Event, FileResult, Looked, OnEvent, OnResult, ingest_once
 from ingest.agent.once import check_receipts as hold_receipts
 from ingest.agent.settings import Settings
 
@@ -50,8 +50,15 @@ def take_in(
     """
 
     def send(settings: Settings, stop: threading.Event, hears: Ears) -> list[FileResult]:
-        lost = list[LostReceipt]()
-        sent = ingest_once(paths, settings, hears.on_event, stop=stop, on_result=hears.on_result, on_lost=lost.extend)
+        looked = list[Looked]()
+
+        def hear(found: Looked) -> None:
+            looked.append(found)
+            if found.away is not None:
+                say(f"The server could not be asked about earlier receipts; this waits for it. {found.away}")
+
+        sent = ingest_once(paths, settings, hears.on_event, stop=stop, on_result=hears.on_result, on_looked=hear)
+        lost = [one for found in looked for one in found.lost]
         for one in lost:
             say(_lost_in_words(one))
         if lost:

@@ -66,7 +66,7 @@ def verify_recording(house: House, recording: UUID) -> Verification:
         asked = _Asked(house, recording, master, reference, reading.leaves_of(session, recording), head)
         troubles = _open_troubles(session, master)
     of_events = [_history(asked), _included(asked), _complete(asked)]
-    of_log = _of_log(newest.hold(house))
+    of_log = _of_log(newest.hold(house), signed.keys(house))
     if of_log:
         of_events = [_resting(each) for each in of_events]
     claims = (*of_events, _master(asked), *of_log, *troubles)
@@ -75,9 +75,10 @@ def verify_recording(house: House, recording: UUID) -> Verification:
     return Verification(size=head.size, claims=claims, root=head.root)
 
 
-def _of_log(held: newest.Newest) -> list[Claim]:
+def _of_log(held: newest.Newest, keys: Claim) -> list[Claim]:
     """What is wrong with the log as a whole, which every proof of a recording rests on."""
     found = [judged("checkpoint", LOG, held.found, holds="", fails=signed.FAILS)] if held.found else []
+    found += [keys] if keys.verdict is Verdict.CONTRADICTED else []
     return found if held.halted is None else [*found, held.sequencing]
 
 

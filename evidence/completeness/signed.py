@@ -38,7 +38,7 @@ NO_POLICY = "No witness policy is set (CONTINUITY_WITNESS_POLICY): nobody outsid
 
 def claims(house: House, published: int, walk: Walk | None, newest: Newest) -> list[Claim]:
     """The claims `checkpoint` and `witnessed` about the newest checkpoint, `stamped` about the walk; and `keys`."""
-    return [*_about_checkpoint(house, published, walk, newest), _keys(house)]
+    return [*_about_checkpoint(house, published, walk, newest), keys(house)]
 
 
 def _about_checkpoint(house: House, published: int, walk: Walk | None, newest: Newest) -> list[Claim]:
@@ -79,7 +79,7 @@ def _outside(house: House, note: bytes, walk: Walk) -> list[Claim]:
     return [_witnessed(house, note), *stamped.claims(house, since=walk.start)]
 
 
-def _keys(house: House) -> Claim:
+def keys(house: House) -> Claim:
     """Whether the table of keys says what the log's events do, and each key that they name has signed."""
     with house.reading() as session:
         found, named = log_keys.faults(session), log_keys.named_keys(session)

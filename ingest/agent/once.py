@@ -74,9 +74,17 @@ class Checked:
     results: list[FileResult]
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What the newest receipts of earlier calls came to: those that are lost, or why the server could not be asked."""
+
+    lost: Sequence[LostReceipt] = ()
+    away: str | None = None
+
+
 OnEvent = Callable[[Event], None]
 OnResult = Callable[[FileResult], None]
-OnLost = Callable[[Sequence[LostReceipt]], None]
+OnLooked = Callable[[Looked], None]
 
 
 def ingest_once(
@@ -86,12 +94,13 @@ def ingest_once(
     *,
     stop: threading.Event | None = None,
     on_result: OnResult = lambda _: None,
-    on_lost: OnLost = lambda _: None,
+    on_looked: OnLooked = lambda _: None,
 ) -> list[FileResult]:
     """Take files and folders in, and come back when each file has a receipt, a refusal or a reason.
 
     First the newest receipts of earlier calls are held against the server, all of them where it no longer knows one:
-    whoever calls this does not stay to do it later. `on_lost` is told which are lost.
+    whoever calls this does not stay to do it later. `on_looked` is told which are lost, or why the
+    server could not be asked, which is then waited for.
 
     `on_event` and `on_result` are called from this thread, the latter once for each file, when it has its receipt.
     With server or store away it waits `settings.patience_seconds` with nothing
@@ -100,8 +109,7 @@ def ingest_once(
     """
     with _opened(settings) as (told, me, journal):
         ending = stop or threading.Event()
-        if lost := _lost_of_newest(told, me, journal, ending):
-            on_lost(lost)
+        on_looked(_look_at_newest(Server(told, me, ending), journal))
         handed_in = _find([os.fsencode(path) for path in paths], me.name)
         return _Once(handed_in, told, me, journal, _Ears(on_event, on_result), ending).run()
 
@@ -140,15 +148,13 @@ def _opened(settings: Settings) -> Iterator[tuple[Settings, identity.AgentIdenti
             journal.close()
 
 
-def _lost_of_newest(
-    settings: Settings, me: identity.AgentIdentity, journal: Journal, stop: threading.Event
-) -> Sequence[LostReceipt]:
+def _look_at_newest(server: Server, journal: Journal) -> Looked:
     try:
-        return Upholding(Server(settings, me, stop), journal).go_over(everything=False).lost
+        return Looked(Upholding(server, journal).go_over(everything=False).lost)
     except (Away, Refused, Stopping) as reason:
         # Whatever keeps the server from answering is waited out below, and becomes each file's reason.
         log.warning("kept receipts were not held against the server", extra={"reason": reason.reason})
-        return ()
+        return Looked(away=reason.reason)
 
 
 def _still_there(sources: Iterable[Source], bay: str) -> list[Place]:

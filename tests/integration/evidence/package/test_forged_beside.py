@@ -8,16 +8,34 @@ from sqlalchemy import text
 
 from evidence.completeness import fsck
 from evidence.completeness.claims import Verdict
+from evidence.custody.rows import LogKey
 from evidence.identifiers import new_id
 from evidence.package.check import check
 from evidence.package.make import Order, make
+from evidence.tlog.note import Algorithm
 from evidence.tlog.policy import parse_policy
+from evidence.tlog.signing import SigningKey
+from evidence.vocabulary import LogKeyState
 from tests.integration.evidence.package.conftest import MAKER, Scene
 
 LINE = text("INSERT INTO custody.cosignature (size, key_id, key_name, line) VALUES (:size, :key_id, :name, :line)")
 MAP = text(
     "INSERT INTO custody.headmap (size, entries, root, key, event_id) VALUES (:size, 1, sha256(''), sha256(''), :event)"
 )
+
+
+def test_a_key_that_no_event_names_is_told_beside_a_recording_too(scene: Scene) -> None:
+    recording, house = scene.recording(), scene.world.house
+    assert fsck.verify_recording(house, recording).contradicted == ()
+    with house.writing() as session:
+        session.execute(text("SET LOCAL ROLE continuity_service"))
+        key = SigningKey.make(house.settings.log_origin, Algorithm.ED25519).vkey()
+        row = LogKey(key_id=key.key_id, name=key.name, alg=int(key.algorithm), vkey=key.text(), from_size=0)
+        row.handle, row.state = "a stranger's", LogKeyState.RETIRED
+        session.add(row)
+    found = fsck.verify_recording(house, recording)
+    assert [each.claim for each in found.contradicted] == ["keys"]
+    assert "no event of the log names that key" in found.of("keys").words
 
 
 def test_rows_for_sizes_to_come_spoil_no_package_and_no_claim(scene: Scene, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from evidence.sequencing.sequencer import Sequencer
 from evidence.sequencing.unheard import unheard_since_rollforward
 from evidence.vocabulary import AgentKind, IncidentKind
 from ingest.agent.journal_rows import JOURNAL_FILE, LostReceipt
-from ingest.agent.once import check_receipts, ingest_once
+from ingest.agent.once import Looked, check_receipts, ingest_once
 from ingest.agent.settings import Release
 from ingest.agent.settings import changed as changed_settings
 from tests.integration.ingest.agent.bench import Bench
@@ -159,13 +159,14 @@ def test_a_source_is_not_let_go_against_a_receipt_that_is_not_committed_any_more
 
 def hand_in(bench: Bench, world: World, keys: LogKeys, *names: str) -> list[LostReceipt]:
     """Files by name, as a command does it that ends then; which receipts it found lost."""
-    lost = list[LostReceipt]()
+    looked = list[Looked]()
     paths = [bench.dock / "cam-1" / name for name in names]
     with world.working():
-        results = ingest_once(paths, bench.settings, on_lost=lost.extend)
+        results = ingest_once(paths, bench.settings, on_looked=looked.append)
     assert {one.state for one in results} == {"receipted"}
     Sequencer(world.house, keys, QUICK).lead_once()
-    return lost
+    assert [found.away for found in looked] == [None]
+    return list(looked[0].lost)
 
 
 def test_files_handed_in_by_name_are_offered_again_when_their_receipts_are_checked(

@@ -8,10 +8,11 @@ import threading
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from ingest.agent.errors import NotEnrolled, StateInUse
 from ingest.agent.holding import holding
-from ingest.agent.once import Event, ingest_once
+from ingest.agent.once import Event, Looked, ingest_once
 from ingest.agent.settings import Settings, changed
 from tests.integration.ingest.agent.bench import Bench
 
@@ -126,3 +127,17 @@ def test_one_agent_for_each_state_folder(bench: Bench) -> None:
 def test_a_stranger_is_told_to_enrol(tmp_path: Path) -> None:
     with pytest.raises(NotEnrolled, match="enrol"):
         ingest_once([tmp_path], Settings(server="http://127.0.0.1:1", state=tmp_path / "state"))
+
+
+def test_why_earlier_receipts_could_not_be_asked_about_is_told_at_once(bench: Bench) -> None:
+    bench.put("clip.mp4", b"clip")
+    with bench.desk.world.working():
+        ingest_once([bench.dock / "cam-1"], bench.settings)
+    with bench.desk.world.house.writing() as session:
+        session.execute(text("UPDATE agent SET public_key = sha256(public_key)"))  # as where a restored copy knows none
+    looked: list[Looked] = []
+    bench.put("second.mp4", b"second")
+    impatient = changed(bench.settings, patience_seconds=2)
+    results = ingest_once([bench.dock / "cam-1"], impatient, on_looked=looked.append)
+    assert "enrol it again" in str(looked[0].away)
+    assert "receipted" not in {one.state for one in results if one.name == "second.mp4"}
