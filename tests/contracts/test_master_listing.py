@@ -24,7 +24,8 @@ from tests.support.servers import Faults, lossy_door
 def stored(masters: MasterStore, lock: Lock, body: bytes) -> str:
     key = master_key(new_id())
     put = masters.sign_put(key, size=len(body), sha256=digest(body), lock=lock, expires=timedelta(minutes=5))
-    assert urllib3.request("PUT", put.url, body=body, headers=dict(put.headers)).status == 200
+    answer = urllib3.request("PUT", put.url, body=body, headers=dict(put.headers), timeout=60, retries=False)
+    assert answer.status == 200
     return key
 
 

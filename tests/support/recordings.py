@@ -225,7 +225,7 @@ class Shelf:
         put = self.world.house.masters.sign_put(
             key, size=len(body), sha256=digests_of(body)["sha256"], lock=lock, expires=timedelta(minutes=5)
         )
-        answer = urllib3.request("PUT", put.url, body=body, headers=dict(put.headers))
+        answer = urllib3.request("PUT", put.url, body=body, headers=dict(put.headers), timeout=60, retries=False)
         assert answer.status == 200, answer.data
         return Arrival(
             id=arrival_id, agent_id=self.agent, session_id=docking, device_label="cam-1", name_raw=name.encode(),
