@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from evidence import jobs
 from evidence.incidents import Trouble, open_incident
@@ -23,6 +23,8 @@ pytestmark = pytest.mark.browser
 
 NARROW = {"width": 320, "height": 640}
 LONG = "20261123_041209_4821_a_name_without_any_place_to_break_it_" + "x" * 120
+
+OVERDUE = "INSERT INTO periodic_run VALUES ('jobs.age', '*/1 * * * *', now() - interval '3 hours')"
 
 
 @pytest.fixture
@@ -49,6 +51,7 @@ def furnished(world: World, shelf: Shelf, footage: Footage) -> dict[str, list[st
         jobs.cancel(session, stage.waiting, by=LONG)
         jobs.drain_host(session, "bench-1", hand_back=False, by=LONG)
         open_incident(session, trouble, by=TEST)
+        session.execute(text(OVERDUE))
     with world.house.reading() as session:
         incident = session.scalars(select(Incident.id)).one()
         person = session.scalars(select(Person.id).limit(1)).first()
