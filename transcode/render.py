@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeGuard
 from uuid import UUID
 
 from evidence.bootstrap import House
@@ -21,7 +21,7 @@ from evidence.models import Master, Recording, Rendition
 from evidence.vocabulary import RenditionKind, RenditionMethod, RenditionState
 from transcode import parts, repair, results
 from transcode.cutting import Cutter
-from transcode.errors import MasterChanged, OutputUntrue, RenderFailed, TranscodeError
+from transcode.errors import ChildBroke, MasterChanged, OutputUntrue, RenderFailed, TranscodeError
 from transcode.examination import enqueue_render
 from transcode.keeping import Keeper, forget
 from transcode.making import Made, Work, make
@@ -34,6 +34,8 @@ from transcode.scratch import scratch
 from transcode.settings import TranscodeSettings
 from transcode.wanted import Wanted, look_up, plan_of, room_for, work_for, write_changed
 
+FIRST = 0  # a job's first attempt, by its number
+
 
 @dataclass(frozen=True, slots=True)
 class Renderer:
@@ -45,7 +47,8 @@ class Renderer:
     def run(self, job: RunningJob) -> None:
         """Carry one wanted rendition to a ready one, or to a failure with its reason.
 
-        Any step may be repeated after a crash. None may be skipped or moved.
+        Any step may be repeated after a crash. None may be skipped or moved. Where a child was ended from outside the
+        first attempt raises ChildBroke, and the job comes round again; the second is the verdict.
         """
         wanted = look_up(self.house, UUID(str(job.args["rendition"])))
         if wanted is None or wanted.row.state is RenditionState.MAKING:
@@ -56,6 +59,8 @@ class Renderer:
             if whole is not None:
                 self._make_and_record(wanted, whole, job)
         except (RenderFailed, OutputUntrue) as error:
+            if _from_outside(error) and job.held.attempt == FIRST:
+                raise ChildBroke(error.doing, error.ending) from error
             self._record_failure(wanted, error, job)
         except MasterChanged as error:
             self._record_changed(wanted, error, job)
@@ -65,7 +70,7 @@ class Renderer:
         try:
             self._attempt(wanted, plan, job)
         except (RenderFailed, OutputUntrue) as error:
-            if plan.method is not RenditionMethod.REMUX:
+            if plan.method is not RenditionMethod.REMUX or _from_outside(error):
                 raise
             # Packets that do not fit, or do not come out right, are no verdict on the recording: encode them.
             again = fallback(
@@ -162,6 +167,10 @@ class Renderer:
         for result in made:
             beside = [sheet["key"] for sheet in result.facts.get("sheets", ())]
             forget(self.house, [*([result.stored.key] if result.stored else []), *beside])
+
+
+def _from_outside(error: TranscodeError) -> TypeGuard[RenderFailed]:
+    return isinstance(error, RenderFailed) and error.ending.from_outside
 
 
 def render_again(session: WriteSession, rendition_id: UUID, *, by: Actor) -> None:

@@ -207,6 +207,28 @@ def test_a_part_whose_encoder_somebody_ends_is_tried_once_more(
     assert len(begun) == made.facts["made_in"]["parts"] + 1
 
 
+@pytest.mark.parametrize("kills", [1, 2])
+def test_a_copy_made_whole_whose_encoder_somebody_ends_is_tried_once_more(
+    workroom: Workroom, film: Path, kills: int
+) -> None:
+    recording = kept(workroom, film, urgently=False)
+    with workroom.working():
+        seen = set[int]()
+        for _ in range(kills):
+            encoder = until(lambda: _another_encoder(seen), within=60, what="an encoder")
+            seen.add(encoder)
+            os.kill(encoder, signal.SIGKILL)
+        workroom.settled(recording)
+    made = playback(workroom, recording)
+    assert made.state is (RenditionState.READY if kills == 1 else RenditionState.FAILED)
+    assert ("signal 9" in (made.reason or "")) is (kills == 2)
+
+
+def _another_encoder(but: set[int]) -> int | None:
+    found = _first_encoder(starter.starter().pid)
+    return None if found in but else found
+
+
 def _ready(workroom: Workroom, recording: UUID) -> Rendition | None:
     row = next((row for row in workroom.rows(recording) if row.kind is RenditionKind.PLAYBACK), None)
     return row if row is not None and row.state is RenditionState.READY else None
