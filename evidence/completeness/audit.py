@@ -16,6 +16,7 @@ from evidence.custody import ledger
 from evidence.custody.events import SYSTEM, Actor, Event, EventType
 from evidence.custody.facts_of_log import LogVerified
 from evidence.custody.leaf import Leaf, read_leaf
+from evidence.custody.places import END, IN_LOG, NUMBER
 from evidence.database import ReadSession
 from evidence.errors import NotALeaf
 from evidence.incidents import Trouble, open_incident, settle_incident
@@ -35,14 +36,13 @@ ADVICE = (
 
 # Newest first along the subject's own numbers, which have an index; audits are among the last of them. An event counts
 # that has its number in the log, or waits for it; `below` is how many events the log can have had when it was written.
-AUDITS = text("""
-SELECT e.leaf, coalesce(l.seq, (SELECT size FROM custody.state)) AS below
+AUDITS = text(f"""
+SELECT e.leaf, coalesce(l.seq, {END}) AS below
 FROM custody.event e
-LEFT JOIN custody.leaf l ON l.ingest_no = e.ingest_no AND l.leaf_hash = e.leaf_hash
-WHERE e.subject = :subject AND e.type = :type AND e.at <= :latest
-  AND (l.seq IS NOT NULL OR EXISTS (SELECT 1 FROM custody.queue q WHERE q.ingest_no = e.ingest_no))
+LEFT JOIN {NUMBER}
+WHERE e.subject = :subject AND e.type = :type AND e.at <= :latest AND {IN_LOG}
 ORDER BY e.subject_no DESC LIMIT :most
-""")
+""")  # noqa: S608 - put together of our own constants
 MOST = 48  # audits looked back upon: two days of them
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from sqlalchemy import text
 
+from evidence.custody.places import beyond
 from evidence.database import ReadSession
 
 # Each question is one statement, so that what commits meanwhile is in both of its sides or in neither.
@@ -45,7 +46,7 @@ OF_SUBJECTS: Mapping[str, str] = {
 
 def of_numbers(session: ReadSession) -> list[str]:
     """What is wrong with numbers, queue and state."""
-    return list(_asked(session, QUESTIONS))
+    return [*beyond(session), *_asked(session, QUESTIONS)]
 
 
 def of_subjects(session: ReadSession) -> list[str]:

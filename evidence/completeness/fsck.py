@@ -21,6 +21,7 @@ from evidence.completeness.newest import Newest
 from evidence.completeness.ranges import Stretch
 from evidence.completeness.recordings import verify_recording
 from evidence.completeness.walk import Walk
+from evidence.custody import places
 from evidence.jobs import JobStopped
 from evidence.sequencing import reading
 from evidence.tlog.tiles import WIDTH
@@ -84,7 +85,7 @@ def verify(
             walk.take(stretch)
             if stretch.gaps:
                 break
-        of_tables = tables.result() if tables else OfTables()
+        of_tables = tables.result() if tables else _beyond(house)
     walk.numbers += of_tables.numbers
     walk.history += of_tables.history
     claims = (*_claims(house, standing, walk, whole_tiles), *of_tables.people)
@@ -104,6 +105,11 @@ def _whole_tables(house: House, *, closely: bool) -> OfTables:
     with house.reading() as session:
         numbers, history = books.of_numbers(session), books.of_subjects(session)
     return OfTables(numbers, history, _about_people(house, closely=closely))
+
+
+def _beyond(house: House) -> OfTables:
+    with house.reading() as session:
+        return OfTables(numbers=places.beyond(session))
 
 
 def _about_people(house: House, *, closely: bool) -> list[Claim]:

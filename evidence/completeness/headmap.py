@@ -24,6 +24,7 @@ from evidence.custody import ledger, rows
 from evidence.custody.events import SYSTEM, Actor, Event, EventType
 from evidence.custody.facts_of_log import HeadmapLogged
 from evidence.custody.leaf import read_leaf
+from evidence.custody.places import END, IN_LOG, NUMBER
 from evidence.database import ReadSession, WriteSession
 from evidence.errors import LogDisagrees, NotALeaf, NotFound
 from evidence.tlog.merkle import leaf_hash as hash_of
@@ -46,16 +47,15 @@ JOIN custody.leaf l ON l.seq = last.seq
 JOIN custody.event e ON e.ingest_no = l.ingest_no AND e.at = l.at
 """)
 # A row of a map together with the event that names it: one that has its number, or waits for it.
-LOGGED = text("""
+LOGGED = text(f"""
 SELECT h.size, h.entries, h.root, h.key, h.event_id, e.at, e.leaf,
-  coalesce(l.seq, (SELECT size FROM custody.state)) AS below
+  coalesce(l.seq, {END}) AS below
 FROM custody.event e
 JOIN custody.headmap h ON h.event_id = e.id
-LEFT JOIN custody.leaf l ON l.ingest_no = e.ingest_no AND l.leaf_hash = e.leaf_hash
-WHERE e.subject = :subject AND e.type = :type
-  AND (l.seq IS NOT NULL OR EXISTS (SELECT 1 FROM custody.queue q WHERE q.ingest_no = e.ingest_no))
+LEFT JOIN {NUMBER}
+WHERE e.subject = :subject AND e.type = :type AND {IN_LOG}
 ORDER BY e.subject_no DESC
-""")
+""")  # noqa: S608 - put together of our own constants
 LOGGED_AT = text(LOGGED.text.replace("ORDER BY", "AND (h.size = :size OR h.size < 0) ORDER BY"))
 SIZE = text("SELECT size FROM custody.state")
 ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('custody.headmap'))")

@@ -16,6 +16,7 @@ from evidence import clock
 from evidence.custody.events import SYSTEM, EventType
 from evidence.custody.facts_of_log import CensusTaken
 from evidence.custody.leaf import Leaf, read_leaf
+from evidence.custody.places import IN_LOG, NUMBER
 from evidence.database import ReadSession
 from evidence.errors import NotALeaf
 from evidence.outside.strays import MOST_AHEAD
@@ -23,15 +24,14 @@ from evidence.outside.strays import MOST_AHEAD
 MOST = 48  # counts looked back upon
 # Newest first along the subject's own numbers, which have an index. An event counts that has its number in the log, or
 # waits for it. The row beside it says when the count began; it was written in the same transaction as its event.
-TAKEN = text("""
+TAKEN = text(f"""
 SELECT e.id, e.at, e.leaf, ARRAY(
   SELECT c.began_at FROM custody.census c WHERE c.event_id = e.id AND c.began_at <= e.at) AS began
 FROM custody.event e
-WHERE e.subject = :subject AND e.type = :type AND e.at <= :latest
-  AND (EXISTS (SELECT 1 FROM custody.leaf l WHERE l.ingest_no = e.ingest_no AND l.leaf_hash = e.leaf_hash)
-    OR EXISTS (SELECT 1 FROM custody.queue q WHERE q.ingest_no = e.ingest_no))
+LEFT JOIN {NUMBER}
+WHERE e.subject = :subject AND e.type = :type AND e.at <= :latest AND {IN_LOG}
 ORDER BY e.subject_no DESC LIMIT :most
-""")
+""")  # noqa: S608 - put together of our own constants
 # A count that failed has the event of its incident.
 STRAYS = text("""
 SELECT c.id, c.began_at, c.ended_at, coalesce(

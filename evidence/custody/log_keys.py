@@ -7,17 +7,18 @@ is written before the event, and whoever signs reads it before each checkpoint. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import or_, select, text
+from sqlalchemy import Row, select, text
 
 from evidence.custody.events import SYSTEM, EventType
 from evidence.custody.leaf import Leaf as ReadLeaf
 from evidence.custody.leaf import read_leaf
-from evidence.custody.rows import CustodyEvent, Leaf, LogKey, PublishedCheckpoint, Queued
+from evidence.custody.places import END, OWN_ROW, WAITS
+from evidence.custody.rows import LogKey, PublishedCheckpoint
 from evidence.database import ReadSession, WriteSession
 from evidence.errors import NotALeaf
 from evidence.tlog.checkpoint import parse_checkpoint
@@ -28,6 +29,12 @@ from evidence.vocabulary import LogKeyState
 
 UNKNOWN = "unknown"  # where a key is kept, after a restore
 KINDS = (EventType.KEY_ROTATED.value, EventType.KEY_REVOKED.value)
+# One statement, so that an event that is given its number meanwhile is on one side of the end or waits.
+ABOUT_KEYS = text(f"""
+SELECT l.seq, {END} AS log_end, {WAITS} AS waits, e.leaf
+FROM custody.event e LEFT JOIN {OWN_ROW}
+WHERE e.subject = :subject AND e.type = ANY(:kinds) ORDER BY l.seq NULLS LAST, e.ingest_no
+""")  # noqa: S608 - put together of our own constants
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +93,7 @@ def named(events: Iterable[KeyEvent], signed: Callable[[int, VerifierKey], bool 
 
 def named_keys(session: ReadSession) -> list[NamedKey]:
     """Every key that the log's own events name, revoked ones too, the oldest first."""
-    events = _events(session)
-    keys = [key for key in map(_key_in, (each.leaf for each in events)) if key is not None]
-    return named(events, lambda seq, key: _signed_over(session, seq, key, keys))
+    return _named_in(session, _events(session))
 
 
 def trusted_keys(session: ReadSession) -> list[VerifierKey]:
@@ -153,27 +158,50 @@ def _key_in(leaf: ReadLeaf) -> VerifierKey | None:
     return key if (key.name, key.key_id.hex()) == (leaf.log, leaf.facts.get("key")) else None
 
 
+def _named_in(session: ReadSession, events: Sequence[KeyEvent]) -> list[NamedKey]:
+    keys = [key for key in map(_key_in, (each.leaf for each in events)) if key is not None]
+    return named(events, lambda seq, key: _signed_over(session, seq, key, keys))
+
+
 def _events(session: ReadSession) -> list[KeyEvent]:
-    """The log's events about its keys: numbered ones by their place, then those that wait."""
-    wanted = (
-        select(Leaf.seq, CustodyEvent.leaf)
-        .select_from(CustodyEvent)
-        .outerjoin(Leaf, Leaf.ingest_no == CustodyEvent.ingest_no)
-        .outerjoin(Queued, Queued.ingest_no == CustodyEvent.ingest_no)
-        .where(CustodyEvent.subject == SYSTEM, CustodyEvent.type.in_(KINDS))
-        # What has no number and waits for none is no event of the log, whoever wrote it.
-        .where(or_(Leaf.seq.is_not(None), Queued.ingest_no.is_not(None)))
-        .order_by(Leaf.seq.nulls_last(), CustodyEvent.ingest_no)
-    )
-    events = []
-    for seq, body in session.execute(wanted):
+    """The log's events about its keys: numbered ones by their place, then those that wait.
+
+    What stands beyond the log's end is none of them (evidence.custody.places). The row that says where that is could be
+    set back to before a key was revoked: what a checkpoint is over that a key of the log signed is in the log as well.
+    """
+    words = {"subject": SYSTEM, "kinds": list(KINDS)}
+    rows = session.execute(ABOUT_KEYS, words).all()
+    end: int | None = rows[0].log_end if rows else None
+    events: list[KeyEvent] = []
+    while end is not None:
+        events = list(_below(rows, end, log=session.info["log_origin"]))
+        end = _signed_beyond(session, [row.seq for row in rows if row.seq is not None and row.seq >= end], events)
+    return events
+
+
+def _below(rows: Sequence[Row[Any]], end: int, *, log: str) -> Iterator[KeyEvent]:
+    """The events among these that have their number below the end of the log, and those that wait for one. Pure."""
+    for row in rows:
+        seq = row.seq if row.seq is not None and row.seq < end else None
+        if seq is None and not row.waits:
+            continue  # what has no number and waits for none is no event of the log, whoever wrote it
         try:
-            leaf = read_leaf(bytes(body))
+            leaf = read_leaf(bytes(row.leaf))
         except NotALeaf:
             continue  # what is no event names no key; the check of events says so
-        if leaf.type in KINDS and (leaf.subj, leaf.log) == (str(SYSTEM), session.info["log_origin"]):
-            events.append(KeyEvent(seq, leaf))
-    return events
+        if leaf.type in KINDS and (leaf.subj, leaf.log) == (str(SYSTEM), log):
+            yield KeyEvent(seq, leaf)
+
+
+def _signed_beyond(session: ReadSession, beyond: Sequence[int], events: Sequence[KeyEvent]) -> int | None:
+    """The size of the newest checkpoint over any of these numbers that bears a key which counts by these events."""
+    if not beyond:
+        return None
+    keys = [each.key for each in _named_in(session, events) if each.counts]
+    over = select(PublishedCheckpoint).where(PublishedCheckpoint.size > min(beyond))
+    newest_first = over.order_by(PublishedCheckpoint.size.desc()).execution_options(yield_per=64)
+    with closing(session.scalars(newest_first)) as rows:
+        return next((row.size for row in rows if any(bears(row, each) for each in keys)), None)
 
 
 def _signed_over(session: ReadSession, seq: int, key: VerifierKey, keys: Sequence[VerifierKey]) -> bool | None:

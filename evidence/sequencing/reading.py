@@ -13,7 +13,8 @@ from sqlalchemy import select, text
 
 from evidence.custody.events import EventType
 from evidence.custody.log_keys import trusted_keys
-from evidence.custody.rows import CustodyEvent, Leaf, LogState
+from evidence.custody.places import NUMBER
+from evidence.custody.rows import Leaf, LogState
 from evidence.database import ReadSession, WriteSession
 from evidence.errors import NotFound
 from evidence.outside import book
@@ -83,6 +84,15 @@ LED = text(
     " AND objsubid = 1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
 )
 LAST_SIGNED = text("SELECT max(published_at) FROM custody.checkpoint")
+NUMBERS = text(
+    f"SELECT e.id, l.seq FROM custody.event e JOIN {NUMBER}"  # noqa: S608 - put together of our own constants
+    " WHERE e.id = ANY(CAST(:ids AS uuid[]))"
+)
+NUMBERED = text(
+    f"SELECT l.seq, e.leaf FROM custody.event e JOIN {NUMBER}"  # noqa: S608 - as above
+    " WHERE e.subject = :subject ORDER BY e.subject_no"
+)
+NUMBERED_OF_TYPE = text(NUMBERED.text.replace("ORDER BY", "AND e.type = :type ORDER BY"))
 OLDEST_WAITING = text("SELECT min(at) FROM custody.queue")
 
 
@@ -142,23 +152,13 @@ def log_began(session: ReadSession) -> datetime | None:
 
 def seq_of(session: ReadSession, event_ids: Sequence[UUID]) -> dict[UUID, int]:
     """The places in the log of those events that have one."""
-    rows = session.execute(
-        select(CustodyEvent.id, Leaf.seq)
-        .join(Leaf, Leaf.ingest_no == CustodyEvent.ingest_no)
-        .where(CustodyEvent.id.in_(event_ids))
-    )
-    return {row.id: row.seq for row in rows}
+    return {row.id: row.seq for row in session.execute(NUMBERS, {"ids": list(event_ids)})}
 
 
 def leaves_of(session: ReadSession, subject: UUID, *, of_type: EventType | None = None) -> list[tuple[int, bytes]]:
     """Place and leaf of a subject's events that have a place, in their order; all of them, or those of one type."""
-    wanted = (
-        select(Leaf.seq, CustodyEvent.leaf)
-        .join(CustodyEvent, CustodyEvent.ingest_no == Leaf.ingest_no)
-        .where(CustodyEvent.subject == subject)
-        .order_by(CustodyEvent.subject_no)
-    )
-    rows = session.execute(wanted if of_type is None else wanted.where(CustodyEvent.type == of_type.value))
+    wanted = NUMBERED if of_type is None else NUMBERED_OF_TYPE
+    rows = session.execute(wanted, {"subject": subject} if of_type is None else {"subject": subject, "type": of_type})
     return [(seq, bytes(leaf)) for seq, leaf in rows]
 
 

@@ -14,21 +14,22 @@ from sqlalchemy import text
 
 from evidence.custody.canonical import read_canonical
 from evidence.custody.events import SYSTEM, EventType
+from evidence.custody.places import IN_LOG, NUMBER
 from evidence.database import ReadSession
 from evidence.vocabulary import AgentKind
 
 MOST = 20  # roll-forwards looked back over, for the newest that put something back
 # Newest first, by the index on subjects.
 NEWEST = text(
-    "SELECT at, leaf FROM custody.event WHERE subject = :subject AND type = :type ORDER BY subject_no DESC LIMIT :most"
+    f"SELECT e.at, e.leaf FROM custody.event e LEFT JOIN {NUMBER}"  # noqa: S608 - put together of our own constants
+    f" WHERE e.subject = :subject AND e.type = :type AND {IN_LOG} ORDER BY e.subject_no DESC LIMIT :most"
 )
 SILENT = text(
     "SELECT id, name, kind, seen_at AS since FROM agent WHERE revoked_at IS NULL"
     " AND coalesce(seen_at, enrolled_at) < :at ORDER BY name, id"
 )
 ONLY_IN_THE_LOG = text(
-    "SELECT e.subject AS id, e.at AS since, e.leaf FROM custody.leaf l"
-    " JOIN custody.event e ON e.ingest_no = l.ingest_no"
+    f"SELECT e.subject AS id, e.at AS since, e.leaf FROM custody.event e JOIN {NUMBER}"  # noqa: S608 - as above
     " WHERE l.seq >= :start AND l.seq < :end AND e.type = :type"
     " AND NOT EXISTS (SELECT 1 FROM agent WHERE agent.id = e.subject) ORDER BY l.seq"
 )

@@ -1,0 +1,65 @@
+"""Which events the log has: those that have their number, and those that wait for one. One door to that question.
+
+Whoever holds the service's password can write an event past the ledger, and a row of `custody.leaf` at a number that
+the log has not reached; neither can be taken away again. So such a row is the number of an event only where it has
+that event's hash and stands below the end of the log. What has no number must wait for one in the queue.
+
+The end is `custody.state.size`: a number is given, the state moved and the queue emptied in one transaction
+(evidence.sequencing.numbering), so one statement sees an event on either side and never on neither. The recorded
+checkpoints will not do: an event has its number a while before it is signed for, and that table too can be added to for
+good. The state's row can be changed, and put right; set forward it points at numbers that nobody has, at which the
+sequencer halts and verification says so. Where an event must not be lost sight of while the row is set back, signed
+checkpoints count as well: evidence.custody.log_keys.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row, text
+
+from evidence.database import ReadSession
+
+END = "(SELECT size FROM custody.state)"
+# Parts of a statement that calls an event `e`. The row `l` of custody.leaf of this very event, wherever it stands:
+OWN_ROW = "custody.leaf l ON l.ingest_no = e.ingest_no AND l.leaf_hash = e.leaf_hash AND l.seq >= 0"
+# the same, where it is the event's number;
+NUMBER = f"{OWN_ROW} AND l.seq < {END}"
+# whether the event waits for one;
+WAITS = "EXISTS (SELECT 1 FROM custody.queue q WHERE q.ingest_no = e.ingest_no AND q.at = e.at)"
+# and, after a LEFT JOIN of its number, whether the log has it, or will.
+IN_LOG = f"(l.seq IS NOT NULL OR {WAITS})"
+
+# Rows in the way of the next numbers: by their own number, or by an event that waits for another.
+IN_THE_WAY = text("""
+SELECT l.seq, (SELECT e.id FROM custody.event e WHERE e.ingest_no = l.ingest_no AND e.at = l.at) AS event
+FROM custody.leaf l
+WHERE l.seq >= :start AND l.seq < :end
+  OR l.ingest_no IN (SELECT ingest_no FROM custody.queue ORDER BY ingest_no LIMIT :end - :start)
+ORDER BY l.seq LIMIT 1
+""")
+BEYOND = text(f"""
+SELECT l.seq, (SELECT e.id FROM custody.event e WHERE e.ingest_no = l.ingest_no AND e.at = l.at) AS event
+FROM custody.leaf l WHERE l.seq < 0 OR l.seq >= {END} ORDER BY l.seq LIMIT 1000
+""")  # noqa: S608 - put together of our own constants
+
+
+def in_the_way(session: ReadSession, start: int, end: int) -> Row[Any] | None:
+    """The first row, `seq` and `event` (an id, None where it is gone), that keeps the numbers `start` to `end` from
+    being given. The state must be locked: then no honest row stands from its size on.
+    """
+    return session.execute(IN_THE_WAY, {"start": start, "end": end}).first()
+
+
+def beyond(session: ReadSession) -> list[str]:
+    """Each row of custody.leaf that stands where the log has no numbers, in words."""
+    return [
+        f"a row of custody.leaf stands beyond the log's end, at number {seq}, {of_event(event)}: nobody gave it that"
+        " number, and nothing rests on it"
+        for seq, event in session.execute(BEYOND)
+    ]
+
+
+def of_event(event: object) -> str:
+    """Of which event a row is, in words. Pure."""
+    return "of no event that is there" if event is None else f"of event {event}"
