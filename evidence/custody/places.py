@@ -54,12 +54,8 @@ def in_the_way(session: ReadSession, start: int, end: int) -> Row[Any] | None:
 def beyond(session: ReadSession) -> list[str]:
     """Each row of custody.leaf that stands where the log has no numbers, in words."""
     return [
-        f"a row of custody.leaf stands beyond the log's end, at number {seq}, {of_event(event)}: nobody gave it that"
-        " number, and nothing rests on it"
+        f"a row of custody.leaf stands beyond the log's end, at number {seq},"
+        f" {'of no event that is there' if event is None else f'of event {event}'}: no sequencer wrote it, and nothing"
+        " rests on it"
         for seq, event in session.execute(BEYOND)
     ]
-
-
-def of_event(event: object) -> str:
-    """Of which event a row is, in words. Pure."""
-    return "of no event that is there" if event is None else f"of event {event}"

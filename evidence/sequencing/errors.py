@@ -10,6 +10,7 @@
     ├── HistoryDiffers  one size, two roots                                  call someone
     ├── StrangeCheckpoint  the store has a checkpoint that no key of ours signed  call someone
     ├── StillHalted     it was halted before, and nobody has mended it        roll forward
+    ├── NumberTaken     a row that no sequencer wrote stands where the next number goes  the owner removes it
     ├── LeafDiffers     an event is not the one that was hashed              restore it from its bundle
     ├── StoreDiffers    an object that is written once is there with other bytes, or without its lock
     ├── SignerRefuses   the signer has signed something that this does not extend   roll forward
@@ -18,6 +19,7 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
 from uuid import UUID
 
 from evidence.errors import EvidenceError
@@ -63,6 +65,8 @@ class RollForwardRefused(SequencingError):
 
 class MustHalt(SequencingError):
     """Nothing may be numbered or signed any more until a person has looked. The sentence is kept as the reason."""
+
+    run_book: ClassVar[str] = "rolled-back"  # what a person is to follow, in docs/runbooks
 
 
 class RolledBack(MustHalt):
@@ -112,6 +116,25 @@ class StillHalted(MustHalt):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class NumberTaken(MustHalt):
+    """The next numbers cannot be given: one of them, or an event that waits, has a row that no sequencer wrote."""
+
+    run_book = "chain-does-not-verify"
+
+    def __init__(self, seq: int, *, size: int, event: UUID | None) -> None:
+        of = "of no event that is there" if event is None else f"of event {event}"
+        if 0 <= seq < size:  # the number is the log's own, and the queue is what somebody wrote into
+            found = f"a row of custody.queue {of} waits for a number, and the event has the number {seq} already"
+        else:
+            found = f"a row of custody.leaf that no sequencer wrote stands at number {seq}, {of}"
+        super().__init__(
+            f"the log has {size} events, and {found}: the next events cannot be given their numbers. The owner of the"
+            ' tables has to take that row away (run-book chain-does-not-verify, "a number that was not given"); then'
+            " `continuity custody rollforward` lifts the halt"
+        )
+        self.seq, self.event = seq, event
 
 
 class LeafDiffers(MustHalt):

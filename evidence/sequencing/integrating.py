@@ -54,7 +54,9 @@ def integrate(house: House, epoch: int, grown: Grown, at_step: Step) -> Grown:
     Every leaf is hashed anew from its bytes. Raises LeafDiffers, CustodyObjectDiffers, StoreAway, Displaced.
     """
     with house.reading() as session:
-        leaves = numbered_leaves(session, grown.edge.size, grown.edge.size + AT_ONCE)
+        # What stands beyond the end of the log is none of its events, whoever gave it a number.
+        end = min(grown.edge.size + AT_ONCE, session.get_one(LogState, 1).size)
+        leaves = numbered_leaves(session, grown.edge.size, end)
     if not leaves:
         return grown
     edge, full = grown.edge.grown(leaves)

@@ -68,7 +68,7 @@ def keep_reason(house: House, reason: MustHalt) -> None:
                 kind=IncidentKind.LOG_HALTED,
                 subject=SUBJECT,
                 reason=str(reason),
-                advice="Events wait in the database and are not lost. Follow the run-book `rolled-back`.",
+                advice=f"Events wait in the database and are not lost. Follow the run-book `{reason.run_book}`.",
             ),
             by=BY,
         )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from sqlalchemy import exists, select, text, update
+from sqlalchemy.exc import IntegrityError
 
+from evidence.custody.places import in_the_way
 from evidence.custody.rows import LogState, Queued
 from evidence.database import ReadSession, WriteSession
-from evidence.sequencing.errors import Displaced, LeafDiffers, StillHalted
+from evidence.sequencing.errors import Displaced, LeafDiffers, NumberTaken, StillHalted
 
 BATCH = 5000  # events that get their number in one transaction
 
@@ -52,9 +54,20 @@ def is_waiting(session: ReadSession) -> bool:
 
 
 def number(session: WriteSession, epoch: int, *, most: int = BATCH) -> int:
-    """Give up to `most` waiting events the next numbers; how many have one then. Raises LeafDiffers, Displaced."""
+    """Give up to `most` waiting events the next numbers; how many have one then.
+
+    Raises LeafDiffers, NumberTaken, Displaced.
+    """
     state = held(session, epoch)
-    taken, placed = session.execute(PLACE, {"most": most, "size": state.size}).one()
+    try:
+        with session.begin_nested():
+            taken, placed = session.execute(PLACE, {"most": most, "size": state.size}).one()
+    except IntegrityError as error:
+        # The state is locked, and whoever gives numbers moves it in the same transaction: no honest row is there.
+        row = in_the_way(session, state.size, state.size + most)
+        if row is None:
+            raise
+        raise NumberTaken(row.seq, size=state.size, event=row.event) from error
     if taken != placed:
         raise LeafDiffers(state.size, found=f"{taken - placed} events of its batch were queued and are not there")
     state.size += placed

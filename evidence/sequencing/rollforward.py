@@ -20,11 +20,12 @@ from evidence.bootstrap import House
 from evidence.custody import ledger, log_keys
 from evidence.custody.events import SYSTEM, Actor, Event, EventType
 from evidence.custody.restoring import Restored, hold_writers, mark_missing, restore
+from evidence.custody.places import in_the_way
 from evidence.custody.rows import LogState, PublishedCheckpoint
 from evidence.database import WriteSession, psycopg_url
 from evidence.identifiers import recording_reference
 from evidence.incidents import settle_incident
-from evidence.sequencing.errors import MustHalt, RollForwardRefused, StoreBehind
+from evidence.sequencing.errors import MustHalt, NumberTaken, RollForwardRefused, StoreBehind
 from evidence.sequencing.integrating import SIDE_BY_SIDE
 from evidence.sequencing.mishaps import SUBJECT
 from evidence.sequencing.opening import frontier_of, newest_kept
@@ -163,6 +164,8 @@ def _write(session: WriteSession, fetched: _Fetched, *, by: Actor, unwitnessed: 
     state = session.get_one(LogState, 1, with_for_update=True)
     if state.size != fetched.start:
         raise RollForwardRefused("the log has moved meanwhile: a sequencer runs somewhere")
+    if (row := in_the_way(session, state.size, fetched.frontier.size + 1)) is not None:
+        raise RollForwardRefused(str(NumberTaken(row.seq, size=state.size, event=row.event)))
     restored = Restored(0, [], 0)
     if fetched.frontier.size > state.size:
         restored = restore(session, fetched.each(), start=state.size)

@@ -39,7 +39,7 @@ def as_service(house: House, statement: Any, **values: object) -> Any:
     """Run a statement with the rights of the service's own role; the first value of its answer, if it has one."""
     with house.writing() as session:
         session.execute(text("SET LOCAL ROLE continuity_service"))
-        done = session.execute(statement, values)
+        done = session.connection().execute(statement, values)
         return done.scalar() if done.returns_rows else None
 
 

@@ -1,0 +1,102 @@
+"""Rows that somebody wrote where the log's next numbers go: it halts, says which, and goes on when they are gone."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import text
+
+from evidence.bootstrap import House
+from evidence.completeness import fsck
+from evidence.completeness.claims import Verdict
+from evidence.custody.events import Actor
+from evidence.models import Incident
+from evidence.sequencing.errors import NumberTaken, RollForwardRefused
+from evidence.sequencing.rollforward import roll_forward
+from evidence.sequencing.sequencer import Sequencer
+from evidence.tlog.signing import KeyPair
+from tests.integration.evidence.sequencing.test_mishaps import halts
+from tests.support.log import published_size, waiting, write_events
+from tests.support.stray import as_service, log_size, number_it, stray_event
+
+FACTS = {"event": "0", "field": "name"}
+BY = Actor.system("test of numbers")
+REMOVE = (
+    "ALTER TABLE custody.leaf DISABLE TRIGGER insert_only",
+    "DELETE FROM custody.leaf WHERE seq >= (SELECT size FROM custody.state) OR seq < 0",
+    "ALTER TABLE custody.leaf ENABLE TRIGGER insert_only",
+)
+
+
+def remove(house: House) -> None:
+    """What the run-book has the owner of the tables do."""
+    with house.writing() as session:
+        for statement in REMOVE:
+            session.execute(text(statement))
+
+
+@pytest.mark.parametrize("ahead", [0, 2])
+@pytest.mark.parametrize("many", [1, 30])
+def test_a_row_at_the_next_number_halts_the_log_until_it_is_gone(
+    house: House, keys: KeyPair, ahead: int, many: int
+) -> None:
+    write_events(house, 5)
+    Sequencer(house, keys).lead_once()
+    event = stray_event(house, "sealed.erased", FACTS)
+    number_it(house, event.id, 5 + ahead)
+    for _ in range(ahead if many == 1 else 0):
+        write_events(house, 1)  # the log goes on until it comes to the row
+        Sequencer(house, keys).lead_once()
+    assert published_size(house) == log_size(house)
+    write_events(house, many)
+    reason = halts(house, keys)
+    assert isinstance(reason, NumberTaken)
+    assert (reason.seq, reason.event) == (5 + ahead, event.id)
+    assert f"at number {5 + ahead}, of event {event.id}" in str(reason)
+    with house.reading() as session:
+        [incident] = session.query(Incident).all()
+        assert "chain-does-not-verify" in incident.advice
+    found = fsck.verify(house)
+    assert f"beyond the log's end, at number {5 + ahead}, of event {event.id}" in found.of("numbers").findings[0]
+    assert found.of("sequencing").verdict is Verdict.CONTRADICTED
+    if log_size(house) == reason.seq:
+        with pytest.raises(RollForwardRefused, match=str(event.id)):
+            roll_forward(house, keys, by=BY, unwitnessed=True)
+    remove(house)
+    roll_forward(house, keys, by=BY, unwitnessed=True)
+    Sequencer(house, keys).lead_once()
+    assert waiting(house) == 0
+    with house.reading() as session:
+        [left] = session.scalars(text("SELECT halted IS NULL FROM custody.state"))
+    assert left
+    left_over = {each.claim for each in fsck.verify(house).contradicted}
+    assert left_over == {"numbers", "history", "personal"}, "the event itself is still named"
+
+
+def test_a_number_for_an_event_that_waits_halts_the_log(house: House, keys: KeyPair) -> None:
+    write_events(house, 5)
+    Sequencer(house, keys).lead_once()
+    [event] = write_events(house, 1)
+    number_it(house, event, 900_000)
+    reason = halts(house, keys)
+    assert isinstance(reason, NumberTaken)
+    assert (reason.seq, reason.event) == (900_000, event)
+    remove(house)
+    roll_forward(house, keys, by=BY, unwitnessed=True)
+    Sequencer(house, keys).lead_once()
+    assert waiting(house) == 0
+    assert fsck.verify(house).contradicted == ()
+
+
+def test_an_event_that_has_its_number_and_is_queued_again_keeps_it(house: House, keys: KeyPair) -> None:
+    write_events(house, 5)
+    Sequencer(house, keys).lead_once()
+    again = "INSERT INTO custody.queue (ingest_no, at) SELECT ingest_no, at FROM custody.leaf WHERE seq = 3"
+    as_service(house, text(again))
+    reason = halts(house, keys)
+    assert isinstance(reason, NumberTaken)
+    assert reason.seq == 3
+    assert "the event has the number 3 already" in str(reason)
+    as_service(house, text("DELETE FROM custody.queue q USING custody.leaf l WHERE q.ingest_no = l.ingest_no"))
+    roll_forward(house, keys, by=BY, unwitnessed=True)
+    Sequencer(house, keys).lead_once()
+    assert fsck.verify(house).contradicted == ()
