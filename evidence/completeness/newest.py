@@ -6,6 +6,7 @@ nothing here rests on it: the store's own list of checkpoints, locked there for 
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,8 @@ from sqlalchemy import text
 from evidence.completeness.claims import LOG, Claim, judged
 from evidence.custody.rows import LogState
 from evidence.sequencing.errors import MustHalt, RolledBack, StrangeCheckpoint
-from evidence.sequencing.opening import hold_against_store, newest_kept
+from evidence.sequencing.kept import Kept, newest_first, newest_kept
+from evidence.sequencing.opening import hold_against_store
 from evidence.sequencing.publishing import listed_keys, sizes_kept
 from evidence.store.errors import ObjectMissing
 from evidence.tlog.errors import TlogError
@@ -33,11 +35,15 @@ FROM custody.state
 
 @dataclass(frozen=True, slots=True)
 class Newest:
-    """How many events the store's newest checkpoint is over, what contradicts it, and why the log was halted if so."""
+    """How many events the store's newest checkpoint is over, what contradicts it, and why the log was halted if so.
+
+    `passed` is what lies among the store's checkpoints and is none of this log.
+    """
 
     size: int
     found: tuple[str, ...]
     halted: str | None
+    passed: tuple[Kept, ...] = ()
 
     @property
     def sequencing(self) -> Claim:
@@ -54,20 +60,30 @@ def hold(house: House) -> Newest:
     """
     with house.reading() as session:
         keys, halted = listed_keys(session), session.get_one(LogState, 1).halted
-    size, found = 0, []
+    size, found, passed = 0, list[str](), tuple[Kept, ...]()
     try:
         opened = hold_against_store(house, keys or None)
-        size = 0 if opened.newest is None else opened.newest.checkpoint.size
+        size, passed = 0 if opened.newest is None else opened.newest.checkpoint.size, opened.passed
     except RolledBack as back:
-        size = back.store
+        size, passed = back.store, newest_kept(house).passed
         found.append(
             f"the store has a checkpoint over {back.store} events and the database has {back.database}:"
             " it was rolled back"
         )
     except (MustHalt, TlogError, ObjectMissing) as error:
-        size = newest_kept(house.custody) or 0
+        size, passed = _as_far_as_it_goes(house)
         found.extend([*_from_before_the_keys(house, size, error), str(error)])
-    return Newest(size, (*found, *_set_back(house)), halted)
+    set_back, strange = _set_back(house, {each.size for each in passed})
+    return Newest(size, (*found, *set_back), halted, (*passed, *strange))
+
+
+def _as_far_as_it_goes(house: House) -> tuple[int, tuple[Kept, ...]]:
+    """The newest checkpoint's size, and what was passed over, where its signature or its root does not hold."""
+    try:
+        newest = newest_kept(house)
+    except (MustHalt, ObjectMissing):
+        return 0, ()
+    return newest.size, newest.passed
 
 
 def _from_before_the_keys(house: House, size: int, error: Exception) -> list[str]:
@@ -84,11 +100,12 @@ def _from_before_the_keys(house: House, size: int, error: Exception) -> list[str
     ]
 
 
-def _set_back(house: House) -> list[str]:
+def _set_back(house: House, passed: Set[int]) -> tuple[list[str], list[Kept]]:
     """Whether the row that says how far the log is published says less than the checkpoints do.
 
     The store is listed from that size on, and only then is the row read again: a running sequencer records each
-    checkpoint before it stores the next, so no more than one is ever ahead of the row.
+    checkpoint before it stores the next, so no more than one is ever ahead of the row. By name, that is: only where
+    more names are ahead are the objects looked at, until two are checkpoints; none again that was `passed` over.
     """
     with house.reading() as session:
         said, _ = session.execute(ABOVE).one()
@@ -99,10 +116,16 @@ def _set_back(house: House) -> list[str]:
         f"the database has a checkpoint over {size} events, and says that {published} were published"
         for size in recorded
     ]
-    ahead = [size for size in kept if size > published]
-    if len(ahead) > IN_FLIGHT:
-        found.append(
-            f"the store has {len(ahead)} checkpoints over more events than the {published} that the database says"
-            f" were published, the newest over {ahead[-1]}"
-        )
-    return found
+    named = [size for size in kept if size > published and size not in passed]
+    if len(named) <= IN_FLIGHT:
+        return found, []
+    strange, ahead = list[Kept](), list[Kept]()
+    for each in newest_first(house, named):
+        (ahead if each.counts else strange).append(each)
+        if len(ahead) > IN_FLIGHT:
+            found.append(
+                f"the store has {len(named) - len(strange)} checkpoints over more events than the {published} that the"
+                f" database says were published, the newest over {ahead[0].size}"
+            )
+            break
+    return found, strange

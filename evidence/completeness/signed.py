@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
 from evidence.completeness import stamped
-from evidence.completeness.claims import LOG, Claim, judged, not_proved
+from evidence.completeness.claims import LOG, MOST_FINDINGS, Claim, judged, not_proved
 from evidence.completeness.walk import Walk
 from evidence.custody import log_keys
 from evidence.errors import NotFound
 from evidence.outside import unbelieved
 from evidence.outside.strays import reason_of
 from evidence.sequencing import reading
+from evidence.sequencing.kept import Kept, in_words, newest_first
 from evidence.sequencing.publishing import checkpoint_key, sizes_kept
 from evidence.store.errors import ObjectMissing
 from evidence.tlog.checkpoint import parse_checkpoint
@@ -38,10 +39,16 @@ NO_POLICY = "No witness policy is set (CONTINUITY_WITNESS_POLICY): nobody outsid
 
 def claims(house: House, published: int, walk: Walk | None, newest: Newest) -> list[Claim]:
     """The claims `checkpoint` and `witnessed` about the newest checkpoint, `stamped` about the walk; and `keys`."""
-    return [*_about_checkpoint(house, published, walk, newest), keys(house)]
+    unrecorded = _unrecorded(house, published)
+    first, *rest = _about_checkpoint(house, published, walk, newest, [each.size for each in unrecorded if each.counts])
+    # What lies among the checkpoints and is none contradicts nothing. A person is to know that somebody put it there.
+    remark = in_words((*newest.passed, *unrecorded))
+    return [replace(first, words=f"{first.words} {remark}") if remark else first, *rest, keys(house)]
 
 
-def _about_checkpoint(house: House, published: int, walk: Walk | None, newest: Newest) -> list[Claim]:
+def _about_checkpoint(
+    house: House, published: int, walk: Walk | None, newest: Newest, unrecorded: Sequence[int]
+) -> list[Claim]:
     if walk is None or published == 0:
         unsigned = not_proved("checkpoint", LOG, UNSIGNED)
         found = [*(walk.roots if walk else ()), *newest.found]
@@ -58,7 +65,7 @@ def _about_checkpoint(house: House, published: int, walk: Walk | None, newest: N
         *(not_signed(note, own, published, house) if keys or not note else []),
         *walk.roots,
         *not_stored(house, published, note),
-        *_not_recorded(house, published),
+        *(f"the store has a checkpoint over {size} events that the database has not" for size in unrecorded),
         *newest.found,
     ]
     if walk.size < published:
@@ -121,14 +128,23 @@ def not_stored(house: House, published: int, note: bytes) -> list[str]:
     return []
 
 
-def _not_recorded(house: House, published: int) -> list[str]:
-    """The newest checkpoints that the store keeps are all in the database: its table is insert only."""
+def _unrecorded(house: House, published: int) -> list[Kept]:
+    """The newest checkpoints that the store keeps and the database has not: its table is insert only.
+
+    And objects under the names of such that are none. Where the database has every one by name, nothing is read.
+    """
     with house.reading() as session:
         recorded = set(session.scalars(RECORDED, {"many": LOOKED_FOR}))
     oldest = min(recorded, default=0) if len(recorded) == LOOKED_FOR else 0
-    kept = sizes_kept(house.custody, above=oldest)
+    kept = sizes_kept(house.custody, above=oldest) if published else ()
     missing = [size for size in kept if size <= published and size not in recorded]
-    return [f"the store has a checkpoint over {size} events that the database has not" for size in missing[:20]]
+    found, counted = list[Kept](), 0
+    for each in newest_first(house, missing):
+        found.append(each)
+        counted += each.counts
+        if counted == MOST_FINDINGS:
+            break
+    return found
 
 
 def _witnessed(house: House, note: bytes) -> Claim:

@@ -10,17 +10,14 @@ from sqlalchemy import text
 from evidence.bootstrap import House
 from evidence.custody.rows import LogState
 from evidence.database import ReadSession
-from evidence.sequencing.errors import HistoryDiffers, LeafDiffers, RolledBack, StoreBehind
+from evidence.sequencing.errors import HistoryDiffers, LeafDiffers, RolledBack, StoreBehind, StrangeCheckpoint
 from evidence.sequencing.integrating import hashes_in
-from evidence.sequencing.publishing import LATEST, Signed, checkpoint_key, known_keys, read_signed, sizes_kept
+from evidence.sequencing.kept import Kept, newest_kept
+from evidence.sequencing.publishing import Signed, known_keys, read_signed
 from evidence.sequencing.reading import tile_reader
 from evidence.store import CustodyStore
-from evidence.store.errors import ObjectMissing
-from evidence.tlog.checkpoint import parse_checkpoint
-from evidence.tlog.errors import TlogError
 from evidence.tlog.keys import VerifierKey
 from evidence.tlog.merkle import Frontier
-from evidence.tlog.note import parse_note
 from evidence.tlog.signing import Signer
 from evidence.tlog.tiles import WIDTH, TileTree
 
@@ -38,10 +35,14 @@ HASHES = text(
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What the look at both found: the newest checkpoint in the store, and whether the database knows it."""
+    """What the look at both found: the newest checkpoint in the store, and whether the database knows it.
+
+    `passed` is what lies in the store under the names of newer ones, and is none of this log.
+    """
 
     newest: Signed | None
     recorded: bool
+    passed: tuple[Kept, ...] = ()
 
 
 def look(house: House, signer: Signer) -> Opened:
@@ -62,13 +63,16 @@ def hold_against_store(house: House, keys: Sequence[VerifierKey] | None) -> Open
     """
     with house.reading() as session:
         published = session.get_one(LogState, 1).published_size
-    kept = newest_kept(house.custody)
-    if kept is None:
+    found = newest_kept(house)
+    # Another object over the one that the database knows of: that is no store that lost something.
+    for each in found.passed:
+        if each.size == published:
+            raise StrangeCheckpoint(each.key, because=str(each.strange))
+    if found.kept is None:
         if published:
             raise StoreBehind(database=published, store=0)
-        return Opened(None, recorded=True)
-    key = checkpoint_key(kept)
-    newest = read_signed(key, house.custody.get(key), origin=house.settings.log_origin, keys=keys)
+        return Opened(None, recorded=True, passed=found.passed)
+    newest = read_signed(found.kept.key, found.kept.note, origin=house.settings.log_origin, keys=keys)
     stored = newest.checkpoint
     with house.reading() as session:
         size = session.get_one(LogState, 1).size
@@ -80,25 +84,7 @@ def hold_against_store(house: House, keys: Sequence[VerifierKey] | None) -> Open
         root = frontier_of(session, house.custody, stored.size, stored.size).root()
     if root != stored.root:
         raise HistoryDiffers(size=stored.size, database=root, store=stored.root)
-    return Opened(newest, recorded=stored.size == published)
-
-
-def newest_kept(store: CustodyStore) -> int | None:
-    """How many events the newest checkpoint in the store is over, by its name; None where there is none.
-
-    The object that names the newest can be replaced and lost: it only says where in the list to begin.
-    """
-    begin = None
-    try:
-        said = parse_checkpoint(parse_note(store.get(LATEST)).text).size
-        begin = said - 1 if said else None
-    except (ObjectMissing, TlogError):
-        begin = None
-    for above in dict.fromkeys((begin, None)):
-        sizes = list(sizes_kept(store, above=above))
-        if sizes:
-            return sizes[-1]
-    return None
+    return Opened(newest, recorded=stored.size == published, passed=found.passed)
 
 
 def frontier_of(session: ReadSession, store: CustodyStore, size: int, published: int) -> Frontier:

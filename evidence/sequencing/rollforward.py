@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Final
@@ -19,17 +18,17 @@ from sqlalchemy import select, text
 from evidence.bootstrap import House
 from evidence.custody import ledger, log_keys
 from evidence.custody.events import SYSTEM, Actor, Event, EventType
-from evidence.custody.restoring import Restored, hold_writers, mark_missing, restore
 from evidence.custody.places import in_the_way
+from evidence.custody.restoring import Restored, hold_writers, mark_missing, restore
 from evidence.custody.rows import LogState, PublishedCheckpoint
 from evidence.database import WriteSession, psycopg_url
 from evidence.identifiers import recording_reference
 from evidence.incidents import settle_incident
 from evidence.sequencing.errors import MustHalt, NumberTaken, RollForwardRefused, StoreBehind
-from evidence.sequencing.integrating import SIDE_BY_SIDE
+from evidence.sequencing.kept import newest_first, newest_kept
 from evidence.sequencing.mishaps import SUBJECT
-from evidence.sequencing.opening import frontier_of, newest_kept
-from evidence.sequencing.publishing import Signed, checkpoint_key, known_keys, make_known, read_signed, sizes_kept
+from evidence.sequencing.opening import frontier_of
+from evidence.sequencing.publishing import Signed, known_keys, make_known, read_signed, sizes_kept
 from evidence.sequencing.reading import LOCK, tile_reader
 from evidence.tlog.errors import TlogError
 from evidence.tlog.keys import Algorithm, VerifierKey
@@ -111,18 +110,16 @@ def _fetch(house: House, signer: Signer, ours: Sequence[VerifierKey], kept: Bina
         state = session.get_one(LogState, 1)
         size, published = state.size, state.published_size
         known = set(session.scalars(select(PublishedCheckpoint.size)))
-    kept_size = newest_kept(house.custody)
-    if kept_size is None:
+    found = newest_kept(house).kept
+    if found is None:
         raise RollForwardRefused("the store has no checkpoint of this log: there is nothing to roll forward to")
-    key = checkpoint_key(kept_size)
-    newest = read_signed(key, house.custody.get(key), origin=house.settings.log_origin, keys=keys)
+    newest = read_signed(found.key, found.note, origin=house.settings.log_origin, keys=keys)
     if newest.checkpoint.size < published:
         raise StoreBehind(database=published, store=newest.checkpoint.size)
-    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        paths = [checkpoint_key(each) for each in sizes_kept(house.custody) if each not in known]
-        notes = pool.map(house.custody.get, paths)
-        origin = house.settings.log_origin
-        unknown = [read_signed(path, note, origin=origin, keys=keys) for path, note in zip(paths, notes, strict=True)]
+    sizes = [each for each in sizes_kept(house.custody) if each not in known and each <= newest.checkpoint.size]
+    there = [each for each in newest_first(house, sizes) if each.counts]
+    origin = house.settings.log_origin
+    unknown = [read_signed(each.key, each.note, origin=origin, keys=keys) for each in reversed(there)]
     with house.reading() as session:
         frontier = frontier_of(session, house.custody, min(size, newest.checkpoint.size), newest.checkpoint.size)
         before = [each for each in unknown if each.checkpoint.size < frontier.size]

@@ -278,6 +278,10 @@ class CustodyStore(Protocol):
         """All bytes of an object. Raises ObjectMissing, StoreAway."""
         ...
 
+    def beneath(self, first: str, last: str) -> Iterator[tuple[str, bytes]]:
+        """Each version that another was laid over, of keys from `first` to `last`: key, all bytes. Raises StoreAway."""
+        ...
+
     def list(self, prefix: str, *, after: str = "") -> Iterator[str]:
         """The keys below a prefix, in the order of their bytes, from the first one after `after`."""
         ...

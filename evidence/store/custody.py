@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from os.path import commonprefix
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from evidence import clock
@@ -34,6 +35,10 @@ class _Locked(TypedDict, total=False):
     ObjectLockMode: Any
     ObjectLockRetainUntilDate: Any
     IfNoneMatch: str
+
+
+class _Version(TypedDict, total=False):
+    VersionId: str
 
 
 class S3CustodyStore:
@@ -69,6 +74,15 @@ class S3CustodyStore:
     def get(self, key: str) -> bytes:
         """All bytes of an object."""
         return self._get(key)[0]
+
+    def beneath(self, first: str, last: str) -> Iterator[tuple[str, bytes]]:
+        """What lies under the newest versions of objects."""
+        prefix = commonprefix([first, last])  # noqa: RUF071 - keys are no paths: S3 compares their letters
+        for each in versions(self._client, self.bucket, prefix, after=first[:-1]):
+            if each.key > last:
+                return
+            if each.key >= first and not each.is_mark and not each.is_latest:
+                yield each.key, self._get(each.key, each.version_id)[0]
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[str]:
         """The keys below a prefix, page by page. Never ends early in silence."""
@@ -113,11 +127,12 @@ class S3CustodyStore:
         if locked and mode != "COMPLIANCE":
             raise NotAsAgreed(key, fact="its lock", expected="COMPLIANCE", found=mode or "none")
 
-    def _get(self, key: str) -> tuple[bytes, str]:
+    def _get(self, key: str, version: str = "") -> tuple[bytes, str]:
         """All bytes, and the mode of the lock."""
         for attempt in range(1, TRIES + 1):
             with speaking(f"read {key}"):
-                answer = self._client.get_object(Bucket=self.bucket, Key=check_key(key))
+                which: _Version = {"VersionId": version} if version else {}
+                answer = self._client.get_object(Bucket=self.bucket, Key=check_key(key), **which)
             expected = int(answer["ContentLength"])
             try:
                 data = answer["Body"].read()

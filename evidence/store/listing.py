@@ -22,9 +22,14 @@ class _Place(TypedDict, total=False):
     VersionIdMarker: str
 
 
-def versions(client: S3Client, bucket: str, prefix: str, *, at_once: int = AT_ONCE) -> Iterator[ListedVersion]:
-    """Every version below `prefix`, page by page. Raises StoreAway where a page does not come, or does not go on."""
-    for page in _pages(client, bucket, prefix, delimiter="", at_once=at_once):
+def versions(
+    client: S3Client, bucket: str, prefix: str, *, after: str = "", at_once: int = AT_ONCE
+) -> Iterator[ListedVersion]:
+    """Every version below `prefix`, of keys behind `after`, page by page.
+
+    Raises StoreAway where a page does not come, or does not go on.
+    """
+    for page in _pages(client, bucket, prefix, delimiter="", after=after, at_once=at_once):
         yield from sorted(_of(page), key=lambda each: each.key.encode())
 
 
@@ -39,10 +44,10 @@ def strangers(client: S3Client, bucket: str, known: Collection[str]) -> Iterator
 
 
 def _pages(
-    client: S3Client, bucket: str, prefix: str, *, delimiter: str, at_once: int
+    client: S3Client, bucket: str, prefix: str, *, delimiter: str, after: str = "", at_once: int
 ) -> Iterator[ListObjectVersionsOutputTypeDef]:
     """The pages of one listing. A page that says "there is more" and not where is a listing that failed."""
-    key = version = ""
+    key, version = after, ""
     while True:
         with speaking(f"list the versions in {bucket}"):
             page = client.list_object_versions(

@@ -131,3 +131,13 @@ def test_a_read_that_is_cut_off_is_begun_again(store_settings: StoreSettings, cu
     with lossy_door(store_settings.endpoint, faults) as door:
         assert S3CustodyStore(replace(store_settings, endpoint=door)).get(key) == bytes(100_000)
     assert len(faults.done) == 1
+
+
+def test_what_another_object_was_laid_over_is_given_with_its_key(custody: CustodyStore, key: str) -> None:
+    for each in "1234":
+        custody.put_new(f"{key}/{each}", each.encode(), locked=True)
+    for each in "134":
+        custody.put_latest(f"{key}/{each}", b"over it")
+    assert list(custody.beneath(f"{key}/1", f"{key}/3")) == [(f"{key}/1", b"1"), (f"{key}/3", b"3")]
+    assert list(custody.beneath(f"{key}/2", f"{key}/2")) == []
+    assert list(custody.beneath(f"{key}/4", f"{key}/4")) == [(f"{key}/4", b"4")]

@@ -16,7 +16,7 @@ from evidence.embedded import EmbeddedPostgres
 from evidence.outside import rotating
 from evidence.outside.giving import policy_to_give
 from evidence.outside.keys import LogKeys
-from evidence.sequencing.opening import newest_kept
+from evidence.sequencing.kept import newest_kept
 from evidence.sequencing.rollforward import RolledForward, roll_forward
 from evidence.sequencing.sequencer import Sequencer
 from evidence.store import StoreSettings
@@ -162,13 +162,13 @@ def test_what_lies_among_the_checkpoints_under_another_name_is_in_nobodys_way(
 ) -> None:
     for stray in ("zzz", "0", f"{10**20}", f"01a21e2d-0995-7c2f-8f05-f74029b26138/{33:020d}"):
         world.house.custody.put_new(f"checkpoints/{stray}", stray.encode(), locked=True)
-    assert newest_kept(world.house.custody) is None
+    assert newest_kept(world.house).kept is None
     grow(world, keys)
     assert not fsck.verify(world.house).contradicted
     with restored_later(database_template, world.house.sessions.engine) as restore:
         grow(world, keys)
         restore()
     assert fsck.verify(world.house).contradicted
-    assert forward(world, keys).to_size == newest_kept(world.house.custody)
+    assert forward(world, keys).to_size == newest_kept(world.house).size
     grow(world, keys)
     assert not fsck.verify(world.house).contradicted
