@@ -25,6 +25,8 @@ END = "(SELECT size FROM custody.state)"
 OWN_ROW = "custody.leaf l ON l.ingest_no = e.ingest_no AND l.leaf_hash = e.leaf_hash AND l.seq >= 0"
 # the same, where it is the event's number;
 NUMBER = f"{OWN_ROW} AND l.seq < {END}"
+# the place that the log gave to an event, whatever has become of its bytes since: for those who hold the two together;
+PLACE = f"custody.leaf l ON l.ingest_no = e.ingest_no AND l.seq >= 0 AND l.seq < {END}"
 # whether the event waits for one;
 WAITS = "EXISTS (SELECT 1 FROM custody.queue q WHERE q.ingest_no = e.ingest_no AND q.at = e.at)"
 # and, after a LEFT JOIN of its number, whether the log has it, or will.

@@ -13,7 +13,7 @@ from sqlalchemy import select, text
 
 from evidence.custody.events import EventType
 from evidence.custody.log_keys import trusted_keys
-from evidence.custody.places import NUMBER
+from evidence.custody.places import PLACE
 from evidence.custody.rows import Leaf, LogState
 from evidence.database import ReadSession, WriteSession
 from evidence.errors import NotFound
@@ -85,11 +85,11 @@ LED = text(
 )
 LAST_SIGNED = text("SELECT max(published_at) FROM custody.checkpoint")
 NUMBERS = text(
-    f"SELECT e.id, l.seq FROM custody.event e JOIN {NUMBER}"  # noqa: S608 - put together of our own constants
+    f"SELECT e.id, l.seq FROM custody.event e JOIN {PLACE}"  # noqa: S608 - put together of our own constants
     " WHERE e.id = ANY(CAST(:ids AS uuid[]))"
 )
 NUMBERED = text(
-    f"SELECT l.seq, e.leaf FROM custody.event e JOIN {NUMBER}"  # noqa: S608 - as above
+    f"SELECT l.seq, e.leaf FROM custody.event e JOIN {PLACE}"  # noqa: S608 - as above
     " WHERE e.subject = :subject ORDER BY e.subject_no"
 )
 NUMBERED_OF_TYPE = text(NUMBERED.text.replace("ORDER BY", "AND e.type = :type ORDER BY"))

@@ -82,3 +82,19 @@ def test_no_round_rests_on_an_event_by_such_a_number(log: OwnLog) -> None:
         assert taken.last(session) is None
         assert headmap.last(session) is None
         assert audit._earlier(session, clock.now()) == []
+
+
+def test_an_event_that_was_changed_keeps_its_place_for_those_who_hold_it_against_that(log: OwnLog) -> None:
+    with log.house.reading() as session:
+        before = leaves_of(session, SYSTEM)
+        event = session.scalars(text("SELECT id FROM custody.event WHERE subject = :s"), {"s": SYSTEM}).first()
+    change = (
+        "UPDATE custody.event SET leaf = overlay(leaf PLACING 'X'::bytea FROM 20),"
+        " leaf_hash = sha256('\\x00'::bytea || overlay(leaf PLACING 'X'::bytea FROM 20)) WHERE id = :id"
+    )
+    with log.house.sessions.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE custody.event DISABLE TRIGGER insert_only"))
+        connection.execute(text(change), {"id": event})
+    with log.house.reading() as session:
+        assert [seq for seq, _ in leaves_of(session, SYSTEM)] == [seq for seq, _ in before]
+        assert event in seq_of(session, [event])
