@@ -126,7 +126,7 @@ def test_a_lock_that_was_shortened_or_has_run_out_lets_nothing_go(
     with monkeypatch.context() as later:
         later.setattr("ingest.letting_go.clock.now", lambda: master.lock_until + timedelta(seconds=1))
         assert withheld() == {receipt.id: UNLOCKED}
-    shorter = {"Mode": "GOVERNANCE", "RetainUntilDate": master.lock_until - timedelta(seconds=2)}
+    shorter: Any = {"Mode": "GOVERNANCE", "RetainUntilDate": master.lock_until - timedelta(seconds=2)}
     _admin(s3_server).put_object_retention(
         Bucket=master.bucket, Key=master.key, VersionId=master.version_id, Retention=shorter,
         BypassGovernanceRetention=True,
