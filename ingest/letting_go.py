@@ -16,12 +16,14 @@ from cryptography.exceptions import InvalidSignature
 from sqlalchemy import any_, literal, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 
+from evidence import clock
 from evidence.bootstrap import House
 from evidence.completeness.counted import MORE
 from evidence.custody.canonical import NotCanonical, read_canonical
 from evidence.database import ReadSession
 from evidence.models import Agent, Arrival, Incident, Master, Receipt, Sidecar, SidecarBeside
 from evidence.sequencing.reading import halt_reason
+from evidence.store import Lock
 from evidence.store.errors import MasterMissing
 from evidence.vocabulary import IncidentKind
 from ingest.lost_receipts import unknown_of
@@ -39,7 +41,7 @@ OPEN = (
 MISSING = "The store does not have its master now: its source may be the only copy, and is kept."
 UNSIGNED = "Its receipt, as it is kept here, is not what this system's key signed: its source is kept."
 DIFFERS = "The record of its master is not what its signed receipt says: its source is kept."
-UNLOCKED = "The store does not lock its master any more: its source is kept."
+UNLOCKED = "The store does not lock its master any more as its receipt says: its source is kept."
 SIGNED = ("sha256", "sha512", "tree", "size", "bucket", "key", "version_id")  # of a master, and never changed
 
 
@@ -135,7 +137,13 @@ def _not_as_signed(house: House, receipt: Receipt, master: Master, *, key: Recei
         return MISSING
     if found.size != said["size"]:
         return MISSING
-    return "" if found.lock is not None else UNLOCKED
+    return "" if _is_locked(found.lock, said) else UNLOCKED
+
+
+def _is_locked(lock: Lock | None, said: Mapping[str, Any]) -> bool:
+    """As the receipt promised, and still: a lock that has run out keeps nothing."""
+    promised = Lock(said["lock_mode"], clock.from_text(said["lock_until"]))
+    return lock is not None and lock.keeps(promised) and lock.until > clock.now()
 
 
 def _signed(receipt: Receipt, key: ReceiptKey) -> Mapping[str, Any] | None:

@@ -15,6 +15,7 @@ from api.dependencies import AtDesk, may
 from api.errors import BadRequest
 from api.v1.conventions import problems
 from api.v1.shapes import ReceiptAsked, ReceiptVerdict
+from evidence import clock
 from evidence.access import Action, Resource, decide
 from evidence.bootstrap import House
 from evidence.completeness.recordings import open_incidents
@@ -22,6 +23,7 @@ from evidence.custody.canonical import NotCanonical, read_canonical
 from evidence.database import ReadSession
 from evidence.identifiers import recording_reference
 from evidence.models import Master, Receipt, Recording
+from evidence.store import Lock
 from evidence.store.errors import MasterMissing
 from ingest.receipt import ReceiptKey
 
@@ -82,7 +84,10 @@ def _not_held(house: House, master: Master, said: dict[str, Any]) -> str | None:
         return "The store does not have it"
     if now.size != said["size"]:
         return f"The store has {now.size} bytes in its place"
-    return None if now.lock is not None else "The store does not lock it any more"
+    if now.lock is None:
+        return "The store does not lock it any more"
+    promised = Lock(said["lock_mode"], clock.from_text(said["lock_until"]))
+    return None if now.lock.keeps(promised) else "The store locks it less strictly, or not so long"
 
 
 def _no(reason: str) -> ReceiptVerdict:

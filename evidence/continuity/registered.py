@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from evidence.custody.events import EventType
 from evidence.custody.leaf import read_leaf
-from evidence.custody.sealing import revealed
+from evidence.custody.sealing import as_sealed, revealed
 from evidence.database import ReadSession
 from evidence.identifiers import recording_reference
 from evidence.models import Arrival, Provenance, Quarantine, Rendition
@@ -64,7 +64,7 @@ def _named(session: ReadSession, held: Held) -> Iterator[str]:
             yield f"The register calls it {now}; {line.name} registered it as {given}."
         sealed = revealed(session, [line.said.id]).get(line.said.id, {})
         for name, is_ in (("device", row.device_label), ("name", row.name_shown)):
-            if name in sealed and sealed[name].value != is_:
+            if name in sealed and sealed[name].value != as_sealed(is_):
                 yield f"The register says another {name} than {line.name}."
 
 
@@ -95,7 +95,7 @@ def _origin(session: ReadSession, held: Held) -> Iterator[str]:
             continue
         sealed = opened.get(line.said.id, {})
         for name, is_ in (("device", row.device_label), ("name", row.name_shown)):
-            if name in sealed and sealed[name].value != is_:
+            if name in sealed and sealed[name].value != as_sealed(is_):
                 yield f"The register says another {name} of the arrival {row.arrival_id} than {line.name}."
         gone = let_go(held, row.arrival_id)
         how = None if gone is None else gone.said.facts.get("action")

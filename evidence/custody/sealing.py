@@ -58,10 +58,12 @@ class SealedValue:
 
 def seal(values: Mapping[str, str]) -> list[SealedValue]:
     """Personal values, each under a fresh salt. Raises NotCanonical for text that has no canonical form."""
-    return [
-        SealedValue(field, secrets.token_bytes(32), canonical(unicodedata.normalize("NFC", value)))
-        for field, value in values.items()
-    ]
+    return [SealedValue(field, secrets.token_bytes(32), canonical(as_sealed(value))) for field, value in values.items()]
+
+
+def as_sealed(value: str) -> str:
+    """The value in the form in which it is committed to: a register keeps a name as it came, in other code points."""
+    return unicodedata.normalize("NFC", value)
 
 
 def revealed(session: ReadSession, event_ids: Sequence[UUID]) -> dict[UUID, dict[str, Revealed]]:
@@ -162,4 +164,7 @@ def _was_erased(session: ReadSession, row: Sealed) -> bool:
     if leaf.type == EventType.LOG_ROLLED_FORWARD:
         return _was_put_back(session, row, leaf)
     erased = {"event": str(row.event_id), "field": row.field}
-    return leaf.type == EventType.SEALED_ERASED and leaf.facts == erased
+    if (leaf.type, leaf.facts) != (EventType.SEALED_ERASED, erased):
+        return False
+    # What has no number and waits for none is no event of the log, whoever wrote it.
+    return _earliest(session, row.erased_by) is not None

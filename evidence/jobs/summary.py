@@ -53,7 +53,10 @@ SELECT name, schedule, detail, extract(epoch FROM now() - succeeded_at)::float A
   failed_at IS NOT NULL AND (succeeded_at IS NULL OR failed_at > succeeded_at) AS failing,
   greatest(succeeded_at, failed_at) AS ended_at, EXISTS (
     SELECT FROM procrastinate_jobs j JOIN procrastinate_workers w ON w.id = j.worker_id
-    WHERE j.task_name = name AND j.status = 'doing' AND w.last_heartbeat > now() - interval '10 minutes') AS running
+    JOIN procrastinate_events e ON e.job_id = j.id AND e.type = 'started'
+    WHERE j.task_name = name AND j.queue_name = 'sweep' AND j.status = 'doing'
+      AND abs(extract(epoch FROM w.last_heartbeat - now())) < 600
+      AND e.at BETWEEN now() - interval '1 day' AND now()) AS running
 FROM periodic_run ORDER BY name
 """)
 

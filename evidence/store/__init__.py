@@ -70,6 +70,10 @@ class Lock:
         whole = self.until.replace(microsecond=0)
         return whole if whole == self.until else whole + timedelta(seconds=1)
 
+    def keeps(self, promised: Lock) -> bool:
+        """Whether it is as strict as the promised one and lasts as long. Whether it has run out is another question."""
+        return self.mode in {promised.mode, "COMPLIANCE"} and self.until >= promised.until
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredObject:

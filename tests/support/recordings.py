@@ -96,6 +96,7 @@ class Shelf:
         body: bytes,
         *,
         title: str = "Doorstep",
+        name: str | None = None,
         officer: str | None = None,
         kind: RecordingKind = RecordingKind.BODY_WORN,
         quarantine: str | None = None,
@@ -103,7 +104,7 @@ class Shelf:
     ) -> str:
         """One recording, with its receipt; its reference. It has no copies yet."""
         self.count += 1
-        name = f"CLIP{self.count:04}.MP4"
+        name = name or f"CLIP{self.count:04}.MP4"
         docking = self.docking(f"bay {self.count}", closed=True)
         arrival = self._stored(docking, name, body)
         with self.world.house.writing() as session:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import update
 from starlette.testclient import TestClient
 
 from api.v1.routes import described
+from evidence import clock
 from evidence.embedded import EmbeddedS3
 from evidence.embedded.identities import Identity
 from evidence.models import ApiToken, Master
@@ -22,6 +25,7 @@ from tests.support.house import World
 from tests.support.recordings import Shelf
 
 Header = dict[str, str]
+PARTS = ("body_b64", "signature_b64", "key_id")
 
 
 @pytest.fixture
@@ -102,11 +106,11 @@ def test_what_cannot_be_answered_is_a_problem_that_says_where(
 
 
 def test_a_receipt_is_known_again_and_a_changed_one_is_not(
-    world: World, client: TestClient, supervisor: Header, shelf: Shelf, s3_server: EmbeddedS3
+    world: World, client: TestClient, supervisor: Header, shelf: Shelf
 ) -> None:
     reference = shelf.recording(b"bytes")
     receipt = client.get(f"/api/v1/recordings/{reference}/receipts", headers=supervisor).json()[0]
-    asked = {name: receipt[name] for name in ("body_b64", "signature_b64", "key_id")}
+    asked = {name: receipt[name] for name in PARTS}
 
     def verdict(**change: str) -> dict[str, object]:
         answer = client.post("/api/v1/receipts/verify", json={**asked, **change}, headers=supervisor)
@@ -130,9 +134,27 @@ def test_a_receipt_is_known_again_and_a_changed_one_is_not(
     assert (changed["genuine"], changed["held"]) == (True, False)
     with world.house.writing() as session:
         session.execute(update(Master).values(size=5))
+
+
+def test_a_receipt_is_not_held_where_the_store_has_another_lock_or_nothing(
+    client: TestClient, supervisor: Header, shelf: Shelf, s3_server: EmbeddedS3
+) -> None:
+    reference = shelf.recording(b"bytes")
+    receipt = client.get(f"/api/v1/recordings/{reference}/receipts", headers=supervisor).json()[0]
+    asked, body = {name: receipt[name] for name in PARTS}, json.loads(base64.b64decode(receipt["body_b64"]))
+
+    def verdict() -> dict[str, object]:
+        said: dict[str, object] = client.post("/api/v1/receipts/verify", json=asked, headers=supervisor).json()
+        return said
+
     admin = s3_server.credentials(Identity.ADMIN)
     store = connect(s3_server.endpoint, key=StoreKey(admin.access_key, admin.secret_key), region="us-east-1")
     place = {"Bucket": body["bucket"], "Key": body["key"], "VersionId": body["version_id"]}
+    sooner: Any = {"Mode": "GOVERNANCE", "RetainUntilDate": clock.from_text(body["lock_until"]) - timedelta(minutes=1)}
+    store.put_object_retention(**place, Retention=sooner, BypassGovernanceRetention=True)
+    shortened = verdict()
+    assert (shortened["genuine"], shortened["held"]) == (True, False)
+    assert "locks it less strictly, or not so long" in str(shortened["reason"])
     store.delete_object(**place, BypassGovernanceRetention=True)
     gone = verdict()
     assert (gone["genuine"], gone["held"]) == (True, False)

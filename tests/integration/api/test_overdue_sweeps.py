@@ -16,6 +16,12 @@ from tests.support.house import World
 from tests.support.log import write_events
 
 CENSUS = "completeness.census"
+ROUND = (
+    "WITH w AS (INSERT INTO procrastinate_workers (last_heartbeat) VALUES (:beat) RETURNING id),"
+    " j AS (INSERT INTO procrastinate_jobs (queue_name, task_name, status, worker_id)"
+    " SELECT :queue, :task, 'doing', id FROM w RETURNING id)"
+    " INSERT INTO procrastinate_events (job_id, type, at) SELECT id, 'started', :started FROM j"
+)
 ALERT = "Housekeeping does not come when it is due"
 
 
@@ -85,15 +91,21 @@ def test_a_round_that_runs_now_or_has_just_failed_is_no_silence(world: World) ->
     ran(world, timedelta(days=1), failed=True)
     assert late(world)
     with world.house.writing() as session:
-        session.execute(
-            text(
-                "WITH w AS (INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id)"
-                " INSERT INTO procrastinate_jobs (queue_name, task_name, status, worker_id)"
-                " SELECT 'sweep', :task, 'doing', id FROM w"
-            ),
-            {"task": CENSUS},
-        )
+        session.execute(text(ROUND), {"task": CENSUS, "queue": "sweep", "beat": clock.now(), "started": clock.now()})
     assert late(world) == []
+
+
+@pytest.mark.parametrize(
+    ("queue", "beat", "started"),
+    [("nowhere", 0, 0), ("sweep", 365, 0), ("sweep", -1, 0), ("sweep", 0, -2), ("sweep", 0, 1)],
+    ids=["no queue of theirs", "a beat to come", "a dead worker", "for too long", "from a time to come"],
+)
+def test_a_row_that_is_no_round_covers_for_none(world: World, queue: str, beat: int, started: int) -> None:
+    ran(world, timedelta(days=1))
+    at = {"beat": clock.now() + timedelta(days=beat), "started": clock.now() + timedelta(days=started)}
+    with world.house.writing() as session:
+        session.execute(text(ROUND), {"task": CENSUS, "queue": queue, **at})
+    assert late(world)
 
 
 @pytest.fixture

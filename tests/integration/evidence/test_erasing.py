@@ -138,6 +138,27 @@ def _number(session: WriteSession, event: UUID, seq: int | None) -> None:
         session.execute(text(place), {"id": event, "seq": seq})
 
 
+@pytest.mark.parametrize(("seq", "accounted"), [("waits", True), (1, True), (None, False)])
+def test_an_erasure_that_has_no_number_and_waits_for_none_covers_nothing(
+    sessions: Sessions, seq: int | str | None, accounted: bool
+) -> None:
+    subject = new_id()
+    [written] = write(sessions, viewed(subject))
+    with sessions.writing() as session:
+        erased = ledger.erase_sealed(session, written.id, "actor", AMARA)
+    if seq != "waits":
+        with sessions.writing() as session:
+            session.execute(text("UPDATE custody.state SET size = 2"))
+            _number(session, written.id, 0)
+            _number(session, erased.id, seq if isinstance(seq, int) else None)
+    with sessions.reading() as session:
+        if accounted:
+            assert ledger.check_subject(session, subject) == 2
+            return
+        with pytest.raises(LogDisagrees, match="no event says who erased or lost it"):
+            ledger.check_subject(session, subject)
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from evidence.store import StoreKey
 from evidence.store.keys import master_key
 from evidence.store.s3 import connect
 from evidence.vocabulary import IncidentKind
-from ingest.letting_go import DIFFERS, MISSING, OPEN, UNSIGNED, may_go
+from ingest.letting_go import DIFFERS, MISSING, OPEN, UNLOCKED, UNSIGNED, may_go
 from tests.support.dock import Dock
 from tests.support.house import World
 
@@ -108,9 +109,37 @@ def test_a_record_that_names_another_object_than_the_signed_receipt_lets_nothing
     assert (kept.unknown, dict(kept.withheld)) == ((), {gone.Receipt.id: reason})
 
 
-def _destroy(s3_server: EmbeddedS3, master: Master) -> None:
+def test_a_lock_that_was_shortened_or_has_run_out_lets_nothing_go(
+    world: World, dock: Dock, s3_server: EmbeddedS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = dock.sees(FILES)
+    with world.working():
+        dock.delivers(session, b"INT-7_cam1.mp4", FILES[b"INT-7_cam1.mp4"])
+    with world.house.reading() as reading:
+        agent, receipt = reading.get_one(Agent, UUID(dock.agent_id)), reading.scalars(select(Receipt)).one()
+        master = reading.get_one(Master, receipt.master_id)
+
+    def withheld() -> dict[UUID, str]:
+        return dict(may_go(world.house, agent, [receipt.id], key=world.key).withheld)
+
+    assert withheld() == {}
+    with monkeypatch.context() as later:
+        later.setattr("ingest.letting_go.clock.now", lambda: master.lock_until + timedelta(seconds=1))
+        assert withheld() == {receipt.id: UNLOCKED}
+    shorter: Any = {"Mode": "GOVERNANCE", "RetainUntilDate": master.lock_until - timedelta(seconds=2)}
+    _admin(s3_server).put_object_retention(
+        Bucket=master.bucket, Key=master.key, VersionId=master.version_id, Retention=shorter,
+        BypassGovernanceRetention=True,
+    )  # fmt: skip
+    assert withheld() == {receipt.id: UNLOCKED}
+
+
+def _admin(s3_server: EmbeddedS3) -> Any:
     admin = s3_server.credentials(Identity.ADMIN)
-    client: Any = connect(s3_server.endpoint, key=StoreKey(admin.access_key, admin.secret_key), region="us-east-1")
-    client.delete_object(
+    return connect(s3_server.endpoint, key=StoreKey(admin.access_key, admin.secret_key), region="us-east-1")
+
+
+def _destroy(s3_server: EmbeddedS3, master: Master) -> None:
+    _admin(s3_server).delete_object(
         Bucket=master.bucket, Key=master.key, VersionId=master.version_id, BypassGovernanceRetention=True
     )

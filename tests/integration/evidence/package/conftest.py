@@ -38,9 +38,9 @@ class Scene:
         """A policy of the log's keys, as somebody would publish it."""
         return "".join([*(f"log {key.text()}\n" for key in self.keys.vkeys()), "quorum none\n"]).encode()
 
-    def recording(self, *, quarantine: str | None = None) -> UUID:
+    def recording(self, *, quarantine: str | None = None, name: str | None = None) -> UUID:
         """A recording with a working copy, and events of both."""
-        reference = self.shelf.recording(MASTER + str(self.shelf.count).encode(), quarantine=quarantine)
+        reference = self.shelf.recording(MASTER + str(self.shelf.count).encode(), quarantine=quarantine, name=name)
         with self.world.house.reading() as session:
             found = session.scalars(select(Recording.id).where(Recording.number == int(reference[1:]))).one()
         self._copy(reference, found)

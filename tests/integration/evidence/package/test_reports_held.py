@@ -24,14 +24,18 @@ from evidence.continuity.said import FactList, Report
 from evidence.embedded import EmbeddedS3
 from evidence.embedded.identities import Identity
 from evidence.incidents import Trouble, open_incident
-from evidence.models import Master
+from evidence.models import Master, Recording
 from evidence.outside import book
 from evidence.outside.stamping import Stamping
+from evidence.package.check import check
+from evidence.package.make import Order
+from evidence.package.make import make as make_package
 from evidence.sequencing.reading import log_head
 from evidence.store import StoreKey
 from evidence.store.s3 import connect
 from evidence.tlog.checkpoint import parse_checkpoint
 from evidence.tlog.note import Algorithm, parse_note
+from evidence.tlog.policy import parse_policy
 from evidence.tlog.signing import SigningKey, cosign
 from evidence.vocabulary import IncidentKind
 from tests.integration.evidence.package.conftest import MAKER, Scene
@@ -86,6 +90,19 @@ def test_a_sound_report_contradicts_nothing_and_tells_the_bytes_of_the_log(scene
     assert "CONTRADICTED" not in words(report)
     assert "5 of the 5 lines above are events of the log" in words(report)
     assert "locked until" in bytes_of(report)["In the store now"]
+
+
+def test_a_name_that_came_in_other_code_points_is_the_same_name(scene: Scene, tmp_path: Path) -> None:
+    name = "Cafe\u0301 Zoe\u0308.mp4"  # as some file systems write it: letters and accents apart
+    recording = scene.recording(name=name)
+    with scene.world.house.reading() as session:
+        assert session.get_one(Recording, recording).name_shown == name
+    assert said_of(scene.world.house, recording).contradicted == ()
+    out = tmp_path / "package"
+    make_package(scene.world.house, Order(recordings=(recording,)), out, by=MAKER)
+    assert check(out, policy=parse_policy(scene.policy())).holds
+    doctor(scene, "UPDATE recording SET name_shown = 'Cafe.mp4'")
+    assert any("another name" in each for each in said_of(scene.world.house, recording).contradicted)
 
 
 def test_events_that_were_rewritten_are_not_said_to_be_proved(scene: Scene, tmp_path: Path) -> None:
