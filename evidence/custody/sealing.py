@@ -15,17 +15,18 @@ from dataclasses import dataclass
 from typing import cast
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from evidence.custody.canonical import canonical, read_canonical
 from evidence.custody.events import EventType
 from evidence.custody.leaf import Leaf, read_leaf
+from evidence.custody.places import NUMBER
 from evidence.custody.rows import CustodyEvent, LogState, PublishedCheckpoint, Queued, Sealed
-from evidence.custody.rows import Leaf as Place
 from evidence.database import ReadSession, WriteSession
 from evidence.errors import AlreadySettled, LogDisagrees, NotFound
 
 SEAL_LABEL = b"continuity-sealed-v1"
+PLACED = text(f"SELECT l.seq FROM custody.event e JOIN {NUMBER} WHERE e.id = :id")  # noqa: S608 - our own constants
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +136,7 @@ def _was_put_back(session: ReadSession, row: Sealed, rolled_forward: Leaf) -> bo
 
 
 def _place(session: ReadSession, event_id: UUID | None) -> int | None:
-    place = (
-        select(Place.seq)
-        .join(CustodyEvent, CustodyEvent.ingest_no == Place.ingest_no)
-        .where(CustodyEvent.id == event_id)
-    )
-    return session.scalars(place).one_or_none()
+    return session.execute(PLACED, {"id": event_id}).scalar_one_or_none()
 
 
 def _earliest(session: ReadSession, event_id: UUID | None) -> int | None:
