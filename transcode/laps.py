@@ -27,8 +27,11 @@ MOST_LAPS: Final = 200
 WIDEST: Final = Fraction(1 << 32, 90_000)
 """Seconds between the least and the latest time: beyond half of what 33 bits count, FFmpeg takes them for wrapped."""
 NOT_COPIED: Final = "its clock starts again on the way, and packets of a later lap would lie on those of an earlier one"
-LAID: Final = "its clock starts again {times} on the way: laps follow each other here, without what was between them"
-LOST: Final = "its clock starts again on the way, and the times of this copy are not the master's"
+LAID: Final = (
+    "the master's clock starts again {times} on the way: its stretches are played one after the other here, and what "
+    "time lay between them is not known"
+)
+LOST: Final = "the master's clock starts again on the way, and the times of this copy are not the master's"
 OF_THE_CLOCK: Final = ("non monotonically increasing dts", "Non-consecutive fragments", "Last message repeated")
 """What FFmpeg says where laps overlap or lie apart in a file of ours: nothing of what lies in the master."""
 

@@ -235,13 +235,13 @@ def test_an_empty_master_is_an_empty_answer(supervisor: TestClient, shelf: Shelf
 
 
 def test_a_copy_of_a_clock_that_starts_again_says_so(world: World, supervisor: TestClient, reference: str) -> None:
-    said = "its clock starts again once on the way: laps follow each other here, without what was between them"
+    said = "the master\u2019s clock starts again once on the way"
     facts = {"clock": said, "packets": [{"kind": "not_the_masters", "stream": 0, "says": "pictures: encoded again"}]}
     with world.house.writing() as session:
         playback = update(Rendition).where(Rendition.kind == RenditionKind.PLAYBACK)
         session.execute(playback.values(method=RenditionMethod.TRANSCODE, facts=facts))
     page = supervisor.get(f"/recordings/{reference}").text
-    assert f'<p class="govuk-body">I{said[1:]}.</p>' in page
+    assert f'<p class="govuk-body">T{said[1:]}.</p>' in page
     assert "Recovered from a master" not in page
     copies = supervisor.get(f"/api/v1/recordings/{reference}").json()["renditions"]
     assert [each["clock"] for each in copies if each["kind"] == "playback"] == [said]

@@ -14,6 +14,7 @@ from tests.support.cutting import body_of, samples
 from tests.support.media import REORDERED
 from tests.support.numbered import numbered, numbers, packet_times
 from tests.support.workroom import Workroom
+from transcode.laps import LOST
 
 SECOND = 1_000_000
 HIGH = ("-af", "aeval=0.2*sin(2*PI*1500*t):c=same")
@@ -43,7 +44,7 @@ def holds_both_laps(copy: Path) -> None:
 def says_so(row: Rendition) -> None:
     assert "recovered" not in row.facts
     assert (row.facts["frames_exact"], row.facts["worst_us"]) == (True, 0)
-    assert row.facts["clock"].startswith("its clock starts again once on the way")
+    assert row.facts["clock"].startswith("the master's clock starts again once on the way")
     assert row.facts["remarks"] == [row.facts["clock"]]
     assert "technical detail" not in row.why
     assert "long, the master's" not in row.why
@@ -83,5 +84,5 @@ def test_where_laps_do_not_match_the_copy_says_that_its_times_are_not_the_master
         row = workroom.finished(recording)[RenditionKind.PLAYBACK]
     assert row.state is RenditionState.READY, row.reason
     assert "recovered" not in row.facts
-    assert row.facts["clock"] == "its clock starts again on the way, and the times of this copy are not the master's"
+    assert row.facts["clock"] == LOST
     assert "technical detail" not in row.why
