@@ -29,7 +29,8 @@ class Checked:
     """What was compared. `findings` forbid the rendition, `remarks` are shown with it.
 
     `ending` is the word for how the child that made it ended; `quality` what was measured of it, where it was;
-    `recovered` what there is of a master that is not whole; `plays_ms` how long the copy plays.
+    `recovered` what there is of a master that is not whole; `plays_ms` how long the copy plays; `clock` what the copy
+    made of a clock that starts again.
     """
 
     agreement: Agreement
@@ -41,6 +42,7 @@ class Checked:
     quality: dict[str, object] = field(default_factory=dict)
     recovered: dict[str, object] = field(default_factory=dict)
     plays_ms: int = 0
+    clock: str = ""
 
     def as_facts(self) -> dict[str, object]:
         """For the rendition's row."""
@@ -56,6 +58,7 @@ class Checked:
             "ending": self.ending,
             **({"quality": self.quality} if self.quality else {}),
             **({"recovered": self.recovered} if self.recovered else {}),
+            **({"clock": self.clock} if self.clock else {}),
         }
 
 
@@ -69,7 +72,11 @@ class Manifests:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """Everything that is held against each other. `decoded_ms`: what the decoder made of the first sound track."""
+    """Everything that is held against each other. `decoded_ms`: what the decoder made of the first sound track.
+
+    `lapped`: that the master's clock starts again, and what that is for the copy; empty where it goes on. The times of
+    `master` are then those of its laps one after the other, where they could be laid so.
+    """
 
     plan: Plan
     facts: MediaFacts
@@ -79,6 +86,7 @@ class Compared:
     output: MediaFacts | None
     packets: Manifests
     decoded_ms: int = 0
+    lapped: str = ""
 
 
 def check(compared: Compared, *, complaints: bool = False) -> Checked:
@@ -90,11 +98,13 @@ def check(compared: Compared, *, complaints: bool = False) -> Checked:
         compared.master.times_us, compared.copy.times_us, start=compared.master.start_us - compared.copy.start_us
     )
     ends = max([*compared.copy.times_us, *compared.copy.sound_us], default=compared.copy.start_us)
-    checked = Checked(times, plays_ms=(ends - compared.copy.start_us) // 1000)
+    checked = Checked(times, plays_ms=(ends - compared.copy.start_us) // 1000, clock=compared.lapped)
     damaged = complaints or compared.condition is not Condition.SOUND
+    if compared.lapped:
+        checked.remarks.append(compared.lapped)
     _check_output(compared, checked)
     _check_pictures(compared, checked, damaged=damaged)
-    _check_sounds(compared, checked, damaged=damaged)
+    _check_sounds(compared, checked, damaged=damaged or bool(compared.lapped))
     _check_packets(compared, checked)
     if damaged:
         checked.recovered = _recovered(compared)

@@ -13,7 +13,8 @@ from transcode import parts, results
 from transcode.errors import RenderFailed
 from transcode.examination import urgency_of
 from transcode.keeping import Keeper, forget
-from transcode.making import read_master
+from transcode.laps import laps_of, may_start_again
+from transcode.making import read_master, streams_of
 from transcode.nudges import URGENT_QUEUE
 from transcode.parts import ONE_PIECE, Layout
 from transcode.plan import Plan
@@ -87,6 +88,8 @@ class Cutter:
         surveyed = survey_of(said, plan.picture if plan.picture is not None else -1)
         if surveyed is None:
             return InOnePiece("its packets are too many to be listed")
+        if may_start_again(wanted.facts) and laps_of(said, streams_of(plan)):
+            return InOnePiece("its clock starts again on the way")
         survey, base = surveyed
         room = Room(seconds=self.settings.part_seconds, slots=max(slots, 1))
         found = cuts(survey, room, lead=wanted.facts.pictures[0].interlaced)

@@ -134,12 +134,18 @@ def opened_for(encoder: Encoder, wall: Wall) -> Wall:
 def arguments(plan: Plan, source: Path, folder: Path, encoder: Encoder = LIBX264) -> list[str]:
     """FFmpeg's arguments for a plan, without the program."""
     # Its own plain name and the protocol spelt out: nothing in a name can be read as an option or a protocol.
-    master = ffmpeg.input(f"file:{source}", **GUARDS)
+    master = ffmpeg.input(f"file:{source}", **GUARDS, **_clock(plan))
     outputs = _outputs(plan, master, f"file:{folder}/", encoder)
     whole = outputs[0] if len(outputs) == 1 else ffmpeg.merge_outputs(*outputs)
     whole = whole.global_args("-hide_banner", "-nostdin", "-loglevel", "error", "-y")
     told = list(whole.global_args("-progress", f"pipe:{PROGRESS}").compile(cmd="ffmpeg"))[1:]
     return [*encoder.before, *told] if plan.filters else told
+
+
+def _clock(plan: Plan) -> dict[str, str | None]:
+    """Times as the plan moves them; FFmpeg, which would mend a clock in its own way, is to leave them alone."""
+    moved: dict[str, str | None] = {f"bsf:{index}": told for index, told in plan.clock}
+    return {"copyts": None, **moved} if moved else {}
 
 
 def _outputs(plan: Plan, master: Any, folder: str, encoder: Encoder) -> list[Any]:

@@ -21,6 +21,7 @@ from transcode.child import Command, Listener, Ranges
 from transcode.ending import Ending, How
 from transcode.errors import MasterChanged, OutputUntrue, RenderFailed
 from transcode.hardware import LIBX264, Encoder
+from transcode.laps import NOT_COPIED, Laps, laps_of, may_start_again
 from transcode.media import MediaFacts
 from transcode.plan import Plan
 from transcode.probe import facts_of, insist_on_wall
@@ -58,7 +59,8 @@ class Work:
     """One rendition to be made. `report` hears the phase, how far it is, from 0 to 1, and FFmpeg's speed.
 
     `bench`: another than this process's own. `look`: its quality is to be measured where its pictures are encoded.
-    `urgent`: it is not to wait until another encode has ended.
+    `urgent`: it is not to wait until another encode has ended. `early`, `laps`: what was read of the master before it
+    is encoded, and where its clock starts again.
     """
 
     plan: Plan
@@ -72,6 +74,8 @@ class Work:
     bench: Bench | None = None
     look: bool = False
     urgent: bool = False
+    early: ReadingSaid | None = None
+    laps: Laps | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +137,8 @@ def _copied(work: Work) -> Made:
         options=told,
         write=work.plan.limits.file_size,
     )
+    if master.lapped:
+        raise OutputUntrue((NOT_COPIED,))
     checked, copy, packets = hold_against(work, master, playback, complaints=False)
     checked.ending = master.ended.value
     argv = ["remux", f"streams={','.join(map(str, told['streams']))}", f"movflags={flags}"]
@@ -149,6 +155,13 @@ def _copied(work: Work) -> Made:
 def _encoded(work: Work) -> Made:
     """FFmpeg works on a scratch copy: by hardware where there is some, else by software."""
     path, using = fetch(work), work.bench or bench(work.settings)
+    if may_start_again(work.facts):
+        early = _tables(work, path)
+        work = replace(work, early=early, laps=laps_of(early, streams_of(work.plan)))
+    if work.laps:
+        if work.plan.picture is not None and not work.plan.filters:
+            raise OutputUntrue((NOT_COPIED,))
+        work = replace(work, plan=replace(work.plan, clock=work.laps.clock))
     return _by_hardware_or_software(work, path, using) if work.plan.filters else _encoded_by(LIBX264, work, path)
 
 
@@ -202,17 +215,16 @@ def _encoded_by(encoder: Encoder, work: Work, path: Path) -> Made:
         # From software they tell of the master; from a driver nobody knows of what.
         raise RenderFailed("making the playback copy", ending)
     playback = output / plan.file_name
-    streams = streams_of(plan)
-    master = ask(work, ReadingSaid, task="tables", phase="checking", path=path, options={"streams": streams})
+    master = work.early or _tables(work, path)
     decoded_ms = waveform.length_ms if waveform else 0
-    checked, copy, packets = hold_against(
-        work, master, playback, complaints=bool(ending.messages), decoded_ms=decoded_ms
-    )
+    complaints = work.laps.complaints(ending.messages) if work.laps else ending.messages
+    checked, copy, packets = hold_against(work, master, playback, complaints=bool(complaints), decoded_ms=decoded_ms)
     checked.ending = ending.how.value
     if work.look and plan.filters:
         work.report("looking at the copy's quality", None)
+        seeks = work.facts.seeks and not work.laps  # by time it would find another lap's pictures
         pair = Pair(plan=plan, master=path, copy=playback, folder=output)
-        checked.quality = look(pair, master, copy, work.settings, work.stopping, seeks=work.facts.seeks)
+        checked.quality = look(pair, master, copy, work.settings, work.stopping, seeks=seeks)
         if checked.quality.get("below"):
             checked.remarks.append(f"its quality is below the floor: {checked.quality['below']}")
     if waveform:
@@ -232,6 +244,12 @@ def _encoded_by(encoder: Encoder, work: Work, path: Path) -> Made:
         used=used(ending),
         messages=ending.messages[:20],
     )
+
+
+def _tables(work: Work, path: Path) -> ReadingSaid:
+    """The master's scratch copy read through."""
+    told = {"streams": streams_of(work.plan)}
+    return ask(work, ReadingSaid, task="tables", phase="checking", path=path, options=told)
 
 
 def streams_of(plan: Plan) -> list[int]:
@@ -286,11 +304,12 @@ def hold_against(
         plan=work.plan,
         facts=work.facts,
         condition=work.condition,
-        master=master,
+        master=work.laps.said if work.laps else master,
         copy=copy,
         output=_looked_at(copy, ending),
         packets=packets,
         decoded_ms=decoded_ms,
+        lapped=work.laps.remark if work.laps else "",
     )
     return check(compared, complaints=complaints), copy, packets
 

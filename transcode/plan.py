@@ -46,7 +46,8 @@ class Limits:
 class Plan:
     """How one master becomes playable. `reason` is for a person. Stream numbers are the master's.
 
-    `filters` are FFmpeg's, in order. `pictures` is nothing where they are made later, from key frames.
+    `filters` are FFmpeg's, in order. `clock` is what moves each stream's times before it is decoded, where a master's
+    own do not go on. `pictures` is nothing where they are made later, from key frames.
     """
 
     method: RenditionMethod
@@ -60,6 +61,7 @@ class Plan:
     filters: tuple[tuple[str, str], ...] = ()
     sound_filters: tuple[tuple[int, str], ...] = ()
     waveform_channels: int = 0
+    clock: tuple[tuple[int, str], ...] = ()
     pictures: Storyboard | None = None
     limits: Limits
     recipe: str = RECIPE

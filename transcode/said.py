@@ -107,7 +107,10 @@ class Counted(Saying):
 
 
 class ReadingSaid(Counted):
-    """A file read through. Times in microseconds. `looked_at`: what `probe.facts_of` reads, where that was asked."""
+    """A file read through. Times in microseconds. `looked_at`: what `probe.facts_of` reads, where that was asked.
+
+    `lapped`: it was not read to its end, because its clock starts again.
+    """
 
     times_us: tuple[Moment, ...] = Most
     ticks: tuple[Tick, ...] = Most
@@ -115,6 +118,7 @@ class ReadingSaid(Counted):
     looked_at: dict[str, Any] | None = None
     sound_us: tuple[Moment, ...] = Field(default=(), max_length=100)
     start_us: Moment = 0
+    lapped: bool = False
 
 
 class CutSaid(Saying):

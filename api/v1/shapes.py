@@ -98,7 +98,8 @@ class RenditionFacts(Shape):
     """One working copy, with how it was made.
 
     `ending` is the word for how the child ended that made it; `quality` what was measured of a sample of it;
-    `repair` what was recovered, and by whose settings, where the master could not be played.
+    `repair` what was recovered, and by whose settings, where the master could not be played; `clock` what the copy made
+    of a master's clock that starts again on the way.
     """
 
     kind: RenditionKind
@@ -117,6 +118,7 @@ class RenditionFacts(Shape):
     quality: dict[str, Any] | None = Field(default=None, validation_alias=AliasPath("facts", "quality"))
     repair: dict[str, Any] | None = Field(default=None, validation_alias=AliasPath("facts", "repair"))
     recovered: dict[str, Any] | None = Field(default=None, validation_alias=AliasPath("facts", "recovered"))
+    clock: str | None = Field(default=None, validation_alias=AliasPath("facts", "clock"))
 
 
 class OfferedFacts(Shape):

@@ -13,18 +13,29 @@ from transcode.inside.packets import Counter
 from transcode.inside.tables import Reading
 
 TELL_EVERY = 500
+GOES_BACK = Fraction(1, 10)
+"""Seconds; as `clip_numbers` has it, which is FFmpeg's own word."""
+NEVER = -(1 << 63)
 
 
 def run(task: Task) -> dict[str, Any]:
-    """Copy the streams that `options` names from the master to `other`. `refused` where a packet does not fit."""
+    """Copy the streams that `options` names from the master to `other`. `refused` where a packet does not fit, `lapped`
+    where that is because the master's clock has started again.
+    """
     wanted: Any = task.options["streams"]
     try:
         with Master(task).opened() as master, _created(task) as copy:
             reading = Reading(Counter(master))
             _copy(task, master, copy, wanted, reading)
+    except _StartsAgain:
+        return {"lapped": True}
     except av.FFmpegError as error:
         return {"refused": str(error)[:500]}
     return reading.told()
+
+
+class _StartsAgain(Exception):
+    """A packet is to be decoded long before the one that it follows."""
 
 
 def _created(task: Task) -> OutputContainer:
@@ -35,6 +46,8 @@ def _copy(task: Task, master: InputContainer, copy: OutputContainer, wanted: lis
     outgoing = {index: copy.add_stream_from_template(master.streams[index]) for index in wanted}
     streams = [master.streams[index] for index in wanted]
     start = _start(streams)
+    back = {stream.index: int(GOES_BACK / (stream.time_base or 1)) for stream in streams}
+    least = dict.fromkeys(wanted, NEVER)
     # What is not copied is read past anyway: counting it costs next to nothing.
     others = [stream for stream in reading.counter.streams if stream.index not in wanted]
     for number, packet in enumerate(master.demux([*streams, *others])):
@@ -46,6 +59,10 @@ def _copy(task: Task, master: InputContainer, copy: OutputContainer, wanted: lis
         if number % TELL_EVERY == 0 and packet.dts is not None:
             task.tell(int(packet.dts * packet.time_base * 1_000_000))
         _shift(packet, start)
+        if packet.dts is not None:
+            if packet.dts < least[index]:
+                raise _StartsAgain
+            least[index] = packet.dts - back[index]
         packet.stream = outgoing[index]
         copy.mux(packet)
 

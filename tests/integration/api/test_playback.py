@@ -11,8 +11,8 @@ from sqlalchemy import select, update
 from starlette.testclient import TestClient
 
 from evidence.custody.ledger import history
-from evidence.models import Master, Recording
-from evidence.vocabulary import RenditionKind, Role
+from evidence.models import Master, Recording, Rendition
+from evidence.vocabulary import RenditionKind, RenditionMethod, Role
 from tests.integration.api.conftest import Visitor
 from tests.support.cast import Cast
 from tests.support.house import World
@@ -232,3 +232,16 @@ def test_an_empty_master_is_an_empty_answer(supervisor: TestClient, shelf: Shelf
     assert (answer.status_code, answer.content) == (200, b"")
     ranged = supervisor.get(f"/recordings/{reference}/media?{VIEW}", headers={"Range": "bytes=0-"})
     assert ranged.status_code == 416
+
+
+def test_a_copy_of_a_clock_that_starts_again_says_so(world: World, supervisor: TestClient, reference: str) -> None:
+    said = "the master\u2019s clock starts again once on the way"
+    facts = {"clock": said, "packets": [{"kind": "not_the_masters", "stream": 0, "says": "pictures: encoded again"}]}
+    with world.house.writing() as session:
+        playback = update(Rendition).where(Rendition.kind == RenditionKind.PLAYBACK)
+        session.execute(playback.values(method=RenditionMethod.TRANSCODE, facts=facts))
+    page = supervisor.get(f"/recordings/{reference}").text
+    assert f'<p class="govuk-body">T{said[1:]}.</p>' in page
+    assert "Recovered from a master" not in page
+    copies = supervisor.get(f"/api/v1/recordings/{reference}").json()["renditions"]
+    assert [each["clock"] for each in copies if each["kind"] == "playback"] == [said]

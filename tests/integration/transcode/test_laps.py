@@ -1,0 +1,88 @@
+"""Working copies of transport streams whose clock starts again on the way: one lap is laid after the other."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from evidence.models import Rendition
+from evidence.vocabulary import Condition, RenditionKind, RenditionState
+from tests.integration.transcode.test_clips_of_broken_masters import cut, tones
+from tests.support.cutting import body_of, samples
+from tests.support.media import REORDERED
+from tests.support.numbered import numbered, numbers, packet_times
+from tests.support.workroom import Workroom
+from transcode.laps import LOST
+
+SECOND = 1_000_000
+HIGH = ("-af", "aeval=0.2*sin(2*PI*1500*t):c=same")
+
+
+def joined(folder: Path, *codings: tuple[str, ...]) -> Path:
+    """Laps of four seconds each, with pictures that show their numbers."""
+    laps = [
+        numbered(folder / f"lap-{place}.ts", *REORDERED, *coding, seconds=4) for place, coding in enumerate(codings)
+    ]
+    whole = folder / "whole.ts"
+    whole.write_bytes(b"".join(lap.read_bytes() for lap in laps))
+    return whole
+
+
+def holds_both_laps(copy: Path) -> None:
+    assert numbers(copy) == [*range(100), *range(100)]
+    times = [at for at, _ in packet_times(copy, "video")]
+    steps = [round(later - sooner, 3) for sooner, later in itertools.pairwise(times)]
+    assert max(steps[:99] + steps[100:]) == pytest.approx(0.04, abs=0.002)
+    assert 0.04 <= steps[99] < 0.12, "nothing between laps but what sound is longer than pictures"
+    listened = samples(copy.read_bytes())
+    assert abs(listened.shape[1] / 48_000 - 8) < 0.15
+    assert tones(listened)[:16] == [440] * 8 + [1500] * 8
+
+
+def says_so(row: Rendition) -> None:
+    assert "recovered" not in row.facts
+    assert (row.facts["frames_exact"], row.facts["worst_us"]) == (True, 0)
+    assert row.facts["clock"].startswith("the master's clock starts again once on the way")
+    assert row.facts["remarks"] == [row.facts["clock"]]
+    assert "technical detail" not in row.why
+    assert "long, the master's" not in row.why
+
+
+@pytest.mark.parametrize("codec", ["ac3", "aac", "mp2"])
+def test_two_laps_lie_end_to_end_with_their_sound(workroom: Workroom, tmp_path: Path, codec: str) -> None:
+    recording = workroom.keeps(joined(tmp_path, ("-c:a", codec), (*HIGH, "-c:a", codec)))
+    workroom.examines(recording)
+    with workroom.working():
+        row = workroom.finished(recording)[RenditionKind.PLAYBACK]
+        heard = cut(workroom, recording, kind="sound", unit="microsecond", start=0, end=8 * SECOND)
+        beside = cut(workroom, recording, start=90, end=110)
+    found = workroom.recording(recording)
+    assert row.state is RenditionState.READY, row.reason
+    assert found.condition is Condition.SOUND
+    assert abs((found.duration_ms or 0) - 8000) < 150
+    copy = tmp_path / "copy.mp4"
+    copy.write_bytes(workroom.bytes_of(row))
+    holds_both_laps(copy)
+    says_so(row)
+    assert heard.state is RenditionState.READY, heard.reason
+    assert tones(samples(body_of(workroom, heard))) == [440] * 8 + [1500] * 8
+    assert beside.state is RenditionState.READY, beside.reason
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(body_of(workroom, beside))
+    assert numbers(clip) == [*range(90, 100), *range(10)]
+
+
+def test_where_laps_do_not_match_the_copy_says_that_its_times_are_not_the_master_s(
+    workroom: Workroom, tmp_path: Path
+) -> None:
+    """The second lap has no sound: what of pictures belongs to what of sound is not certain."""
+    recording = workroom.keeps(joined(tmp_path, ("-c:a", "ac3"), ("-an",)))
+    workroom.examines(recording)
+    with workroom.working():
+        row = workroom.finished(recording)[RenditionKind.PLAYBACK]
+    assert row.state is RenditionState.READY, row.reason
+    assert "recovered" not in row.facts
+    assert row.facts["clock"] == LOST
+    assert "technical detail" not in row.why
