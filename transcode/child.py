@@ -137,7 +137,8 @@ class _Running:
 
     def _told(self) -> dict[str, object]:
         """What the starter is asked for."""
-        wall = replace(self.command.wall, report_fd=REPORT, seccomp_program=calls.seccomp_program())
+        program = calls.seccomp_program(has_devices=bool(self.command.wall.may_use))
+        wall = replace(self.command.wall, report_fd=REPORT, seccomp_program=program)
         size = {"size": self.command.reads.size} if self.command.reads is not None else {}
         task = {**self.command.task, "progress_fd": PROGRESS, "reads_fd": READS, **size}
         return {"wall": wall.as_json(), "argv": self.command.argv, "inside": self.command.inside, "task": task}
