@@ -1,8 +1,8 @@
 """What a child may not ask of the kernel, compiled for this machine.
 
 A decoder reads, computes and writes. It makes no connection, looks into no other process and starts none (threads it
-may), goes into no session where its parent's kill would not find it, and marks no file that it did not make: Landlock
-says nothing of a file's mode, owner, times and attributes.
+may), goes into no session where its parent's kill would not find it, loosens nothing of its wall, and marks, locks and
+watches no file: Landlock says nothing of a file's mode, owner, times, attributes and locks.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ DENIED_CALLS: Final = (
     "utime", "utimes", "futimesat", "utimensat", "file_setattr",
     "setxattr", "lsetxattr", "fsetxattr", "setxattrat", "removexattr", "lremovexattr", "fremovexattr", "removexattrat",
     "setpriority", "ioprio_set", "process_madvise", "migrate_pages", "move_pages",
+    "flock", "inotify_init", "inotify_init1", "inotify_add_watch", "inotify_rm_watch", "fanotify_init", "fanotify_mark",
 )  # fmt: skip
 ITS_OWN_ALONE: Final = (
     "prlimit64", "sched_setaffinity", "sched_setattr", "sched_setparam", "sched_setscheduler",
@@ -35,11 +36,36 @@ ITS_OWN_ALONE: Final = (
 NEWER: Final = {"clone3": 435, "fchmodat2": 452, "setxattrat": 463, "removexattrat": 466, "file_setattr": 469}
 """Calls that an older libseccomp does not know by name. One number on every machine (kernel, scripts/syscall.tbl)."""
 CLONE_THREAD: Final = 0x0001_0000
+NAME_OF_A_THREAD: Final = (15, 16)
+"""PR_SET_NAME and PR_GET_NAME, all that a child asks of prctl. The rest could take back what the wall has set, such as
+whose death it follows and to whom what it leaves behind falls (prctl(2)); the wall sets it before the filter stands."""
+DENIED_COMMANDS: Final = {
+    "F_SETLK": 6, "F_SETLKW": 7, "F_SETOWN": 8, "F_SETSIG": 10, "F_SETOWN_EX": 15, "F_OFD_SETLK": 37,
+    "F_OFD_SETLKW": 38, "F_SETLEASE": 1024, "F_NOTIFY": 1026, "F_CANCELLK": 1029,
+}  # fmt: skip
+"""Of fcntl: locks, leases and watches on files that may be read, and signals to whatever process (fcntl(2))."""
+LAST_COMMAND: Final = 1034
+"""F_GET_SEALS. What comes after it are hints that are kept with a file, delegations, and what is not known yet."""
+OF_A_TERMINAL: Final = 0x54
+"""The kind of the ioctls that all descriptors share: a terminal or not, close on exec, do not wait (ioctl_list(2))."""
+DENIED_OF_A_TERMINAL: Final = {"TIOCSTI": 0x5412, "TIOCLINUX": 0x541C, "FIOASYNC": 0x5452}
+OF_FILES: Final = {
+    "attributes": 0x66, "extended attributes": 0x58, "version": 0x76, "FAT": 0x72, "clones, Btrfs": 0x94, "F2FS": 0xF5,
+    "blocks": 0x12, "Ceph": 0x97, "SMB": 0xCF, "OCFS2": 0x6F, "ReiserFS": 0xCD, "owner of a socket": 0x89,
+}  # fmt: skip
+"""The kinds by which file systems are asked to change a file, however it was opened (kernel documentation,
+userspace-api/ioctl/ioctl-number). A driver's own are of others."""
+KIND: Final = 0xFF00
+WHOLE: Final = 0xFFFF_FFFF
+"""The kernel looks at the lower half of such an argument alone: so must a rule, or the upper half leads past it."""
 
 
 @functools.cache
-def seccomp_program() -> str:
-    """The filter, compiled for this machine and encoded for a Wall; empty where libseccomp is missing."""
+def seccomp_program(*, has_devices: bool = False) -> str:
+    """The filter, compiled for this machine and encoded for a Wall; empty where libseccomp is missing.
+
+    A child that has devices may ask their drivers, in whatever numbers they have.
+    """
     try:
         import pyseccomp
     except (ImportError, OSError, RuntimeError):
@@ -53,10 +79,31 @@ def seccomp_program() -> str:
     _add(rules, refused, "clone", pyseccomp.Arg(0, pyseccomp.MASKED_EQ, CLONE_THREAD, 0))
     # Its flags lie in memory, where a filter cannot look: as if the kernel had none, so that the C library asks clone.
     _add(rules, pyseccomp.ERRNO(errno.ENOSYS), "clone3")
+    _shut_options(rules, refused, has_devices=has_devices)
     with tempfile.TemporaryFile() as kept:
         rules.export_bpf(kept)
         kept.seek(0)
         return base64.b64encode(kept.read()).decode()
+
+
+def _shut_options(rules: Any, refused: int, *, has_devices: bool) -> None:
+    """Of the calls that are many calls in one: what a child needs of each, or all but what it must not."""
+    from pyseccomp import GE, GT, LT, MASKED_EQ, Arg
+
+    first, last = NAME_OF_A_THREAD
+    _add(rules, refused, "prctl", Arg(0, LT, first))
+    _add(rules, refused, "prctl", Arg(0, GT, last))
+    for command in DENIED_COMMANDS.values():
+        _add(rules, refused, "fcntl", Arg(1, MASKED_EQ, WHOLE, command))
+    _add(rules, refused, "fcntl", Arg(1, GE, LAST_COMMAND + 1))
+    for request in DENIED_OF_A_TERMINAL.values():
+        _add(rules, refused, "ioctl", Arg(1, MASKED_EQ, WHOLE, request))
+    if has_devices:
+        for kind in OF_FILES.values():
+            _add(rules, refused, "ioctl", Arg(1, MASKED_EQ, KIND, kind << 8))
+        return
+    for bit in (1 << place for place in range(8, 16)):  # each kind that differs in any of its bits
+        _add(rules, refused, "ioctl", Arg(1, MASKED_EQ, bit, ~(OF_A_TERMINAL << 8) & bit))
 
 
 def _add(rules: Any, action: int, call: str, *arguments: Any) -> None:  # pyseccomp says nothing of its types

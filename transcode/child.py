@@ -34,7 +34,9 @@ REPORT, PROGRESS, READS = 3, 4, 5
 """Descriptors of a child beside its output and messages: where it says which layers of the wall stand, says how far
 it is, and gets byte ranges."""
 PULSE = 0.5
-"""Seconds after which a wait for a child looks whether it is still to be waited for."""
+"""Seconds after which a wait for a child looks whether it is still to be waited for, and whether its starter lives."""
+WHOLE_GROUP = 4
+"""PIDFD_SIGNAL_PROCESS_GROUP, since Linux 6.9 (pidfd_send_signal(2))."""
 REST = 0.05
 """Seconds between two hearings of FFmpeg, which says a word on each picture and each fiftieth of a second of sound."""
 LITTLE = 16 * 1024
@@ -98,6 +100,7 @@ class _Running:
         self.verdict: How | None = None
         self.selector, self.ended = selectors.DefaultSelector(), selectors.DefaultSelector()
         self.ours: list[int] = []
+        self.handle, self.next_look = -1, 0.0
         self.reader: socket.socket | None = None
         self.started = time.monotonic()
         self.deadline = self.started + command.seconds
@@ -121,8 +124,9 @@ class _Running:
                 os.close(descriptor)
         self.memory = Memory(self.starter.pid, self.pid)
         with contextlib.suppress(OSError):  # a kernel that has no such thing: a rest is then as long as it is
-            self.ours.append(end := os.pidfd_open(self.pid))
-            self.ended.register(end, selectors.EVENT_READ)
+            self.ours.append(os.pidfd_open(self.pid))
+            self.handle = self.ours[-1]
+            self.ended.register(self.handle, selectors.EVENT_READ)
         with contextlib.suppress(OSError):  # a user who has many pipes gets no larger ones
             fcntl.fcntl(pipes[0][0], fcntl.F_SETPIPE_SZ, ROOM)
         for (our_end, _), take in zip(pipes, takers, strict=True):
@@ -137,7 +141,8 @@ class _Running:
 
     def _told(self) -> dict[str, object]:
         """What the starter is asked for."""
-        wall = replace(self.command.wall, report_fd=REPORT, seccomp_program=calls.seccomp_program())
+        program = calls.seccomp_program(has_devices=bool(self.command.wall.may_use))
+        wall = replace(self.command.wall, report_fd=REPORT, seccomp_program=program)
         size = {"size": self.command.reads.size} if self.command.reads is not None else {}
         task = {**self.command.task, "progress_fd": PROGRESS, "reads_fd": READS, **size}
         return {"wall": wall.as_json(), "argv": self.command.argv, "inside": self.command.inside, "task": task}
@@ -199,8 +204,16 @@ class _Running:
                 with contextlib.suppress(TimeoutError):
                     left = left[reader.send(left) :]
 
-    def _is_waited_for(self) -> bool:
+    def _look(self) -> None:
+        """Look how much it holds, and whether its starter lives, who alone tells of its end. Raises StarterLost."""
         self.memory.look()
+        if (now := time.monotonic()) >= self.next_look:
+            self.next_look = now + PULSE
+            if not self.starter.lives:
+                raise StarterLost
+
+    def _is_waited_for(self) -> bool:
+        self._look()
         return time.monotonic() < self.deadline and not self.listener.stopping.is_set()
 
     def _end(self, verdict: How) -> None:
@@ -213,7 +226,7 @@ class _Running:
             said = sum(self._hear(key) for key, _ in self.selector.select(timeout=0.1))
             if 0 < said < LITTLE and not self.command.inside:
                 self.ended.select(timeout=REST)
-            self.memory.look()
+            self._look()
             if self.listener.stopping.is_set():
                 self._end(How.STOPPED)
             elif time.monotonic() > self.deadline:
@@ -253,13 +266,32 @@ class _Running:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
 
+    def _kill_by_handle(self) -> bool:
+        """End its group by a handle, which no other ever has; whether the kernel knows groups by one."""
+        try:
+            signal.pidfd_send_signal(self.handle, signal.SIGKILL, None, WHOLE_GROUP)
+        except ProcessLookupError:
+            return True
+        except OSError:
+            return False
+        return True
+
+    def _end_orphans(self) -> None:
+        """End what a lost starter's child still has. Nobody keeps its number: it is used only while the child lives."""
+        if self.handle < 0:
+            return
+        if not self._kill_by_handle() and not self.ended.select(timeout=0):
+            self.kill()
+        self.ended.select(timeout=PULSE)
+
     def to_its_end(self) -> Ending:
         """Listen, wait, and take the account; whatever is raised meanwhile, the child is dead."""
         try:
             self.watch()
             self.reap()
         except StarterLost:
-            self._let_go()  # it is dead, and its number may be another's by now
+            self._end_orphans()
+            self._let_go()
             raise
         except BaseException:
             self.close()

@@ -221,7 +221,9 @@ def _drop_capabilities() -> Layer:
 
 def _limit_resources(wall: Wall) -> Layer:
     # FFmpeg catches SIGXCPU and ends as if nothing had happened: the hard limit follows two seconds behind.
-    resource.setrlimit(resource.RLIMIT_CPU, (wall.cpu_seconds, wall.cpu_seconds + 2))
+    # A limit of none at all would end it at the kernel's next tick, before it could say what it is.
+    most = max(1, wall.cpu_seconds)
+    resource.setrlimit(resource.RLIMIT_CPU, (most, most + 2))
     resource.setrlimit(resource.RLIMIT_AS, (wall.address_space, wall.address_space))
     resource.setrlimit(resource.RLIMIT_FSIZE, (wall.file_size, wall.file_size))
     resource.setrlimit(resource.RLIMIT_NOFILE, (wall.open_files, wall.open_files))

@@ -40,7 +40,10 @@ def test_what_must_not_be_is_seen_in_a_trace(tmp_path: Path) -> None:
         '8 openat(AT_FDCWD, "/etc/ld.so.cache", O_RDONLY|O_CLOEXEC) = 3',
         '8 openat(AT_FDCWD, "/etc/passwd", O_RDONLY) = 3',
         f'7 openat(AT_FDCWD, "{tmp_path}/mine.mp4", O_RDONLY) = 4',
+        "8 prctl(PR_SET_PDEATHSIG, SIGKILL) = 0",
         "8 landlock_restrict_self(5, 0) = 0",
+        "8 prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, {len=170, filter=0x7f}) = 0",
+        '8 prctl(PR_SET_NAME, "av:h264:df0") = 0',
         '8 openat(AT_FDCWD, "/etc/passwd", O_RDONLY) = 3',
         f'8 openat(AT_FDCWD, "{tmp_path}/neighbour.ts", O_RDONLY) = 3',
         f'8 openat(AT_FDCWD, "{tmp_path}/other.ts", O_RDONLY) = -1 EACCES',
@@ -52,13 +55,15 @@ def test_what_must_not_be_is_seen_in_a_trace(tmp_path: Path) -> None:
         "9 clone(child_stack=NULL, flags=CLONE_CHILD_SETTID|SIGCHLD, child_tidptr=0x7f) = 10",
         "8 setsid() = -1 EPERM",
         '8 chmod("/srv/neighbour.ts", 0777) = 0',
+        "8 prctl(PR_SET_PDEATHSIG, 0) = 0",
+        "8 flock(3, LOCK_EX) = 0",
         "7 clone(child_stack=NULL, flags=CLONE_CHILD_SETTID|SIGCHLD, child_tidptr=0x7f) = 11",
     ]
     hostile.judge([mine], iter(trace), tmp_path, ())
     assert mine.opened == ["/etc/passwd", f"{tmp_path}/neighbour.ts"]
     assert len(mine.network) == 2
-    assert mine.outside == ["prlimit64", "clone", "chmod"]
-    assert len(mine.faults()) == 7
+    assert mine.outside == ["prlimit64", "clone", "chmod", "prctl", "flock"]
+    assert len(mine.faults()) == 9
     fallen = hostile.Outcome("a", 1, children=[{"task": "probe", "how": "signal", "peak": 2, "limit": 1}])
     assert fallen.faults() == ["probe fell over", "probe held 2 bytes"]
 

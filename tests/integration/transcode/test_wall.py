@@ -45,7 +45,7 @@ needs_filter = pytest.mark.skipif(not calls.seccomp_program(), reason="libseccom
 @pytest.fixture
 def without_filter(monkeypatch: pytest.MonkeyPatch) -> None:
     """As where libseccomp is missing: the other layers by themselves, and a shell may start programs."""
-    monkeypatch.setattr(calls, "seccomp_program", str)
+    monkeypatch.setattr(calls, "seccomp_program", lambda **_: "")
 
 
 def test_each_layer_is_named_whether_it_stands_or_not() -> None:
