@@ -13,7 +13,7 @@ import pytest
 
 from evidence.models import Clip, Rendition
 from evidence.vocabulary import Condition, RenditionKind, RenditionMethod, RenditionState
-from tests.support.cutting import asked, body_of, made, recipe_for
+from tests.support.cutting import asked, body_of, made, recipe_for, samples
 from tests.support.numbered import numbered, numbers
 from tests.support.workroom import Workroom
 
@@ -61,7 +61,7 @@ def playing(workroom: Workroom, recording: UUID, folder: Path) -> list[int]:
 
 def cut(workroom: Workroom, recording: UUID, **told: Any) -> Clip:
     """Ask for it, and wait until it is made or has failed."""
-    return made(workroom, asked(workroom, recipe_for(workroom, recording, **told)))
+    return made(workroom, asked(workroom, recipe_for(workroom, recording, **told)), within=25)
 
 
 def shown(workroom: Workroom, row: Clip, folder: Path) -> list[int]:
@@ -91,11 +91,41 @@ def test_clips_of_it_are_what_the_copy_shows(workroom: Workroom, damaged: UUID, 
     with workroom.working():
         workroom.finished(damaged)
         there = playing(workroom, damaged, tmp_path)
-        gone = next(number for number in range(250) if number not in there)
-        places = [(gone - 13, gone), (gone - 13, gone + 7), (gone + 1, gone + 13), (gone - 3, len(there)), (0, gone - 60)]
-        clips = [(place, cut(workroom, damaged, start=place[0], end=place[1])) for place in [*places, (0, len(there))]]
-        stills = [(each, cut(workroom, damaged, kind="still", start=each, end=each + 1, sounds=())) for each in (gone - 1, gone)]
+        gone = LOST[0]
+        places = [(gone - 13, gone), (gone - 6, gone + 7), (gone + 1, gone + 13), (gone - 3, len(there)), (0, gone)]
+        clips = [(place, cut(workroom, damaged, start=place[0], end=place[1])) for place in places]
+        told: dict[str, Any] = {"kind": "still", "sounds": ()}
+        stills = [(each, cut(workroom, damaged, start=each, end=each + 1, **told)) for each in (gone - 1, gone)]
     for (first, end), row in clips:
         assert shown(workroom, row, tmp_path) == there[first:end]
     for place, row in stills:
         assert shown(workroom, row, tmp_path) == [there[place]]
+
+
+@pytest.fixture(scope="module")
+def holed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight seconds in a transport stream that lacks one packet out of the middle of its sound."""
+    path = numbered(tmp_path_factory.mktemp("holed") / "whole.ts", *CODING, seconds=8)
+    body = path.read_bytes()
+    packets = [body[at : at + 188] for at in range(0, len(body), 188)]
+    heard = [at for at, each in enumerate(packets) if each[1] & 0x1F == 1 and each[2] == 1 and not each[1] & 0x40]
+    del packets[heard[len(heard) // 2]]
+    path = path.with_name("holed.ts")
+    path.write_bytes(b"".join(packets))
+    return path
+
+
+def test_clips_across_a_hole_are_what_the_copy_shows(workroom: Workroom, holed: Path, tmp_path: Path) -> None:
+    recording = workroom.keeps(holed)
+    workroom.examines(recording)
+    with workroom.working():
+        workroom.finished(recording)
+        there = playing(workroom, recording, tmp_path)
+        clip = cut(workroom, recording, start=0, end=len(there))
+        clean = cut(workroom, recording, start=5, end=20)
+        heard = cut(workroom, recording, kind="sound", start=0, end=len(there))
+    assert shown(workroom, clip, tmp_path) == there
+    assert shown(workroom, clean, tmp_path) == there[5:20]
+    assert heard.state is RenditionState.READY, heard.reason
+    assert abs(samples(body_of(workroom, heard)).shape[1] / 48_000 - 8) < 0.1
+    assert "there is silence" in " ".join(heard.facts["remarks"])
