@@ -13,7 +13,7 @@ import pytest
 
 from evidence.models import Clip, Rendition
 from evidence.vocabulary import Condition, RenditionKind, RenditionMethod, RenditionState
-from tests.support.cutting import asked, body_of, made, recipe_for, samples
+from tests.support.cutting import asked, body_of, clip_of, made, recipe_for, samples
 from tests.support.numbered import numbered, numbers
 from tests.support.workroom import Workroom
 
@@ -100,6 +100,20 @@ def test_clips_of_it_are_what_the_copy_shows(workroom: Workroom, damaged: UUID, 
         assert shown(workroom, row, tmp_path) == there[first:end]
     for place, row in stills:
         assert shown(workroom, row, tmp_path) == [there[place]]
+
+
+def test_numbers_of_the_copy_before_are_not_taken_for_those_of_this_one(workroom: Workroom, damaged: UUID) -> None:
+    with workroom.working():
+        table = workroom.finished(damaged)[RenditionKind.FRAMES]
+    clip = asked(workroom, recipe_for(workroom, damaged, start=160, end=170))
+    assert clip_of(workroom, clip).recipe["table"] == table.sha256
+    with workroom.house.writing() as session:  # as it was asked for before this copy came
+        row = session.get_one(Clip, clip)
+        row.recipe = {name: told for name, told in row.recipe.items() if name != "table"}
+    with workroom.working():
+        before = made(workroom, clip)
+    assert before.state is RenditionState.FAILED
+    assert "another working copy" in (before.reason or "")
 
 
 @pytest.fixture(scope="module")
