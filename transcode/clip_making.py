@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from evidence.jobs import JobStopped
-from evidence.vocabulary import ClipKind
+from evidence.vocabulary import ClipKind, Condition
 from transcode import child, clip_numbers, clip_plan
 from transcode.child import Command, Listener
 from transcode.clip_check import HASH, SLACK, Proof, check
-from transcode.clip_numbers import Numbers, Shown
+from transcode.clip_numbers import PASSED_OVER, Numbers, Shown
 from transcode.clip_plan import Cut, Line, NoClip, Pictures, Sound
 from transcode.clip_recipe import Recipe
 from transcode.clip_said import ClipSaid, DecodedSaid, HashesSaid, IndexSaid, WrittenSaid
 from transcode.ending import How
-from transcode.errors import OutputUntrue, SettingsRefused
+from transcode.errors import OutputUntrue, RenderFailed, SettingsRefused
 from transcode.making import Work, fetch
 from transcode.packets import Manifest
 from transcode.progress import ProgressReader
@@ -37,6 +37,7 @@ FORMS: Final = {"pcm_u8": "u8", "pcm_s24le": "s32", "pcm_s32le": "s32", "pcm_s24
 """How samples are kept in sound alone; those of every other codec as 16 bits."""
 LEAST_COPIED: Final = 4
 """Packets of AAC: of fewer, players may leave out all as run-in, and samples are given instead."""
+SAMPLES: Final = "samples, decoded exactly"
 TOOL: Final = "pyav"
 TOLD: Final = "told.json"
 SaidT = TypeVar("SaidT", bound=Saying)
@@ -62,10 +63,15 @@ def make(work: Work, recipe: Recipe, shown: Shown | None) -> MadeClip:
     Raises NoClip where the recipe asks for what is not there, RenderFailed and OutputUntrue where no true clip came
     of it, MasterChanged, ChildBroke, JobStopped, and what the store raises.
     """
-    path = fetch(work)
-    maker = _Maker(work, recipe, path, shown)
+    maker = _Maker(work, recipe, fetch(work), shown)
     maker.index()
-    return {ClipKind.CLIP: maker.clip, ClipKind.STILL: maker.still, ClipKind.SOUND: maker.sound}[recipe.kind]()
+    try:
+        return maker.make()
+    except (RenderFailed, OutputUntrue) as error:
+        if error.how not in (None, How.EXIT_CODE):
+            raise
+    maker.go_past_damage()
+    return maker.make()
 
 
 class _Maker:
@@ -85,6 +91,12 @@ class _Maker:
         self.numbers: Numbers | None = None
         # Sounds that cannot be laid beside anything, and why.
         self.adrift: dict[int, str] = {}
+        # Whatever does not decode is passed over, pictures are counted, and nothing is copied.
+        self.past_damage = False
+
+    def make(self) -> MadeClip:
+        """What the recipe asks for."""
+        return {ClipKind.CLIP: self.clip, ClipKind.STILL: self.still, ClipKind.SOUND: self.sound}[self.recipe.kind]()
 
     def index(self) -> None:
         """Read the master through once."""
@@ -98,6 +110,9 @@ class _Maker:
         if self.picture is not None and (self.recipe.unit == "frame" or again):
             if self.shown is None or not clip_numbers.one_to_one(self.picture, self.shown):
                 self._number(self.picture)
+            elif self.work.condition is not Condition.SOUND:
+                # However well times fit: in a damaged master no packet is a picture until it has given one.
+                self._number(self.picture, unless_proven=True)
         elif again:
             self._lay(clip_numbers.following(next(iter(self.lines.values()))))
         for index, line in self.lines.items():
@@ -106,10 +121,19 @@ class _Maker:
                     index, f"the clock of sound track {index} goes back where that of pictures does not"
                 )
 
-    def _number(self, line: Line) -> None:
+    def go_past_damage(self) -> None:
+        """Some of its bytes make no sense, though nothing may have said so: decode, as for a working copy."""
+        self.past_damage = True
+        if self.picture is not None and self.recipe.unit == "frame" and (self.numbers is None or not self.numbers.why):
+            self._number(self.picture)
+
+    def _number(self, line: Line, *, unless_proven: bool = False) -> None:
         """Count the pictures that the decoder gives; what has which number is then what the working copy shows."""
         said = self._ask(DecodedSaid, "counting its pictures", do="decoded", picture=line.index)
-        self.numbers = clip_numbers.numbers(line, said.as_ticks(), self.shown, self.origin)
+        decoded, damaged = said.as_ticks(), self.past_damage or unless_proven
+        if unless_proven and clip_numbers.proven(line, decoded):
+            return
+        self.numbers = clip_numbers.numbers(line, decoded, self.shown, self.origin, damaged=damaged)
         self.origin = self.numbers.origin
         if self.numbers.offsets is not None:
             self._lay(self.numbers.offsets)
@@ -174,8 +198,8 @@ class _Maker:
         told = {**self._places(cut), "container": container, "copied": copied, "sounds": self._sounds(cut)}
         output = self.output / name
         self._write(output, do="sound", **told)
-        if not copied:
-            cut = Cut(begins=begins, stops=stops, sounds=tuple(map(_as_samples, cut.sounds)), remarks=cut.remarks)
+        if not copied and not self.past_damage:
+            cut = replace(cut, sounds=tuple(replace(each, copied=False, why=SAMPLES) for each in cut.sounds))
         return self._checked(cut, output, kind, told)
 
     def _pictures(self, *, whole: str) -> Pictures:
@@ -210,9 +234,11 @@ class _Maker:
             if found is None:
                 remarks.append(f"sound track {index} has nothing between the in and the out point")
                 continue
-            sounds.append(found)
+            sounds.append(replace(found, copied=False, why=PASSED_OVER) if self.past_damage else found)
             if stops - found.ends > SLACK:
                 remarks.append(f"sound track {index} ends {float(stops - found.ends):.3f} s before the out point")
+        if sounds and self.past_damage:
+            remarks.append("where sound could not be decoded, there is silence")
         return Cut(begins=begins, stops=stops, pictures=pictures, sounds=tuple(sounds), remarks=tuple(remarks))
 
     def _places(self, cut: Cut) -> dict[str, Any]:
@@ -271,6 +297,7 @@ class _Maker:
             "timeless": stream.timeless,
             "laps": self.lines[plan.index].laps,
             "seeks": self.seeks and not self.lines[plan.index].laps,
+            "ends": _pair(plan.ends) if self.past_damage else None,
         }
 
     def _checked(self, cut: Cut, output: Path, content_type: str, told: Mapping[str, Any]) -> MadeClip:
@@ -365,10 +392,6 @@ def _container(*, copied: bool, tracks: int) -> tuple[str, str, str]:
     if copied:
         return "mp4", "sound.m4a", "audio/mp4"
     return ("wav", "sound.wav", "audio/wav") if tracks == 1 else ("mov", "sound.mov", "video/quicktime")
-
-
-def _as_samples(plan: Sound) -> Sound:
-    return replace(plan, copied=False, why="samples, decoded exactly")
 
 
 def _pair(value: Fraction) -> list[int]:

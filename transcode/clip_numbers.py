@@ -21,6 +21,8 @@ GOES_BACK: Final = Fraction(1, 10)
 GOES_ON: Final = 10
 """Seconds of a jump forward that is no gap but another clock, by the same word."""
 MICROSECONDS: Final = 1_000_000
+DAMAGED: Final = "some of the master's bytes make no sense; its pictures are counted as they are decoded"
+PASSED_OVER: Final = "decoded, because some of the master's bytes make no sense"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +72,16 @@ def one_to_one(line: Line, shown: Shown) -> bool:
     )
 
 
-def numbers(line: Line, decoded: Sequence[int], shown: Shown | None, origin: Fraction) -> Numbers:
+def proven(line: Line, decoded: Sequence[int]) -> bool:
+    """Every packet that should give a picture has given one, at its own time and in the order of times."""
+    return list(decoded) == shown_ticks(line)[0]
+
+
+def numbers(
+    line: Line, decoded: Sequence[int], shown: Shown | None, origin: Fraction, *, damaged: bool = False
+) -> Numbers:
     """Number the pictures that come out of the master's decoder, at `decoded`. `origin`: when packets begin.
+    `damaged`: some of its bytes make no sense, and no packet of it is trusted to be a picture.
 
     Raises NoClip where it cannot be said for certain which of them the working copy shows under which number.
     """
@@ -80,13 +90,15 @@ def numbers(line: Line, decoded: Sequence[int], shown: Shown | None, origin: Fra
         rising = all(here < there for here, there in itertools.pairwise(decoded))
         if len(decoded) != len(packets) or not (rising or line.assumed):
             raise NoClip("its packets do not say which picture is which, and no working copy does yet")
-        return Numbers(ticks=packets, base=line.base, seen=decoded, origin=origin, why="")
+        return Numbers(ticks=packets, base=line.base, seen=decoded, origin=origin, why=DAMAGED if damaged else "")
     if len(decoded) != len(shown.ticks):
         raise NoClip(
             f"its working copy shows {len(shown.ticks)} pictures, and {len(decoded)} come out of the master's decoder: "
             "it cannot be said for certain which of them is which"
         )
     if one_to_one(line, shown):
+        if damaged:
+            return Numbers(ticks=packets, base=line.base, seen=decoded, origin=origin, why=DAMAGED)
         why = "its times have another order than its pictures, which are taken as they are decoded and shown at these "
         return Numbers(ticks=packets, base=line.base, seen=decoded, origin=origin, why=f"{why}times in their order")
     return _by_copy(line, decoded, shown, whole=len(packets) == len(decoded))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import unicodedata
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -61,7 +61,9 @@ class Burn(BaseModel):
 
 
 class Recipe(BaseModel):
-    """One clip, still picture or sound. `sounds`: numbers of the master's streams, in order."""
+    """One clip, still picture or sound. `sounds`: numbers of the master's streams, in order. `table`: SHA-256 of the
+    frame table that its numbers are of, where it took the place of that of another working copy.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -74,6 +76,7 @@ class Recipe(BaseModel):
     end: Place
     sounds: Annotated[tuple[Annotated[int, Field(ge=0, lt=10_000)], ...], Field(max_length=MOST_SOUNDS)] = ()
     burn: Burn = Burn()
+    table: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -89,9 +92,13 @@ class Recipe(BaseModel):
             raise ValueError("a sound track is named twice")
         return self
 
+    def told(self) -> dict[str, Any]:
+        """The recipe as it is kept."""
+        return self.model_dump(mode="json", exclude=None if self.table else {"table"})
+
     def as_bytes(self) -> bytes:
         """The recipe in its canonical form (RFC 8785)."""
-        return canonical(self.model_dump(mode="json"))
+        return canonical(self.told())
 
     @property
     def digest(self) -> str:

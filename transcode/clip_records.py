@@ -24,6 +24,7 @@ from evidence.vocabulary import RenditionKind, RenditionState
 from transcode.clip_recipe import Recipe
 from transcode.ending import placeless
 from transcode.repair import RECIPE as REPAIR_RECIPE
+from transcode.results import REPLACES
 
 WORKROOM: Final = Actor.system("transcode")
 CLIP: Final = "transcode.clip"
@@ -62,7 +63,15 @@ def is_repair(row: Rendition | None) -> bool:
 
 def frame_table(session: ReadSession, renditions: RenditionStore, recording: UUID) -> dict[str, Any] | None:
     """When the working copy shows each of its pictures, where that is known already."""
-    row = session.scalars(
+    row = _table(session, recording)
+    if row is None or row.key is None or (row.size or 0) > LARGEST_TABLE:
+        return None
+    found: dict[str, Any] = json.loads(b"".join(renditions.read(row.key)))
+    return found
+
+
+def _table(session: ReadSession, recording: UUID) -> Rendition | None:
+    return session.scalars(
         select(Rendition)
         .where(
             Rendition.recording_id == recording,
@@ -72,10 +81,13 @@ def frame_table(session: ReadSession, renditions: RenditionStore, recording: UUI
         .order_by(Rendition.made_at.desc())
         .limit(1)
     ).one_or_none()
-    if row is None or row.key is None or (row.size or 0) > LARGEST_TABLE:
-        return None
-    found: dict[str, Any] = json.loads(b"".join(renditions.read(row.key)))
-    return found
+
+
+def numbered_by(session: ReadSession, recording: UUID) -> str:
+    """SHA-256 of the frame table where it took the place of another: the same number may be another picture's now."""
+    row = _table(session, recording)
+    replaced = row.facts.get(REPLACES) if row is not None else None
+    return row.sha256 or "" if row is not None and replaced and replaced != row.sha256 else ""
 
 
 def ask(session: WriteSession, recipe: Recipe, *, by: Actor, person: UUID | None) -> tuple[Clip, bool]:
@@ -86,6 +98,8 @@ def ask(session: WriteSession, recipe: Recipe, *, by: Actor, person: UUID | None
     recording_id = UUID(recipe.recording)
     if session.get(Recording, recording_id, with_for_update=True) is None:
         raise NotFound("the recording")
+    if recipe.unit == "frame":
+        recipe = recipe.model_copy(update={"table": numbered_by(session, recording_id)})
     known = select(Clip).where(Clip.recording_id == recording_id, Clip.recipe_sha256 == recipe.digest)
     found = session.scalars(known).one_or_none()
     if found is not None:
@@ -95,7 +109,7 @@ def ask(session: WriteSession, recipe: Recipe, *, by: Actor, person: UUID | None
         recording_id=recording_id,
         master_sha256=recipe.master_sha256,
         kind=recipe.kind,
-        recipe=recipe.model_dump(mode="json"),
+        recipe=recipe.told(),
         recipe_sha256=recipe.digest,
         state=RenditionState.WANTED,
         attempts=0,

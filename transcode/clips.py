@@ -40,6 +40,10 @@ from transcode.scratch import scratch
 from transcode.settings import TranscodeSettings
 from transcode.wanted import source_of
 
+ANOTHER: Final = (
+    "another working copy has come to play since this was asked for, and its pictures can have other numbers: set the "
+    "points again on the recording's page"
+)
 AT_ONCE: Final = 200
 SETTLED: Final = timedelta(minutes=1)
 """A row younger than this may belong to a transaction whose job has just been taken."""
@@ -109,8 +113,11 @@ class ClipMaker:
             raise
 
     def _shown(self, wanted: Wanted) -> Shown | None:
-        """What the working copy shows, where there is one."""
+        """What the working copy shows, where there is one. Raises NoClip where the recipe counts as another one did."""
         with self.house.reading() as session:
+            numbered_by = clip_records.numbered_by(session, wanted.master.id)
+            if wanted.recipe.unit == "frame" and wanted.recipe.table != numbered_by:
+                raise NoClip(ANOTHER)
             table = clip_records.frame_table(session, self.house.renditions, wanted.master.id)
         return shown_by(table) if table is not None else None
 

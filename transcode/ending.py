@@ -15,6 +15,8 @@ ADDRESS = re.compile(r" @ 0x[0-9a-f]+")
 """Where in its memory FFmpeg keeps what it speaks of: noise, and different every time."""
 PLACE: Final = re.compile(r"(?<![\w./])(?:file:)?(?:/[\w.@+-]+)+/(?=[\w.@+-])")
 """The folder in an absolute path: where we work is nobody's business, and differs each time."""
+LIBRARY: Final = re.compile(r"\b\w*Error: (?=\[Errno)|\[Errno -?\d+\] |: '\w+\(\)'|\bInvalidDataError: ")
+"""What Python's bindings put around FFmpeg's own words: a class, a number, the call. They tell nobody anything."""
 PLAIN: Final = (
     (
         "did not come out of the decoder",
@@ -118,8 +120,8 @@ def _by_signal(number: int, cpu_left: float) -> How:
 
 
 def placeless(words: str) -> str:
-    """The same without the folders of absolute paths."""
-    return PLACE.sub("", words)
+    """The same without the folders of absolute paths, and without what a library puts around FFmpeg's words."""
+    return LIBRARY.sub("", PLACE.sub("", words))
 
 
 def words_placeless(value: object) -> object:

@@ -161,11 +161,13 @@ class Joiner:
     def _record(self, session: WriteSession, table: Table, made: list[Result]) -> None:
         recording = results.locked_recording(session, table.wanted.master.id)
         by_kind = {result.kind: result for result in made}
-        rest = []
-        for row in results.rows_of(session, recording.id):
+        rows, rest = results.rows_of(session, recording.id), []
+        anew = results.is_anew(rows, table.wanted.row)
+        for row in rows:
             mine = row.id == table.wanted.row.id
-            if mine or (row.kind in by_kind and row.kind is not RenditionKind.PLAYBACK and not _is_ready(row)):
-                results.write_ready(session, recording, row, by_kind[row.kind])
+            beside = row.kind in by_kind and row.kind is not RenditionKind.PLAYBACK
+            if mine or (beside and (anew or not _is_ready(row))):
+                results.write_anew(session, recording, row, by_kind[row.kind])
             elif row.state is RenditionState.WANTED and row.kind is not RenditionKind.PLAYBACK:
                 rest.append(row)
         number = enqueue(session, pictures_request(recording.id)) if rest else None

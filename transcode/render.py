@@ -129,11 +129,12 @@ class Renderer:
         recording = results.locked_recording(session, wanted.master.id)
         rows = {row.id: row for row in results.rows_of(session, recording.id)}
         rows[wanted.row.id].why = plan.reason
+        anew = results.is_anew(list(rows.values()), wanted.row)
         for result in made:
             for row in rows.values():
                 mine = row.id == wanted.row.id or row.kind is not RenditionKind.PLAYBACK
-                if row.kind is result.kind and row.state is not RenditionState.READY and mine:
-                    results.write_ready(session, recording, row, result)
+                if row.kind is result.kind and mine and (anew or row.state is not RenditionState.READY):
+                    results.write_anew(session, recording, row, result)
         rest = [row for row in rows.values() if row.state is RenditionState.WANTED]
         if wanted.repair is not None:
             # They came with the repaired copy or not at all: the master itself cannot be looked through.

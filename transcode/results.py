@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -25,6 +25,8 @@ from transcode.packets import Manifest
 WORKROOM: Final = Actor.system("transcode")
 LENGTH_SLACK_MS: Final = 1000
 """A copy's sound may go on for as long beyond its header's word: encoders fill up their last frame."""
+REPLACES: Final = "replaces"
+"""Where a row keeps the digest of what lay in its place while another copy played."""
 NO_COPY: Final = "It can be read, and no copy that plays could be made of it"
 
 
@@ -127,6 +129,21 @@ def write_ready(session: WriteSession, recording: Recording, row: Rendition, res
         recording.playability, recording.playability_reason = Playability.PLAYABLE, row.why
         recording.playable_at = recording.playable_at or row.made_at
         _write_length(recording, result)
+
+
+def is_anew(rows: Sequence[Rendition], copy: Rendition) -> bool:
+    """Another copy of the recording plays already, and this one is to play instead: what was numbered and timed by the
+    other (frame table, pictures, drawing of the sound) is not this one's, and is made anew with it.
+    """
+    return any(
+        row.kind is RenditionKind.PLAYBACK and row.id != copy.id and row.state is RenditionState.READY for row in rows
+    )
+
+
+def write_anew(session: WriteSession, recording: Recording, row: Rendition, result: Result) -> None:
+    """Put what belongs to the copy that plays now in the place of what belonged to the one before, which it names."""
+    facts = {**result.facts, REPLACES: row.sha256} if row.state is RenditionState.READY else result.facts
+    write_ready(session, recording, row, replace(result, facts=facts))
 
 
 def _write_length(recording: Recording, playback: Result) -> None:

@@ -83,7 +83,10 @@ def frames(pieces: Iterator[bytes], rate: int, form: str, layout: str) -> Iterat
 def samples(
     task: Task, told: dict[str, Any], begins: Fraction, stops: Fraction, *, form: str, layout: str
 ) -> Iterator[bytes]:
-    """Packed samples from one moment to another on the master's clock. Where the master has a gap, there is silence."""
+    """Packed samples from one moment to another on the master's clock. Where the master has a gap, there is silence.
+
+    `ends`: until when it has sound there by its packets, where not all of them can be decoded: the others are gaps.
+    """
     rate, total = int(told["rate"]), round((stops - begins) * int(told["rate"]))
     width, at = WIDTHS[form] * av.AudioLayout(layout).nb_channels, 0
     silence, expected = (b"\x80" if form == "u8" else b"\0") * width, None
@@ -104,6 +107,8 @@ def samples(
             at += len(fresh) // width
         if at >= total:
             return
+    if told.get("ends"):
+        yield silence * max(0, min(total, round((Fraction(*told["ends"]) - begins) * rate)) - at)
 
 
 def _placed_samples(
@@ -121,25 +126,48 @@ def _placed_samples(
         _near(master, begins, told)
         turner = av.AudioResampler(format=form, layout=layout, rate=rate)
         follows: int | None = None
-        for frame in _on_one_clock(master, source, told.get("laps") or ()):
+        past = bool(told.get("ends"))
+        for frame in _on_one_clock(master, source, told.get("laps") or (), past=past):
             place = (
                 round(begins * rate) * -1 + running if told.get("timeless") else _place(frame, begins, rate, follows)
             )
-            for part in turner.resample(frame):
+            for part in _resampled(turner, frame, past=past):
                 running += part.samples
                 yield place, bytes(part.planes[0])[: part.samples * width]
                 place += part.samples
             follows = place
 
 
-def _on_one_clock(master: Any, source: Any, laps: Sequence[Sequence[int]]) -> Iterator[Any]:
-    """Every decoded lot. `laps`: from which packet on how many ticks lead to the clock that it is to lie on."""
+def _resampled(turner: Any, frame: Any, *, past: bool) -> list[Any]:
+    try:
+        found: list[Any] = turner.resample(frame)
+    except (av.FFmpegError, ValueError):  # bytes that make no sense can claim another rate or other channels
+        if not past:
+            raise
+        return []
+    return found
+
+
+def _decoded(packet: Any, *, past: bool) -> list[Any]:
+    try:
+        found: list[Any] = packet.decode()
+    except av.FFmpegError:
+        if not past:
+            raise
+        return []
+    return found
+
+
+def _on_one_clock(master: Any, source: Any, laps: Sequence[Sequence[int]], *, past: bool) -> Iterator[Any]:
+    """Every decoded lot. `laps`: from which packet on how many ticks lead to the clock that it is to lie on. `past`:
+    what does not decode is passed over.
+    """
     following, ahead, number = list(laps), 0, 0
     for packet in master.demux(source):
         while packet.size and following and following[0][0] <= number:
             ahead = following.pop(0)[1]
         number += bool(packet.size)
-        for frame in packet.decode():
+        for frame in _decoded(packet, past=past):
             if frame.pts is not None:
                 frame.pts += ahead
             yield frame

@@ -32,7 +32,7 @@ def run(task: Task) -> dict[str, Any]:
     except Disordered:
         return {"disordered": True}
     except (av.FFmpegError, ValueError) as error:
-        return {"refused": f"{type(error).__name__}: {error}"[:500]}
+        return {"refused": str(error)[:500]}
 
 
 def _still(task: Task) -> dict[str, Any]:

@@ -28,6 +28,13 @@ def test_a_person_reads_a_sentence_first_and_never_where_we_work() -> None:
     assert told.startswith("making the clip did not succeed: some of its bytes make no sense as pictures or sound")
     assert told.endswith("'master.bin')")
     assert "scratch" not in told
+    assert "Errno" not in told
+
+
+def test_no_words_of_a_library_reach_a_person() -> None:
+    said = "InvalidDataError: [Errno 1094995529] Invalid data found when processing input: 'avcodec_send_packet()'"
+    told = str(RenderFailed("making the clip", Ending(how=How.EXIT_CODE, messages=(said,))))
+    assert told.endswith("not complete (technical detail: Invalid data found when processing input)")
 
 
 @pytest.mark.parametrize(
