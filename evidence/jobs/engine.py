@@ -127,9 +127,17 @@ class EngineWorker(Worker):
         )
         if ending.told_to is StopReason.LEASE_LOST:
             log.error("job %s attempt %s had become another's: nothing is stored", lease.id, lease.attempt)
+            await self._note_return(done)
         else:
             await self._store(done)
         self._job_ids_to_abort.pop(lease.id, None)
+
+    async def _note_return(self, done: Done) -> None:
+        """Say that this worker had not died of the job that was taken from it; rescuers count those that did."""
+        try:
+            await storing.note_refusal(self._engine.pool, done)
+        except AWAY as error:
+            log.warning("job %s: that its worker came back is not noted: %r", done.lease.id, error)
 
     async def _store(self, done: Done) -> None:
         """Store the outcome, however long the database is away; only a process that must end gives up."""

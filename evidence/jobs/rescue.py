@@ -29,15 +29,20 @@ WITH dead AS (
   FROM procrastinate_jobs j LEFT JOIN procrastinate_workers w ON w.id = j.worker_id
   WHERE j.status = 'doing' AND (w.id IS NULL OR w.last_heartbeat < now() - make_interval(secs => %(stall)s))
   ORDER BY j.id LIMIT 1 FOR UPDATE OF j SKIP LOCKED),
+-- A worker that came back and was refused had been cut off: the job did not kill it. Yet not for ever: whatever keeps
+-- every worker from its heartbeat does no less harm.
+losses AS (
+  SELECT f.attempt, EXISTS (SELECT FROM job_failure r WHERE r.job_id = f.job_id AND r.attempt = f.attempt
+    AND r.reason = 'refused') AS came_back
+  FROM dead JOIN job_failure f ON f.job_id = dead.id AND f.reason = 'worker_lost' AND f.acted_at IS NULL),
 counted AS (
-  SELECT dead.*, 1 + (
-    SELECT count(*) FROM job_failure f
-    WHERE f.job_id = dead.id AND f.reason = 'worker_lost' AND f.acted_at IS NULL) AS crashes
+  SELECT dead.*, 1 + (SELECT count(*) FROM losses WHERE NOT came_back) AS crashes,
+    1 + (SELECT count(*) FROM losses) AS lost
   FROM dead),
 judged AS (
   SELECT counted.*, CASE
     WHEN abort_requested THEN 'stopped'
-    WHEN crashes >= %(crashes)s THEN 'buried'
+    WHEN crashes >= %(crashes)s OR lost >= 4 * %(crashes)s THEN 'buried'
     WHEN EXISTS (SELECT FROM procrastinate_jobs t WHERE t.queueing_lock = counted.queueing_lock AND t.status = 'todo')
       THEN 'twin_waits'
     ELSE 'worker_lost' END AS verdict
@@ -53,7 +58,7 @@ noted AS (
           THEN format('worker %%s had this job and was last heard of at %%s', worker_id, last_heartbeat)
         ELSE format('worker %%s died while it had this job', worker_id) END,
       CASE verdict
-        WHEN 'buried' THEN format('; that is the end of %%s workers, so it is not tried again', crashes)
+        WHEN 'buried' THEN format('; that is the end of %%s workers, so it is not tried again', lost)
         WHEN 'twin_waits' THEN '; a newer job of its kind waits in its place'
         ELSE '' END),
     verdict IN ('buried', 'twin_waits')

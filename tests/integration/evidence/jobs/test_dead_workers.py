@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import time
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from evidence.jobs import JobState
 from tests.integration.evidence.jobs.yard import BRISK, Yard, eventually, is_alive
@@ -122,6 +124,47 @@ def test_a_job_that_kills_its_workers_is_buried(yard: Yard) -> None:
     ]  # fmt: skip
     assert "the end of 3 workers" in rows[-1]["detail"]
     assert lost(yard) == [], "it runs no children"
+
+
+def test_a_job_whose_workers_were_only_cut_off_and_come_back_is_not_buried(yard: Yard, tmp_path: Path) -> None:
+    workers = [yard.worker(), yard.worker()]
+    job, began = running(yard, until=f"{tmp_path}/go")
+    for turn in range(1, 5):
+        [held] = [each for each in workers if each.pid == began["pid"]]
+        held.send_signal(signal.SIGSTOP)
+        began = eventually("another has it", partial(_nth_begun, yard, job, turn))
+        held.send_signal(signal.SIGCONT)
+        eventually("the first is refused", partial(_are_refused, yard, job, turn))
+    (tmp_path / "go").touch()
+    eventually("it succeeds", lambda: yard.status(job).state is JobState.SUCCEEDED)
+    assert yard.reasons(job).count("worker_lost") == 4
+
+
+def _nth_begun(yard: Yard, job: int, turn: int) -> dict[str, Any] | None:
+    begun = yard.said("began", job)
+    return begun[turn] if len(begun) > turn else None
+
+
+def _are_refused(yard: Yard, job: int, many: int) -> bool:
+    return yard.reasons(job).count("refused") == many
+
+
+def test_a_job_that_loses_its_workers_without_end_is_buried_although_they_come_back(yard: Yard) -> None:
+    yard.worker()
+    job, began = running(yard)
+    for attempt in range(-11, 0):
+        for reason in ("worker_lost", "refused"):
+            yard.sql(
+                "INSERT INTO job_failure (job_id, task, queue, subject, attempt, reason, detail, final)"
+                " VALUES (%s, 'child', 'test', '', %s, %s, '', false)",
+                job,
+                attempt,
+                reason,
+            )
+    os.kill(began["pid"], signal.SIGKILL)
+    yard.worker()
+    eventually("it is buried", lambda: yard.status(job).state is JobState.FAILED)
+    assert "the end of 12 workers" in yard.failures(job)[-1]["detail"]
 
 
 def test_a_cancelled_job_of_a_dead_worker_is_not_run_again(yard: Yard) -> None:

@@ -130,6 +130,9 @@ class Yard:
     def failures(self, job: int) -> list[dict[str, Any]]:
         return self.rows("SELECT * FROM job_failure WHERE job_id = %s ORDER BY id", job)
 
+    def reasons(self, job: int) -> list[str]:
+        return [row["reason"] for row in self.failures(job)]
+
     def results(self) -> list[tuple[int, int]]:
         return [(row["job"], row["attempt"]) for row in self.rows("SELECT * FROM test_result ORDER BY attempt")]
 
