@@ -48,15 +48,15 @@ class Grown:
         return replace(self, parts=frozenset(each.path.partition(".p/")[0] for each in self.edge.partial()))
 
 
-def integrate(house: House, epoch: int, grown: Grown, at_step: Step) -> Grown:
+def integrate(house: House, epoch: int, grown: Grown, at_step: Step, *, size: int) -> Grown:
     """Take in numbered events, up to AT_ONCE of them: full tiles and bundles are in the store when this returns.
+
+    `size` is where the log ends: what stands beyond is none of its events, whoever gave it a number.
 
     Every leaf is hashed anew from its bytes. Raises LeafDiffers, CustodyObjectDiffers, StoreAway, Displaced.
     """
     with house.reading() as session:
-        # What stands beyond the end of the log is none of its events, whoever gave it a number.
-        end = min(grown.edge.size + AT_ONCE, session.get_one(LogState, 1).size)
-        leaves = numbered_leaves(session, grown.edge.size, end)
+        leaves = numbered_leaves(session, grown.edge.size, min(grown.edge.size + AT_ONCE, size))
     if not leaves:
         return grown
     edge, full = grown.edge.grown(leaves)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from sqlalchemy import exists, select, text, update
-from sqlalchemy.exc import IntegrityError
 
 from evidence.custody.places import in_the_way
 from evidence.custody.rows import LogState, Queued
@@ -56,23 +55,25 @@ def is_waiting(session: ReadSession) -> bool:
 def number(session: WriteSession, epoch: int, *, most: int = BATCH) -> int:
     """Give up to `most` waiting events the next numbers; how many have one then.
 
-    Raises LeafDiffers, NumberTaken, Displaced.
+    Raises LeafDiffers, Displaced, and IntegrityError where a number is taken already: see `number_taken`.
     """
     state = held(session, epoch)
-    try:
-        with session.begin_nested():
-            taken, placed = session.execute(PLACE, {"most": most, "size": state.size}).one()
-    except IntegrityError as error:
-        # The state is locked, and whoever gives numbers moves it in the same transaction: no honest row is there.
-        row = in_the_way(session, state.size, state.size + most)
-        if row is None:
-            raise
-        raise NumberTaken(row.seq, size=state.size, event=row.event) from error
+    taken, placed = session.execute(PLACE, {"most": most, "size": state.size}).one()
     if taken != placed:
         raise LeafDiffers(state.size, found=f"{taken - placed} events of its batch were queued and are not there")
     state.size += placed
     session.flush()
     return state.size
+
+
+def number_taken(session: WriteSession, epoch: int, *, most: int = BATCH) -> NumberTaken | None:
+    """The row that keeps the next numbers from being given, looked for once giving them has failed. Raises Displaced.
+
+    The state is locked, and whoever gives numbers moves it in the same transaction: no honest row is there.
+    """
+    state = held(session, epoch)
+    row = in_the_way(session, state.size, state.size + most)
+    return None if row is None else NumberTaken(row.seq, size=state.size, event=row.event)
 
 
 def halt(session: WriteSession, reason: str) -> bool:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 import structlog
+from sqlalchemy.exc import IntegrityError
 
 from evidence.bootstrap import House
 from evidence.custody.rows import LogState
@@ -24,7 +25,7 @@ from evidence.outside.errors import WouldFork
 from evidence.sequencing import mishaps
 from evidence.sequencing.errors import Displaced, MustHalt, SignerRefuses, StoreDiffers
 from evidence.sequencing.integrating import Grown, Step, integrate, load
-from evidence.sequencing.numbering import BATCH, held, is_waiting, number, take_over
+from evidence.sequencing.numbering import BATCH, held, is_waiting, number, number_taken, take_over
 from evidence.sequencing.opening import look
 from evidence.sequencing.publishing import make_known, publish
 from evidence.sequencing.reading import LEADS, LOCK, WANTED
@@ -124,7 +125,7 @@ class Sequencer:
             return epoch, grown, published
         # Signed and stored, and not written down when the process before died.
         while grown.edge.size < opened.newest.checkpoint.size:
-            grown = integrate(self.house, epoch, grown, self.at_step)
+            grown = integrate(self.house, epoch, grown, self.at_step, size=opened.newest.checkpoint.size)
         with self.house.writing() as session:
             held(session, epoch)
             make_known(session, opened.newest, unwitnessed=self.unwitnessed())
@@ -138,13 +139,24 @@ class Sequencer:
                 waiting, size = is_waiting(session), session.get_one(LogState, 1).size
             before = size
             if waiting:
-                with self.house.writing() as session:
-                    size = number(session, epoch)
+                size = self._number(epoch)
                 self.at_step("numbered")
             while grown.edge.size < size:
-                grown = integrate(self.house, epoch, grown, self.at_step)
+                grown = integrate(self.house, epoch, grown, self.at_step, size=size)
             full = size - before >= BATCH
         return grown
+
+    def _number(self, epoch: int) -> int:
+        """Number what waits. Raises NumberTaken where a row that no sequencer wrote stands in the way."""
+        try:
+            with self.house.writing() as session:
+                return number(session, epoch)
+        except IntegrityError as error:
+            with self.house.writing() as session:
+                stray = number_taken(session, epoch)
+            if stray is None:
+                raise
+            raise stray from error
 
     def _publish(self, epoch: int, grown: Grown) -> int:
         unwitnessed = self.unwitnessed()
