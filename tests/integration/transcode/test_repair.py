@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -12,9 +11,7 @@ from typing import Any
 import pytest
 
 from evidence.models import Master
-from evidence.store import StoreSettings
 from evidence.vocabulary import Condition, Playability, RenditionKind, RenditionMethod, RenditionState
-from tests.support.house import World
 from tests.support.media import Footage
 from tests.support.workroom import Workroom
 from transcode import repair
@@ -26,16 +23,6 @@ from transcode.ranges import FileRanges, ReadAhead
 from transcode.repaired import Repaired, make_repaired
 from transcode.scratch import scratch
 from transcode.settings import TranscodeSettings
-
-
-@pytest.fixture
-def workroom(
-    database_url: str, store_settings: StoreSettings, tmp_path: Path, settings: TranscodeSettings
-) -> Iterator[Workroom]:
-    """A house with a workroom in it."""
-    world = World(database_url, store_settings, tmp_path)
-    yield Workroom(world, settings)
-    world.close()
 
 
 @pytest.fixture

@@ -5,30 +5,17 @@ from __future__ import annotations
 import re
 import subprocess
 from array import array
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import imageio_ffmpeg
 import pytest
 
-from evidence.store import StoreSettings
 from evidence.vocabulary import Condition, Playability, RenditionKind, RenditionState
-from tests.support.house import World, until
+from tests.support.house import until
 from tests.support.media import Footage
 from tests.support.workroom import Workroom
 from transcode import sweep
-from transcode.settings import TranscodeSettings
-
-
-@pytest.fixture
-def workroom(
-    database_url: str, store_settings: StoreSettings, tmp_path: Path, settings: TranscodeSettings
-) -> Iterator[Workroom]:
-    """A house with a workroom in it."""
-    world = World(database_url, store_settings, tmp_path)
-    yield Workroom(world, settings)
-    world.close()
 
 
 def samples(path: Path) -> array[int]:

@@ -4,31 +4,16 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Iterator
-from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 from PIL import Image
 
-from evidence.store import StoreSettings
 from evidence.vocabulary import RenditionState
 from tests.support.cutting import asked, body_of, likeness, made, pictures, recipe_for, samples
-from tests.support.house import World
 from tests.support.media import Footage
 from tests.support.workroom import Workroom
-from transcode.settings import TranscodeSettings
-
-
-@pytest.fixture
-def workroom(
-    database_url: str, store_settings: StoreSettings, tmp_path: Path, settings: TranscodeSettings
-) -> Iterator[Workroom]:
-    """A house with a workroom in it."""
-    world = World(database_url, store_settings, tmp_path)
-    yield Workroom(world, settings)
-    world.close()
 
 
 def test_a_still_is_exactly_the_frame_that_was_asked_for(workroom: Workroom, footage: Footage) -> None:

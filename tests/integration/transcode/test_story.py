@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -15,7 +13,6 @@ from evidence import clock
 from evidence.custody.events import Actor
 from evidence.jobs import JobStopped
 from evidence.models import Incident, Master, Rendition, Sidecar
-from evidence.store import StoreSettings
 from evidence.store.keys import packets_key
 from evidence.vocabulary import (
     Condition,
@@ -25,26 +22,15 @@ from evidence.vocabulary import (
     RenditionMethod,
     RenditionState,
 )
-from tests.support.house import World, until
+from tests.support.house import until
 from tests.support.media import Footage
 from tests.support.workroom import Workroom
 from transcode import making, pictures, render, sweep
 from transcode.packets import digest_of, read_manifest
 from transcode.render import render_again
 from transcode.results import NO_COPY
-from transcode.settings import TranscodeSettings
 
 PERSON = Actor.system("a supervisor of the test")
-
-
-@pytest.fixture
-def workroom(
-    database_url: str, store_settings: StoreSettings, tmp_path: Path, settings: TranscodeSettings
-) -> Iterator[Workroom]:
-    """A house with a workroom in it."""
-    world = World(database_url, store_settings, tmp_path)
-    yield Workroom(world, settings)
-    world.close()
 
 
 def stored_manifest(workroom: Workroom, recording: UUID, sha256: str = "") -> bytes:
