@@ -34,6 +34,17 @@ READ_NUMBER = """() => {
   return [0, 1, 2, 3, 4, 5, 6, 7].reduce((sum, bit) => sum + (light(bit) ? 2 ** bit : 0), 0);
 }"""
 
+# A busy browser tells of the first of two pictures that follow each other closely, and never of the second.
+UNTOLD = """() => {
+  const ask = HTMLVideoElement.prototype.requestVideoFrameCallback;
+  HTMLVideoElement.prototype.requestVideoFrameCallback = function (tell) {
+    return ask.call(this, (now, about) => {
+      const isFirst = about.mediaTime > 0 && !window.kept;
+      if (isFirst) { window.kept = true; this.requestVideoFrameCallback(tell); } else tell(now, about);
+    });
+  };
+}"""
+
 IS_DRAWN = """() => {
   const canvas = document.querySelector("[data-wave]");
   return canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some((value) => value > 0);
@@ -98,6 +109,30 @@ def test_keys_pressed_faster_than_the_browser_seeks_lose_no_frame(window: Window
     )
     wait_for(page, "document.querySelector('[data-frame]').textContent.startsWith('31 ')")
     assert page.evaluate(READ_NUMBER) == 30
+
+
+def test_a_picture_that_the_browser_did_not_tell_of_is_asked_for_again(window: Window, reference: str) -> None:
+    page = window("officer")
+    page.page.add_init_script(f"({UNTOLD})()")
+    page = page.open(f"/recordings/{reference}")
+    wait_for(page, f"document.querySelector('[data-frame]').textContent.endsWith('of {FRAMES}')")
+    page.keyboard.press(".")
+    wait_for(page, "document.querySelector('[data-frame]').textContent.startsWith('2 ')")
+    assert page.evaluate("window.kept") is True
+    assert page.evaluate(READ_NUMBER) == 1
+
+
+def test_a_step_right_after_a_jump_goes_on_from_where_the_jump_goes(window: Window, reference: str) -> None:
+    page = window("officer").open(f"/recordings/{reference}")
+    wait_for(page, f"document.querySelector('[data-frame]').textContent.endsWith('of {FRAMES}')")
+    page.keyboard.press(".")
+    wait_for(page, "document.querySelector('[data-frame]').textContent.startsWith('2 ')")
+    page.evaluate(
+        """() => { for (const key of ["End", ",", ","])
+             document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true })); }"""
+    )
+    wait_for(page, f"document.querySelector('[data-frame]').textContent.startsWith('{FRAMES - 2} ')")
+    assert page.evaluate(READ_NUMBER) == FRAMES - 3
 
 
 def test_speed_sound_and_whole_screen_have_keys_and_buttons(window: Window, reference: str) -> None:

@@ -9,6 +9,8 @@ import { Storyboard } from "./storyboard.js";
 import { drawWave } from "./wave.js";
 
 const JUMP = 5; // seconds
+const PATIENCE = 150; // milliseconds in which the browser may still say what it has painted after a seek
+const TRIES = 5;
 const player = document.querySelector("[data-player]");
 const part = (name) => player.querySelector(`[data-${name}]`);
 const video = player.querySelector("video");
@@ -29,7 +31,10 @@ let wave = null;
 let storyboard = null;
 let seeking = false;
 let wanted = null; // where to go next, when a seek is still under way
-let stepped = null; // the frame that a step is on its way to
+let stepped = null; // the frame that a step is on its way to, until it is painted
+let unsaid = null; // the timer that looks whether the picture of a seek was told of
+let tries = 0; // how often the picture beside it was gone to because it was not
+let back = null; // where to return to from there
 let cuts = null; // the form that asks for clips, where there is one
 
 function start() {
@@ -48,6 +53,7 @@ function listen() {
     button.addEventListener("click", () => ACTS[button.dataset.do]());
   }
   video.addEventListener("click", ACTS.toggle);
+  video.addEventListener("play", leaveSteps);
   for (const event of ["play", "pause", "ended"]) video.addEventListener(event, showPlaying);
   video.addEventListener("loadedmetadata", show);
   video.addEventListener("durationchange", () => { show(); redrawWave(); });
@@ -94,8 +100,8 @@ async function fetchJson(url) {
 
 const ACTS = {
   toggle: () => (video.paused ? video.play().catch(explain) : video.pause()),
-  back: () => seek(video.currentTime - JUMP),
-  on: () => seek(video.currentTime + JUMP),
+  back: () => seek(heading() - JUMP),
+  on: () => seek(heading() + JUMP),
   "step-back": () => step(-1),
   "step-on": () => step(1),
   mute: () => { video.muted = !video.muted; },
@@ -123,10 +129,10 @@ async function step(by) {
   video.pause();
   await ready();
   if (!table) {
-    seek(video.currentTime + by / 25);
+    seek(heading() + by / 25);
     return;
   }
-  const from = stepped ?? table.at(painted);
+  const from = stepped ?? table.at(seeking || wanted !== null || back !== null ? heading() : painted);
   stepped = Math.min(table.last, Math.max(0, from + by));
   seek(table.seekTo(stepped), { stepping: true });
 }
@@ -144,14 +150,48 @@ async function seek(seconds, { stepping = false } = {}) {
   if (!stepping) stepped = null;
   await ready();
   wanted = Math.min(Math.max(0, seconds), duration());
+  back = null;
+  tries = 0;
   if (!seeking) goOn();
 }
 
+// Where the recording stands, or where it will when the seeks under way have come about.
+function heading() {
+  return back ?? wanted ?? video.currentTime;
+}
+
 function goOn() {
+  clearTimeout(unsaid);
   seeking = wanted !== null;
-  if (!seeking) { stepped = null; return; }
+  if (!seeking) { unsaid = setTimeout(settle, PATIENCE); return; }
   video.currentTime = wanted;
   wanted = null;
+}
+
+// Of two pictures that follow each other closely a busy browser tells of the first alone. The second is on the screen, no further
+// one comes, and to seek there again changes nothing: the picture beside it is shown, and then it once more.
+function settle() {
+  if (seeking || !video.paused) return;
+  if (back !== null) [wanted, back] = [back, null];
+  else if (isTold() || tries >= TRIES) { stepped = null; return; }
+  else { tries += 1; [wanted, back] = [beside(video.currentTime), video.currentTime]; }
+  goOn();
+}
+
+function isTold() {
+  if (!hasPaintTimes) return true;
+  return table ? table.at(painted) === table.at(video.currentTime) : Math.abs(video.currentTime - painted) < 0.5;
+}
+
+function beside(seconds) {
+  if (!table) return Math.abs(seconds - 0.2);
+  const here = table.at(seconds);
+  return table.seekTo(here > 0 ? here - 1 : 1);
+}
+
+function leaveSteps() {
+  if (back !== null) video.currentTime = back;
+  stepped = back = null;
 }
 
 function setRate(value) {
