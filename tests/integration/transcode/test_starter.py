@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,20 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from transcode import child, sandbox, starter
+from tests.support.walls import wall_for_python
+from transcode import child, starter
 from transcode.child import Command, Listener
 from transcode.ending import Ending, How
 from transcode.errors import ChildBroke
-from transcode.sandbox import Wall
 
-PYTHON = os.path.realpath(sys.executable)
-WALL = Wall(
-    cpu_seconds=20,
-    address_space=2 << 30,
-    file_size=1 << 20,
-    may_run=(*sandbox.SYSTEM_FOLDERS, sys.base_prefix, PYTHON),
-    may_read=("/proc",),
-)
+WALL = wall_for_python(file_size=1 << 20, may_read=("/proc",))
 
 
 @pytest.fixture(autouse=True)

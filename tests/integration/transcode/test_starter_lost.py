@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,19 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from transcode import calls, child, sandbox, starter
+from tests.support.walls import PYTHON, wall_for_python
+from transcode import calls, child, starter
 from transcode.child import Command, Listener
 from transcode.ending import How
 from transcode.errors import ChildBroke
-from transcode.sandbox import Wall
 
-PYTHON = os.path.realpath(sys.executable)
-WALL = Wall(
-    cpu_seconds=20,
-    address_space=2 << 30,
-    file_size=0,
-    may_run=(*sandbox.SYSTEM_FOLDERS, sys.base_prefix, PYTHON),
-)
+WALL = wall_for_python()
 SOON = 3.0
 """Seconds; the time that each child is given is ten times that."""
 

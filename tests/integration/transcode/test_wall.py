@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -16,6 +15,7 @@ import pytest
 
 from evidence.vocabulary import Condition
 from tests.support.media import POINTERS, Footage
+from tests.support.walls import PYTHON, wall_for_python
 from transcode import calls, child, ffmpeg, sandbox
 from transcode.child import Command, Listener
 from transcode.ending import How
@@ -38,7 +38,6 @@ def shell(script: str, *, wall: Wall = WALL, seconds: float = 20, listener: List
     return child.run(command, listener)
 
 
-PYTHON = os.path.realpath(sys.executable)
 needs_filter = pytest.mark.skipif(not calls.seccomp_program(), reason="libseccomp is not here")
 
 
@@ -92,7 +91,7 @@ def test_only_the_output_folder_can_be_written(tmp_path: Path) -> None:
 @needs_filter
 def test_no_socket_of_any_kind_can_be_made() -> None:
     program = "import socket\nfor kind in (1, 2):\n  try: socket.socket(2, kind)\n  except OSError as e: print(e.errno)"
-    wall = replace(WALL, may_run=(*sandbox.SYSTEM_FOLDERS, sys.base_prefix, PYTHON))
+    wall = wall_for_python(file_size=1 << 20)
     ending = child.run(Command(argv=(PYTHON, "-I", "-c", program), wall=wall, seconds=20))
     assert ending.output.split() == [b"1", b"1"], ending
 
@@ -165,7 +164,7 @@ def test_every_ending_is_told_apart(script: str, how: How) -> None:
 
 
 def test_a_child_that_works_without_end_meets_its_cpu_limit() -> None:
-    ending = shell("while :; do :; done", wall=replace(WALL, cpu_seconds=1))
+    ending = shell("while :; do :; done", wall=replace(WALL, cpu_seconds=1), seconds=90)
     assert ending.how is How.CPU_LIMIT
     assert 0.9 < ending.cpu_seconds < 4
 
@@ -316,7 +315,7 @@ def test_a_child_that_is_held_up_is_waited_for(footage: Footage) -> None:
         def read_at(self, offset: int, length: int) -> bytes:
             return bytes(length)
 
-    wall = replace(WALL, may_run=(*sandbox.SYSTEM_FOLDERS, sys.base_prefix, PYTHON))
+    wall = wall_for_python(file_size=1 << 20)
     command = Command(
         argv=(PYTHON, "-I", "-c", program, str(child.READS)), wall=wall, seconds=20, reads=Large(), read_budget=1 << 30
     )

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import errno
-import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from transcode import calls, child, sandbox
+from tests.support.walls import PYTHON, wall_for_python
+from transcode import calls, child
 from transcode.child import Command
 from transcode.ending import How
 from transcode.sandbox import Wall
 
-PYTHON = os.path.realpath(sys.executable)
-WALL = Wall(
-    cpu_seconds=20,
-    address_space=2 << 30,
-    file_size=0,
-    may_run=(*sandbox.SYSTEM_FOLDERS, sys.base_prefix, PYTHON),
-)
+WALL = wall_for_python()
 pytestmark = pytest.mark.skipif(not calls.seccomp_program(), reason="libseccomp is not here")
 
 TRY = (

@@ -6,23 +6,16 @@ import errno
 import os
 import resource
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support.walls import PYTHON, wall_for_python
 from transcode import calls, child, sandbox
 from transcode.child import Command
 from transcode.ending import How
-from transcode.sandbox import Wall
 
-PYTHON = os.path.realpath(sys.executable)
-WALL = Wall(
-    cpu_seconds=20,
-    address_space=2 << 30,
-    file_size=0,
-    may_run=(*sandbox.SYSTEM_FOLDERS, sys.base_prefix, PYTHON),
-)
+WALL = wall_for_python()
 
 
 def python(program: str, *told: object) -> list[str]:
