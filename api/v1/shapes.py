@@ -99,7 +99,7 @@ class RenditionFacts(Shape):
 
     `ending` is the word for how the child ended that made it; `quality` what was measured of a sample of it;
     `repair` what was recovered, and by whose settings, where the master could not be played; `clock` what the copy made
-    of a master's clock that starts again on the way.
+    of a master's clock that starts again on the way; `remarks` what was noticed when it was held against the master.
     """
 
     kind: RenditionKind
@@ -119,6 +119,7 @@ class RenditionFacts(Shape):
     repair: dict[str, Any] | None = Field(default=None, validation_alias=AliasPath("facts", "repair"))
     recovered: dict[str, Any] | None = Field(default=None, validation_alias=AliasPath("facts", "recovered"))
     clock: str | None = Field(default=None, validation_alias=AliasPath("facts", "clock"))
+    remarks: list[str] = Field(default=[], validation_alias=AliasPath("facts", "remarks"))
 
 
 class OfferedFacts(Shape):

@@ -99,6 +99,18 @@ def test_a_clip_is_asked_for_made_and_taken_out(
     assert told(world, reference)[2][1] == f"Rhys Bevan (1907) took out the clip {found['id']}"
 
 
+def test_what_was_noticed_of_a_clip_stands_beside_it(
+    world: World, supervisor: TestClient, reference: str, tmp_path: Path
+) -> None:
+    asked = supervisor.post(f"/api/v1/recordings/{reference}/clips", json={"start": 11, "end": 45})
+    with cutting(world, tmp_path):
+        found = settled(supervisor, asked.headers["location"])
+    noticed = "where sound could not be decoded, there is silence"
+    with world.house.writing() as session:
+        session.execute(update(Clip).values(facts=found["facts"] | {"remarks": [noticed]}))
+    assert f"W{noticed[1:]}<" in supervisor.get(f"/recordings/{reference}/clips").text
+
+
 def test_the_same_again_is_the_clip_that_there_is(world: World, supervisor: TestClient, reference: str) -> None:
     wish = {"start": 11, "end": 45, "write_time": True, "write_reference": True}
     first = supervisor.post(f"/api/v1/recordings/{reference}/clips", json=wish)

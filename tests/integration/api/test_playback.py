@@ -236,12 +236,16 @@ def test_an_empty_master_is_an_empty_answer(supervisor: TestClient, shelf: Shelf
 
 def test_a_copy_of_a_clock_that_starts_again_says_so(world: World, supervisor: TestClient, reference: str) -> None:
     said = "the master\u2019s clock starts again once on the way"
-    facts = {"clock": said, "packets": [{"kind": "not_the_masters", "stream": 0, "says": "pictures: encoded again"}]}
+    late = "2 pictures are shown at other times than the master says, 40 ms at most"
+    packets = [{"kind": "not_the_masters", "stream": 0, "says": "pictures: encoded again"}]
+    facts = {"clock": said, "packets": packets, "remarks": [said, late]}
     with world.house.writing() as session:
         playback = update(Rendition).where(Rendition.kind == RenditionKind.PLAYBACK)
         session.execute(playback.values(method=RenditionMethod.TRANSCODE, facts=facts))
     page = supervisor.get(f"/recordings/{reference}").text
     assert f'<p class="govuk-body">T{said[1:]}.</p>' in page
     assert "Recovered from a master" not in page
+    assert f"<li>{late}</li>" in page
+    assert page.count(said[1:]) == 1
     copies = supervisor.get(f"/api/v1/recordings/{reference}").json()["renditions"]
-    assert [each["clock"] for each in copies if each["kind"] == "playback"] == [said]
+    assert [(each["clock"], each["remarks"]) for each in copies if each["kind"] == "playback"] == [(said, [said, late])]
