@@ -3,10 +3,13 @@
 A transport stream that somebody joined from two has times that go back in its middle. FFmpeg mends them as packets
 come, with one offset for all streams: a late packet of sound from before makes it count a lap twice. Here each packet
 is told its place by its number, the same for pictures and sound: each lap begins when all of the one before has ended.
+Which laps belong together is told by where in the file they begin. A stream that jumps on alone was silent or dark for
+so long: that is no lap, and FFmpeg, which would close the gap, is told to leave it.
 """
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -58,7 +61,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Laps:
-    """A master whose clock starts again. `moves`: nothing where it cannot be said which laps belong together."""
+    """A master whose clock does not simply go on. `moves`: nothing where which laps belong together is not certain."""
 
     moves: tuple[Move, ...]
     said: ReadingSaid
@@ -74,12 +77,17 @@ class Laps:
         return [said for said in messages if not any(words in said for words in OF_THE_CLOCK)]
 
     @property
+    def start_again(self) -> bool:
+        """Whether there is more than one lap, as far as is known: else a stream is silent or dark for a while."""
+        return not self.moves or len(self.moves[0].starts) > 1
+
+    @property
     def remark(self) -> str:
-        """For whoever looks at the copy."""
+        """For whoever looks at the copy; nothing where its times are the master's."""
         if not self.moves:
             return LOST
         times = len(self.moves[0].starts) - 1
-        return LAID.format(times="once" if times == 1 else f"{times} times")
+        return "" if not times else LAID.format(times="once" if times == 1 else f"{times} times")
 
 
 def may_start_again(facts: MediaFacts) -> bool:
@@ -88,13 +96,17 @@ def may_start_again(facts: MediaFacts) -> bool:
 
 
 def laps_of(said: ReadingSaid, streams: Sequence[int]) -> Laps | None:
-    """The laps of these streams, pictures first; nothing where no clock of them goes back."""
+    """The laps of these streams, pictures first; nothing where the clocks of all of them simply go on."""
     tracks = [track for index in streams for track in said.counted if track.index == index and track.packets]
     columns = [_Column(track) for track in tracks if track.listed]
-    if not any(column.goes_back for column in columns):
+    if not any(column.jumps for column in columns):
         return None
-    counts = {len(column.starts) for column in columns}
-    if len(columns) < len(tracks) or len(counts) > 1 or max(counts) > MOST_LAPS or _width(columns) > WIDEST:
+    bounds = _bounds(columns) if len(columns) == len(tracks) else None
+    if bounds is None or len(bounds) >= MOST_LAPS:
+        return Laps((), said)
+    for column in columns:
+        column.starts = [0, *(column.begins(bound) for bound in bounds)]
+    if _width(columns) > WIDEST:
         return Laps((), said)
     offsets = _offsets(columns)
     moves = tuple(column.move(offsets) for column in columns)
@@ -102,15 +114,57 @@ def laps_of(said: ReadingSaid, streams: Sequence[int]) -> Laps | None:
     return Laps(moves, laid) if laid else Laps((), said)
 
 
+@dataclass(frozen=True, slots=True)
+class _Jump:
+    """Where the clock of one stream does not go on: at packet `number`, which begins after byte `low`, at `high`."""
+
+    number: int
+    back: bool
+    low: float
+    high: float
+
+
+@dataclass(slots=True)
+class _Bound:
+    """Jumps of several streams, by their index, that may lie at one place: before byte `high` of the file."""
+
+    high: float
+    jumps: dict[int, _Jump]
+
+    @property
+    def back(self) -> bool:
+        return any(jump.back for jump in self.jumps.values())
+
+
 class _Column:
     """One stream's times, in ticks: `shown` when each packet is; `starts`: the packets with which a lap begins."""
+
+    starts: list[int]
 
     def __init__(self, track: TrackSaid) -> None:
         self.index, self.kind, self.base = track.index, track.kind, Fraction(*track.base)
         self.dts, self.pts = array("q", track.dts), array("q", track.pts)
         # Pictures are shown in another order than they lie in: their clock is that of decoding, where it is known.
         known = any(at != UNSAID for at in self.dts)
-        self.starts, self.goes_back = _starts(self.dts if known else self.pts, self.base)
+        self.places = array("q", track.places) or array("q", [UNSAID]) * len(self.dts)
+        self.jumps = [self._jump(*each) for each in _jumps(self.dts if known else self.pts, self.base)]
+
+    def _jump(self, number: int, back: bool) -> _Jump:  # noqa: FBT001 - the pair that _jumps gives
+        low = next((at for at in reversed(self.places[:number]) if at != UNSAID), -math.inf)
+        high = next((at for at in self.places[number:] if at != UNSAID), math.inf)
+        return _Jump(number, back, low, high)
+
+    def begins(self, bound: _Bound) -> int:
+        """The packet with which this stream's lap begins there: behind its last where it has none after it."""
+        if (jump := bound.jumps.get(self.index)) is not None:
+            return jump.number
+        return next((number for number, at in enumerate(self.places) if at >= bound.high), len(self.places))
+
+    def goes_on_across(self, bound: _Bound) -> bool:
+        """Whether it has packets on both sides, as far as is known, and its clock takes no notice."""
+        if self.index in bound.jumps:
+            return False
+        return 0 < self.begins(bound) < len(self.places) or max(self.places) == UNSAID
 
     @cached_property
     def shown(self) -> list[int]:
@@ -129,18 +183,35 @@ class _Column:
         return [at + ticks for lap, ticks in zip(self.laps(), move.ticks, strict=True) for at in lap]
 
 
-def _starts(ticks: Sequence[int], base: Fraction) -> tuple[list[int], bool]:
-    """Where a lap begins, the first among them, and whether the clock goes back at one of them."""
+def _jumps(ticks: Sequence[int], base: Fraction) -> Iterator[tuple[int, bool]]:
+    """The packets at which a clock does not go on from the one before, and whether it goes back there."""
     back, on = int(GOES_BACK / base), int(GOES_ON / base)
-    found, goes_back, latest = [0], False, UNSAID
-    for place, at in enumerate(ticks):
+    latest = UNSAID
+    for number, at in enumerate(ticks):
         if at == UNSAID:
             continue
         if latest != UNSAID and not latest - back <= at <= latest + on:
-            found.append(place)
-            goes_back |= at < latest
+            yield number, at < latest
         latest = at
-    return found, goes_back
+
+
+def _bounds(columns: Sequence[_Column]) -> list[_Bound] | None:
+    """Where one lap of all streams ends and the next begins; nothing where a clock goes back that is not followed."""
+    found: list[_Bound] = []
+    jumps = [(jump, column.index) for column in columns for jump in column.jumps]
+    for jump, _ in sorted(jumps, key=lambda each: (each[0].high, -each[0].low)):
+        if not found or jump.low >= found[-1].high:
+            found.append(_Bound(jump.high, {}))
+    for jump, index in jumps:
+        # A stream may have nothing between two of them: its one jump then lies at both.
+        for bound in (each for each in found if jump.low < each.high <= jump.high):
+            if index in bound.jumps:
+                return None
+            bound.jumps[index] = jump
+    if not any(bound.back for bound in found):
+        return []
+    alone = [bound for bound in found if any(column.goes_on_across(bound) for column in columns)]
+    return None if any(bound.back for bound in alone) else [bound for bound in found if bound not in alone]
 
 
 def _width(columns: Sequence[_Column]) -> Fraction:

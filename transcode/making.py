@@ -159,7 +159,7 @@ def _encoded(work: Work) -> Made:
         early = _tables(work, path)
         work = replace(work, early=early, laps=laps_of(early, streams_of(work.plan)))
     if work.laps:
-        if work.plan.picture is not None and not work.plan.filters:
+        if work.laps.start_again and work.plan.picture is not None and not work.plan.filters:
             raise OutputUntrue((NOT_COPIED,))
         work = replace(work, plan=replace(work.plan, clock=work.laps.clock))
     return _by_hardware_or_software(work, path, using) if work.plan.filters else _encoded_by(LIBX264, work, path)

@@ -44,7 +44,10 @@ class Saying(BaseModel):
 
 
 class TrackSaid(BaseModel):
-    """One stream's header, and its packets as columns; or roots alone, where there are too many of them."""
+    """One stream's header, and its packets as columns; or roots alone, where there are too many of them.
+
+    `places`: the byte of the file at which each packet begins, in containers whose clock may start again.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -68,6 +71,7 @@ class TrackSaid(BaseModel):
     dts: Column = b""
     pts: Column = b""
     keys: Column = b""
+    places: Column = b""
     payload: Digest | None = None
     neutral: Digest | None = None
 

@@ -32,6 +32,8 @@ TELL_EVERY = 2000
 DROPPED = {"h264": frozenset({7, 8, 9}), "hevc": frozenset({32, 33, 34, 35})}
 """Parameter sets and delimiters of ITU-T H.264 table 7-1 and H.265 table 7-1: containers add and drop them."""
 NO_SBR = b"\x56\xe5"
+DISCONTINUOUS = frozenset({"mpegts", "mpeg"})
+"""Containers whose clocks may start again on the way: where each packet lies tells which of them belong together."""
 SETS = {"h264": frozenset({7, 8}), "hevc": frozenset({32, 33, 34})}
 
 
@@ -59,7 +61,8 @@ class Counter:
             for stream in container.streams
             if stream.type in ("video", "audio") and not stream.disposition & Disposition.attached_pic
         ]
-        self._counted = {stream.index: _Stream(stream) for stream in self.streams}
+        placed = container.format.name in DISCONTINUOUS
+        self._counted = {stream.index: _Stream(stream, placed=placed) for stream in self.streams}
         self._room = LARGEST_MANIFEST
         self._listed = True
 
@@ -86,9 +89,12 @@ class Counter:
 
 
 class _Stream:
-    """One stream's columns. `neutral` is nothing as long as it is the same as `hashes`."""
+    """One stream's columns. `neutral` is nothing as long as it is the same as `hashes`.
 
-    def __init__(self, stream: Any) -> None:
+    `placed`: note where in the file each packet lies; one that begins inside another's bytes has no place of its own.
+    """
+
+    def __init__(self, stream: Any, *, placed: bool = False) -> None:
         context: Any = stream.codec_context
         self.facts: dict[str, Any] = {
             "index": stream.index,
@@ -109,6 +115,7 @@ class _Stream:
         self.count, self.tries = 0, 0 if stream.type == "video" and context is not None else MOST_TRIES
         self.hashes, self.neutral = bytearray(), None
         self.dts, self.pts, self.keys = array("q"), array("q"), array("I")
+        self.places = array("q") if placed else None
         self.roots: tuple[_Root, _Root | None] = (_Root(), None)
 
     neutral: bytearray | None
@@ -136,6 +143,8 @@ class _Stream:
         self.pts.append(UNSAID if packet.pts is None else packet.pts)
         if packet.is_keyframe:
             self.keys.append(self.count - 1)
+        if self.places is not None:
+            self.places.append(UNSAID if packet.pos is None else packet.pos)
         return cost
 
     def _into_roots(self, mine: bytes, theirs: bytes) -> None:
@@ -153,7 +162,7 @@ class _Stream:
         for place in range(0, len(self.hashes), 32):
             self._into_roots(bytes(self.hashes[place : place + 32]), bytes(theirs[place : place + 32]))
         self.hashes, self.neutral = bytearray(), None
-        self.dts, self.pts, self.keys = array("q"), array("q"), array("I")
+        self.dts, self.pts, self.keys, self.places = array("q"), array("q"), array("I"), None
 
     @property
     def wants_picture(self) -> bool:
@@ -183,6 +192,8 @@ class _Stream:
         columns: dict[str, Any] = {"hashes": self.hashes, "dts": self.dts, "pts": self.pts, "keys": self.keys}
         if self.neutral is not None:
             columns["neutral_hashes"] = self.neutral
+        if self.places is not None:
+            columns["places"] = self.places
         return {**told, **{name: base64.b64encode(column).decode() for name, column in columns.items()}}
 
 

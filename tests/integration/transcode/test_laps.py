@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
 from pathlib import Path
 
+import imageio_ffmpeg
 import pytest
 
 from evidence.models import Rendition
@@ -14,7 +16,6 @@ from tests.support.cutting import body_of, samples
 from tests.support.media import REORDERED
 from tests.support.numbered import numbered, numbers, packet_times
 from tests.support.workroom import Workroom
-from transcode.laps import LOST
 
 SECOND = 1_000_000
 HIGH = ("-af", "aeval=0.2*sin(2*PI*1500*t):c=same")
@@ -74,15 +75,82 @@ def test_two_laps_lie_end_to_end_with_their_sound(workroom: Workroom, tmp_path: 
     assert numbers(clip) == [*range(90, 100), *range(10)]
 
 
-def test_where_laps_do_not_match_the_copy_says_that_its_times_are_not_the_master_s(
-    workroom: Workroom, tmp_path: Path
-) -> None:
-    """The second lap has no sound: what of pictures belongs to what of sound is not certain."""
-    recording = workroom.keeps(joined(tmp_path, ("-c:a", "ac3"), ("-an",)))
+def muted(folder: Path, *coding: str, name: str = "muted.ts") -> Path:
+    """Twenty seconds, with no packet of sound from the fourth to the sixteenth."""
+    whole, found = numbered(folder / f"whole-{name}", *REORDERED, *coding, seconds=20), folder / name
+    without = r"noise=drop=between((pts-startpts)*tb\,4\,16)"
+    words = [
+        imageio_ffmpeg.get_ffmpeg_exe(),
+        "-v",
+        "error",
+        "-i",
+        whole,
+        "-map",
+        "0",
+        "-c",
+        "copy",
+        "-bsf:a",
+        without,
+        found,
+    ]
+    subprocess.run(words, check=True, timeout=60)
+    return found
+
+
+def is_silent_where_the_master_is(copy: Path) -> None:
+    times = [at for at, _ in packet_times(copy, "audio")]
+    last, first = max(itertools.pairwise(times), key=lambda each: each[1] - each[0])
+    assert (last, first, times[-1]) == (
+        pytest.approx(4, abs=0.1), pytest.approx(16, abs=0.1), pytest.approx(20, abs=0.15),
+    )  # fmt: skip
+    # Decoded without the time between them: eight seconds.
+    assert set(tones(samples(copy.read_bytes()))[:15]) == {440}
+
+
+@pytest.mark.parametrize("coding", [("-c:v", "mpeg2video", "-c:a", "mp2"), ("-c:a", "ac3")], ids=["mp2", "ac3"])
+def test_a_long_silence_is_as_long_in_the_copy(workroom: Workroom, tmp_path: Path, coding: tuple[str, ...]) -> None:
+    recording = workroom.keeps(muted(tmp_path, *coding))
     workroom.examines(recording)
     with workroom.working():
         row = workroom.finished(recording)[RenditionKind.PLAYBACK]
     assert row.state is RenditionState.READY, row.reason
     assert "recovered" not in row.facts
-    assert row.facts["clock"] == LOST
-    assert "technical detail" not in row.why
+    assert "clock" not in row.facts
+    assert (row.facts["frames_exact"], row.facts["worst_us"]) == (True, 0)
+    copy = tmp_path / "copy.mp4"
+    copy.write_bytes(workroom.bytes_of(row))
+    assert len(packet_times(copy, "video")) == 500
+    is_silent_where_the_master_is(copy)
+
+
+@pytest.mark.parametrize("coding", [("-c:a", "ac3"), ("-c:a", "aac")], ids=["ac3", "aac"])
+def test_a_lap_without_sound_gets_no_other_laps_sound(
+    workroom: Workroom, tmp_path: Path, coding: tuple[str, ...]
+) -> None:
+    whole = tmp_path / "whole.ts"
+    silent = numbered(tmp_path / "silent.ts", *REORDERED, "-an", seconds=4)
+    whole.write_bytes(muted(tmp_path, *coding).read_bytes() + silent.read_bytes())
+    recording = workroom.keeps(whole)
+    workroom.examines(recording)
+    with workroom.working():
+        row = workroom.finished(recording)[RenditionKind.PLAYBACK]
+    assert row.state is RenditionState.READY, row.reason
+    says_so(row)
+    copy = tmp_path / "copy.mp4"
+    copy.write_bytes(workroom.bytes_of(row))
+    times = [at for at, _ in packet_times(copy, "video")]
+    assert (len(times), round(times[-1] - times[0])) == (600, 24)
+    is_silent_where_the_master_is(copy)
+
+
+def test_laps_without_sound_are_laid_too(workroom: Workroom, tmp_path: Path) -> None:
+    recording = workroom.keeps(joined(tmp_path, ("-c:a", "ac3"), ("-an",)))
+    workroom.examines(recording)
+    with workroom.working():
+        row = workroom.finished(recording)[RenditionKind.PLAYBACK]
+    assert row.state is RenditionState.READY, row.reason
+    says_so(row)
+    copy = tmp_path / "copy.mp4"
+    copy.write_bytes(workroom.bytes_of(row))
+    assert numbers(copy) == [*range(100), *range(100)]
+    assert tones(samples(copy.read_bytes()))[:8] == [440] * 8
