@@ -70,7 +70,8 @@ def _copy(task: Task, master: InputContainer, copy: OutputContainer, wanted: lis
 def _start(streams: list[Any]) -> Fraction:
     """When the first of these streams begins, in seconds; data streams of a broadcast may begin long before."""
     begins = [stream.start_time * stream.time_base for stream in streams if stream.start_time is not None]
-    return max(min(begins, default=Fraction(0)), Fraction(0))
+    # Below zero where a transport stream's clock wraps on the way; the run-in of AAC lies before a stream's start.
+    return min(begins, default=Fraction(0))
 
 
 def _shift(packet: Any, start: Fraction) -> None:
