@@ -76,6 +76,8 @@ RECIPES: Final[Mapping[str, tuple[str, ...]]] = {
     "h264.ts": (*PICTURE, *SOUND, *REORDERED, *AAC),
     "h264-wrapping.ts": (*PICTURE, *SOUND, *REORDERED, *AAC, *WRAPPING),
     "mpeg2-wrapping.ts": (*PICTURE, *SOUND, "-c:v", "mpeg2video", "-c:a", "mp2", *WRAPPING),
+    "one-picture.ts": (*PICTURE, *QUICK, "-frames:v", "1"),
+    "two-pictures.ts": (*PICTURE, *SOUND, *QUICK, *AAC, "-t", "0.08"),
     "h264.mkv": (*PICTURE, *SOUND, *REORDERED, *AAC),
     "h264.flv": (*PICTURE, *SOUND, *PLAIN, *AAC, "-ar", "44100"),
     "h264-alaw.mkv": (*PICTURE, *TELEPHONE, *PLAIN, "-c:a", "pcm_alaw"),
