@@ -134,13 +134,17 @@ def _look_at_first_packets(container: InputContainer, streams: list[dict[str, An
     except av.FFmpegError as error:
         for facts in streams:
             facts.setdefault("fault", str(error)[:300])
-    for index in seen:
-        context: Any = container.streams[index].codec_context
-        if context is not None and _may_show(streams[index]):
-            # A decoder that puts pictures in order holds back the first: of a few, every one.
-            _decode(partial(context.decode, None), streams[index])
+    _ask_for_held_back(container, [streams[index] for index in seen])
     for index, times in seen.items():
         _order(streams[index], times)
+
+
+def _ask_for_held_back(container: InputContainer, streams: list[dict[str, Any]]) -> None:
+    """A decoder that puts pictures in order holds back the first ones: of a few, every one."""
+    for facts in filter(_may_show, streams):
+        context: Any = container.streams[facts["index"]].codec_context
+        if context is not None:
+            _decode(partial(context.decode, None), facts)
 
 
 def _take(packet: Any, facts: dict[str, Any], times: list[tuple[int, int | None]]) -> None:

@@ -37,6 +37,12 @@ def cut(workroom: Workroom, recording: UUID, **told: Any) -> Clip:
     return row
 
 
+def cues_of(workroom: Workroom, recording: UUID) -> list[str]:
+    """When the storyboard's pictures are shown."""
+    row = workroom.finished(recording)[RenditionKind.STORYBOARD]
+    return [line for line in workroom.bytes_of(row).decode().splitlines() if "-->" in line]
+
+
 def pixels(workroom: Workroom, row: Clip) -> Any:
     """A still's picture."""
     return np.asarray(Image.open(io.BytesIO(body_of(workroom, row))).convert("RGB"))
@@ -49,6 +55,7 @@ def test_times_across_the_wrap_are_those_without_it(workroom: Workroom, footage:
     wrapping, plain = (kept(workroom, footage, each) for each in (f"{name}-wrapping.ts", f"{name}.ts"))
     with workroom.working():
         copies = [workroom.finished(each)[RenditionKind.PLAYBACK] for each in (wrapping, plain)]
+        boards = [cues_of(workroom, each) for each in (wrapping, plain)]
         pages = [shown_by_page(workroom, each) for each in (wrapping, plain)]
         stills = [
             [cut(workroom, each, kind="still", start=at, end=at + 1, sounds=(), burn={"time": True}) for at in (0, 40)]
@@ -61,6 +68,9 @@ def test_times_across_the_wrap_are_those_without_it(workroom: Workroom, footage:
             for each in (wrapping, plain)
         ]
     assert copies[0].method == copies[1].method
+    assert [cue.split(" --> ")[0] for cue in boards[0]] == [cue.split(" --> ")[0] for cue in boards[1]]
+    assert boards[0][0].startswith("00:00:00.0")
+    assert len(boards[0]) >= 2
     assert all(abs(one - other) < MILLISECOND for one, other in zip(*pages, strict=True))
     theirs = [pictures(workroom.bytes_of(row)) for row in copies]
     assert all(abs(one - other) < MILLISECOND for (one, _), (other, _) in zip(*theirs, strict=True))
