@@ -37,6 +37,7 @@ class NoClip(ValueError):
 class Line:
     """One stream's packets in decoding order, times in ticks of `base` seconds. `sets`: H.264 parameter sets.
 
+    `starts`: when what is shown or heard of it begins, by FFmpeg's word; before it may lie what decoding needs.
     `pace`: pictures a second, by FFmpeg's guess. `assumed`: the stream gives no times, and these are by that guess.
     `laps`: its own clock starts again at these packets, and so many ticks lead from it to these times.
     """
@@ -48,6 +49,7 @@ class Line:
     dts: Sequence[int]
     lasting: Sequence[int]
     flags: bytes
+    starts: int = 0
     rate: int = 0
     lengths: int = 0
     sets: tuple[bytes, ...] = ()
@@ -314,9 +316,18 @@ def _why_encoded(line: Line, stream: StreamFacts | None, inside: Sequence[int]) 
 
 
 def begins_at(lines: Sequence[Line]) -> Fraction:
-    """When the recording begins on the master's clock: with its first picture or sound, and not before zero."""
-    first = [min(at for at in line.pts if at != UNSAID) * line.base for line in lines if set(line.pts) - {UNSAID}]
-    return max(min(first, default=Fraction(0)), Fraction(0))
+    """When the recording begins on the master's clock: with its first picture or sound.
+
+    Below zero lies what is only decoded (the run-in of AAC, pictures before an edit list's cut), and that begins
+    nothing; but also what was shown before the clock of a transport stream wrapped at 2^33 ticks (ISO 13818-1, 2.4.3.7:
+    FFmpeg goes on at zero there), and then `starts` is below zero, too.
+    """
+    return min((first for line in lines if (first := _first(line)) is not None), default=Fraction(0))
+
+
+def _first(line: Line) -> Fraction | None:
+    first = min((at for at in line.pts if at != UNSAID), default=None)
+    return None if first is None else (first if line.starts < 0 else max(first, 0)) * line.base
 
 
 def column(data: bytes) -> array[int]:

@@ -37,6 +37,7 @@ class LineSaid(BaseModel):
     codec: str = Field(pattern=r"^[a-z0-9_.-]{1,60}$")
     base: tuple[Annotated[int, Field(gt=0, le=1 << 40)], Annotated[int, Field(gt=0, le=1 << 40)]]
     pace: tuple[Annotated[int, Field(ge=0, lt=1 << 31)], Annotated[int, Field(gt=0, lt=1 << 31)]] = (0, 1)
+    starts: int = Field(default=0, gt=-(1 << 62), lt=1 << 62)
     rate: int = Field(ge=0, lt=1 << 31)
     lengths: int = Field(ge=0, le=4)
     sets: Annotated[tuple[Unit, ...], BeforeValidator(_of_hex), Field(max_length=100)] = ()
@@ -59,6 +60,7 @@ class LineSaid(BaseModel):
             dts=columns[1],
             lasting=columns[2],
             flags=self.flags,
+            starts=self.starts,
             rate=self.rate,
             pace=Fraction(*self.pace),
             lengths=self.lengths,

@@ -6,7 +6,7 @@ master that was to be served as it is then gets an encoded copy beside it.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from uuid import UUID
@@ -82,19 +82,23 @@ class Surveyor:
         recording_id = UUID(str(job.args["recording"]))
         with self.house.reading() as session:
             recording, master = session.get_one(Recording, recording_id), session.get_one(Master, recording_id)
-            wanted = [row for row in results.rows_of(session, recording_id) if _is_wanted(row)]
+            rows = results.rows_of(session, recording_id)
+            wanted = [row for row in rows if _is_wanted(row)]
+            direct = any(row.method is RenditionMethod.DIRECT for row in rows if row.kind is RenditionKind.PLAYBACK)
         if not wanted:
             return
         facts = MediaFacts.model_validate(recording.media_facts)
         job.report("waiting for encodes", None)
         bench(self.settings).room.stand_aside(job.stopping, most=ASIDE)
         try:
-            self._make_and_record(job, master, facts, wanted)
+            self._make_and_record(job, master, facts, wanted, from_zero=not direct)
         except RenderFailed as error:
             self._record_failure(job, master, facts, error)
 
-    def _make_and_record(self, job: RunningJob, master: Master, facts: MediaFacts, wanted: list[Rendition]) -> None:
-        board = storyboard(facts) if facts.pictures else None
+    def _make_and_record(
+        self, job: RunningJob, master: Master, facts: MediaFacts, wanted: list[Rendition], *, from_zero: bool
+    ) -> None:
+        board = replace(storyboard(facts), from_zero=from_zero) if facts.pictures else None
         with scratch(self.settings, needed=LARGEST_FILE) as folder:
             surveyed = self._survey(job, master, facts, board, folder)
             _write_cues(surveyed.said, board, facts, folder)

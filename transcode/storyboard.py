@@ -23,13 +23,17 @@ CUES: Final = "storyboard.vtt"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Storyboard:
-    """One picture every `interval` seconds, `width` by `height` pixels, ten by ten to a sheet."""
+    """One picture every `interval` seconds, `width` by `height` pixels, ten by ten to a sheet.
+
+    `from_zero`: what people play beside it is a copy, which begins at zero, whenever its master does.
+    """
 
     interval: float
     count: int
     width: int = WIDTH
     height: int
     poster_width: int
+    from_zero: bool = False
 
     @property
     def sheets(self) -> int:

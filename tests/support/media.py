@@ -30,6 +30,8 @@ REORDERED: Final = (*H264, "-bf", "2")
 HEVC: Final = ("-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-x265-params", "log-level=none")
 AAC: Final = ("-c:a", "aac", "-b:a", "64k")
 FRAGMENTS: Final = ("-movflags", "+frag_keyframe+empty_moov")
+WRAPPING: Final = ("-output_ts_offset", "95441.3")
+"""A transport stream's clock wraps at 2^33 / 90,000 seconds: about a second after its first picture."""
 
 NTSC: Final = ("-f", "lavfi", "-i", "testsrc2=s=320x240:r=30000/1001:d=3")
 QUICK: Final = ("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-g", "20", "-bf", "2")
@@ -72,6 +74,10 @@ RECIPES: Final[Mapping[str, tuple[str, ...]]] = {
     "mpeg2.ts": (*PICTURE, *SOUND, "-c:v", "mpeg2video", "-c:a", "mp2"),
     "interlaced.ts": (*PICTURE, "-vf", "tinterlace=interleave_top", "-c:v", "mpeg2video", "-flags", "+ildct+ilme"),
     "h264.ts": (*PICTURE, *SOUND, *REORDERED, *AAC),
+    "h264-wrapping.ts": (*PICTURE, *SOUND, *REORDERED, *AAC, *WRAPPING),
+    "mpeg2-wrapping.ts": (*PICTURE, *SOUND, "-c:v", "mpeg2video", "-c:a", "mp2", *WRAPPING),
+    "one-picture.ts": (*PICTURE, *QUICK, "-frames:v", "1"),
+    "two-pictures.ts": (*PICTURE, *SOUND, *QUICK, *AAC, "-t", "0.08"),
     "h264.mkv": (*PICTURE, *SOUND, *REORDERED, *AAC),
     "h264.flv": (*PICTURE, *SOUND, *PLAIN, *AAC, "-ar", "44100"),
     "h264-alaw.mkv": (*PICTURE, *TELEPHONE, *PLAIN, "-c:a", "pcm_alaw"),

@@ -105,6 +105,7 @@ class _Line:
         self.index, self.kind = stream.index, stream.type
         self.codec = context.codec.canonical_name if context is not None else "unknown"
         self.base = [stream.time_base.numerator, stream.time_base.denominator] if stream.time_base else [1, 1]
+        self.starts = stream.start_time or 0
         extradata = bytes(context.extradata or b"") if context is not None else b""
         self.lengths = length_size(self.codec, extradata)
         self.rate = int(context.sample_rate or 0) if context is not None and stream.type == "audio" else 0
@@ -145,6 +146,7 @@ class _Line:
             "index": self.index,
             "codec": self.codec,
             "base": self.base,
+            "starts": self.starts,
             "rate": self.rate,
             "pace": self.pace,
             "lengths": self.lengths,

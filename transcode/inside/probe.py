@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from itertools import islice, pairwise
 from typing import Any
 
@@ -132,8 +134,17 @@ def _look_at_first_packets(container: InputContainer, streams: list[dict[str, An
     except av.FFmpegError as error:
         for facts in streams:
             facts.setdefault("fault", str(error)[:300])
+    _ask_for_held_back(container, [streams[index] for index in seen])
     for index, times in seen.items():
         _order(streams[index], times)
+
+
+def _ask_for_held_back(container: InputContainer, streams: list[dict[str, Any]]) -> None:
+    """A decoder that puts pictures in order holds back the first ones: of a few, every one."""
+    for facts in filter(_may_show, streams):
+        context: Any = container.streams[facts["index"]].codec_context
+        if context is not None:
+            _decode(partial(context.decode, None), facts)
 
 
 def _take(packet: Any, facts: dict[str, Any], times: list[tuple[int, int | None]]) -> None:
@@ -141,10 +152,20 @@ def _take(packet: Any, facts: dict[str, Any], times: list[tuple[int, int | None]
         times.append((packet.pts, packet.dts))
     else:
         facts["untimed"] = True
-    if facts["kind"] not in ("video", "audio") or facts.get("decoded") or facts["attached_picture"]:
+    if not _may_show(facts):
         return
+    _decode(packet.decode, facts)
+
+
+def _may_show(facts: dict[str, Any]) -> bool:
+    """It is of pictures or sound, and nothing of it has been decoded yet."""
+    return facts["kind"] in ("video", "audio") and not facts.get("decoded") and not facts["attached_picture"]
+
+
+def _decode(given: Callable[[], list[Any]], facts: dict[str, Any]) -> None:
+    """What the first picture or sound says that the decoder gives."""
     try:
-        frames = packet.decode()
+        frames = given()
     except (av.FFmpegError, ValueError) as error:
         facts.setdefault("fault", str(error)[:300])
         return

@@ -45,7 +45,7 @@ def _created(task: Task) -> OutputContainer:
 def _copy(task: Task, master: InputContainer, copy: OutputContainer, wanted: list[int], reading: Reading) -> None:
     outgoing = {index: copy.add_stream_from_template(master.streams[index]) for index in wanted}
     streams = [master.streams[index] for index in wanted]
-    start = _start(streams)
+    start = first_start(streams)
     back = {stream.index: int(GOES_BACK / (stream.time_base or 1)) for stream in streams}
     least = dict.fromkeys(wanted, NEVER)
     # What is not copied is read past anyway: counting it costs next to nothing.
@@ -67,10 +67,11 @@ def _copy(task: Task, master: InputContainer, copy: OutputContainer, wanted: lis
         copy.mux(packet)
 
 
-def _start(streams: list[Any]) -> Fraction:
+def first_start(streams: list[Any]) -> Fraction:
     """When the first of these streams begins, in seconds; data streams of a broadcast may begin long before."""
     begins = [stream.start_time * stream.time_base for stream in streams if stream.start_time is not None]
-    return max(min(begins, default=Fraction(0)), Fraction(0))
+    # Below zero where a transport stream's clock wraps on the way; the run-in of AAC lies before a stream's start.
+    return min(begins, default=Fraction(0))
 
 
 def _shift(packet: Any, start: Fraction) -> None:

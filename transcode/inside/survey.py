@@ -13,6 +13,7 @@ from av.stream import Discard
 from transcode.inside.guards import MAX_PIXELS
 from transcode.inside.opening import Master, Task
 from transcode.inside.packets import Counter, is_whole, length_size
+from transcode.inside.remux import first_start
 from transcode.storyboard import ACROSS, DOWN, POSTER, POSTER_HEIGHT, SHEET
 from transcode.timing import FRAMES, frame_table
 from transcode.waveform import FILE as WAVEFORM
@@ -56,6 +57,8 @@ class Survey:
 
     def read(self, container: Any) -> None:
         """Read every packet of the wanted streams, once and in order."""
+        if self.pictures is not None and self.pictures.from_zero:
+            self.pictures.origin = float(first_start([*container.streams.video, *container.streams.audio]))
         for number, packet in enumerate(container.demux(self._streams(container))):
             if number % TELL_EVERY == 0 and packet.dts is not None:
                 self.task.tell(int(packet.dts * packet.time_base * 1_000_000))
@@ -140,7 +143,7 @@ class Survey:
 
 
 class Pictures:
-    """The storyboard and the poster, made of one picture for each stretch of time."""
+    """The storyboard and the poster, made of one picture for each stretch of time, which is told from `origin` on."""
 
     def __init__(self, task: Task) -> None:
         board: Any = task.options["board"]
@@ -149,6 +152,7 @@ class Pictures:
         self.poster_size = (int(board["poster_width"]), POSTER_HEIGHT)
         self.starts: list[float] = []
         self.next: Fraction | float = -1e9
+        self.from_zero, self.origin = bool(board["from_zero"]), 0.0
         self._tiles: Any = None
         self._sheets = 0
         self._best = -1.0
@@ -157,14 +161,14 @@ class Pictures:
     def wants(self, packet: Any) -> bool:
         """Whether a picture is due at this packet's time."""
         moment = packet.pts if packet.pts is not None else packet.dts
-        return moment is not None and self._due(float(moment * packet.time_base))
+        return moment is not None and self._due(float(moment * packet.time_base) - self.origin)
 
     def _due(self, seconds: float) -> bool:
         return seconds >= self.next and len(self.starts) < self.most
 
     def take(self, frame: Any) -> None:
         """Put a picture on the sheet, and make it the poster where it shows more than those before."""
-        seconds = float(frame.time or 0.0)
+        seconds = float(frame.time or 0.0) - self.origin
         if not self._due(seconds):
             return
         if self._turn is None:

@@ -88,6 +88,17 @@ def test_copied_packets_are_the_master_s(name: str, footage: Footage, settings: 
         assert bool(made.frames) == (table.plan.picture is not None)
 
 
+@pytest.mark.parametrize(("name", "number"), [("one-picture.ts", 1), ("two-pictures.ts", 2)])
+def test_a_recording_of_a_few_pictures_is_one(
+    name: str, number: int, footage: Footage, settings: TranscodeSettings
+) -> None:
+    """Its decoder holds back every one of them until it is told that no more come."""
+    with on_the_table(footage, name, settings) as table:
+        assert table.found.verdict.condition is Condition.SOUND, table.found.verdict
+        with av.open(str(table.make().playback)) as container:
+            assert len(list(container.decode(container.streams.video[0]))) == number
+
+
 def test_an_encode_says_how_far_it_is_before_its_storyboard(footage: Footage, settings: TranscodeSettings) -> None:
     """FFmpeg itself says nothing until every output has begun; the only sheet begins when all of it was seen."""
     with on_the_table(footage, "asp.avi", settings) as table:

@@ -17,6 +17,7 @@ from transcode.clip_plan import (
     UNSAID,
     Line,
     NoClip,
+    begins_at,
     free_set_number,
     pictures,
     sound,
@@ -171,3 +172,11 @@ def test_the_second_field_of_a_picture_is_no_picture_of_its_own() -> None:
     flags = bytes(each or FIELD | HIDDEN for each in halves.flags)
     plan = pictures(replace(halves, flags=flags), 1, 4, facts())
     assert (plan.ticks, plan.ends, plan.copied) == ((2, 4, 6), 8, 0)
+
+
+def test_a_recording_begins_below_zero_only_where_it_is_shown_from_there() -> None:
+    cut_by_edit_list, wrapping = line([-3, -2, 0, 1], {}), replace(line([-3, -2, 0, 1], {}), starts=-3)
+    assert begins_at([cut_by_edit_list]) == 0
+    assert begins_at([wrapping, cut_by_edit_list]) == begins_at([cut_by_edit_list, wrapping]) == -3 * BASE
+    assert begins_at([line([35, 36], {}), line([40, UNSAID], {})]) == 35 * BASE
+    assert begins_at([]) == begins_at([line([UNSAID], {})]) == 0
