@@ -156,8 +156,10 @@ def fall_back(session: WriteSession, recording: Recording, row: Rendition, becau
 
 
 def begin_anew(row: Rendition) -> None:
-    """A person asks for the copy again: that its parts did not succeed once is no reason any more to make none."""
-    row.facts = {name: told for name, told in (row.facts or {}).items() if name != ONE_PIECE}
+    """A person asks for the copy again: that its parts did not succeed once is no reason any more to make none, and
+    that its child was ended from outside before does not count.
+    """
+    row.facts = results.without(row.facts, ONE_PIECE, results.ENDED)
     row.why = row.why.partition(INSTEAD)[0]
 
 

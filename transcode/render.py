@@ -34,8 +34,6 @@ from transcode.scratch import scratch
 from transcode.settings import TranscodeSettings
 from transcode.wanted import Wanted, look_up, plan_of, room_for, work_for, write_changed
 
-FIRST = 0  # a job's first attempt, by its number
-
 
 @dataclass(frozen=True, slots=True)
 class Renderer:
@@ -47,8 +45,9 @@ class Renderer:
     def run(self, job: RunningJob) -> None:
         """Carry one wanted rendition to a ready one, or to a failure with its reason.
 
-        Any step may be repeated after a crash. None may be skipped or moved. Where a child was ended from outside the
-        first attempt raises ChildBroke, and the job comes round again; the second is the verdict.
+        Any step may be repeated after a crash. None may be skipped or moved. Where a child was ended from outside for
+        the first time it raises ChildBroke, and the job comes round again; the second time is the verdict. Attempts
+        that ended otherwise, with their worker or because the store was away, do not count.
         """
         wanted = look_up(self.house, UUID(str(job.args["rendition"])))
         if wanted is None or wanted.row.state is RenditionState.MAKING:
@@ -59,7 +58,7 @@ class Renderer:
             if whole is not None:
                 self._make_and_record(wanted, whole, job)
         except (RenderFailed, OutputUntrue) as error:
-            if _from_outside(error) and job.held.attempt == FIRST:
+            if _from_outside(error) and self._is_due_again(wanted, error, job):
                 raise ChildBroke(error.doing, error.ending) from error
             self._record_failure(wanted, error, job)
         except MasterChanged as error:
@@ -145,6 +144,17 @@ class Renderer:
         for row in rest:
             row.job_id = number
         results.tell(session, recording)
+
+    def _is_due_again(self, wanted: Wanted, error: RenderFailed, job: RunningJob) -> bool:
+        """Its child was ended from outside for the first time since it was asked for: written down with the row."""
+        with self.house.writing() as session:
+            results.locked_recording(session, wanted.master.id)
+            row = session.get_one(Rendition, wanted.row.id)
+            if results.ENDED in row.facts:
+                return False
+            row.facts = {**row.facts, results.ENDED: error.ending.in_words()}
+            held(session, job.held)
+        return True
 
     def _record_failure(self, wanted: Wanted, error: TranscodeError, job: RunningJob) -> None:
         with self.house.writing() as session:

@@ -27,6 +27,8 @@ LENGTH_SLACK_MS: Final = 1000
 """A copy's sound may go on for as long beyond its header's word: encoders fill up their last frame."""
 REPLACES: Final = "replaces"
 """Where a row keeps the digest of what lay in its place while another copy played."""
+ENDED: Final = "ended_from_outside"
+"""Where what still waits, a copy or one part of it, keeps how its child was ended by somebody else."""
 NO_COPY: Final = "It can be read, and no copy that plays could be made of it"
 
 
@@ -199,7 +201,7 @@ def write_failed(
     """
     because = placeless(because)
     row.state, row.reason, row.attempts = RenditionState.FAILED, because, row.attempts + 1
-    row.facts = {**(row.facts or {}), "ending": how.value if how else "none"}
+    row.facts = {**without(row.facts, ENDED), "ending": how.value if how else "none"}
     _record(session, EventType.RENDITION_FAILED, recording.id, {"kind": row.kind.value}, because=because)
     if row.kind is not RenditionKind.PLAYBACK or recording.playability is Playability.PLAYABLE:
         return
@@ -207,6 +209,11 @@ def write_failed(
     write_unplayable(session, recording, f"{NO_COPY}: {because}." if sound else because)
     if sound:
         recording.playability = Playability.FAILED
+
+
+def without(facts: Mapping[str, Any] | None, *names: str) -> dict[str, Any]:
+    """A row's facts but for these: what they told of is settled, and does not count when it is asked for again."""
+    return {name: told for name, told in (facts or {}).items() if name not in names}
 
 
 def write_unplayable(session: WriteSession, recording: Recording, because: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from evidence.bootstrap import House
@@ -17,14 +17,11 @@ from transcode.errors import ChildBroke, MasterChanged, OutputUntrue, RenderFail
 from transcode.keeping import Keeper, forget
 from transcode.parts import SOUND, Layout
 from transcode.pieces import Part
-from transcode.results import Result
+from transcode.results import ENDED, Result
 from transcode.scratch import scratch
 from transcode.segments import Cut
 from transcode.settings import TranscodeSettings
 from transcode.wanted import Wanted, look_up, plan_of, room_for, work_for, write_changed
-
-ENDED: Final = "ended_from_outside"
-"""Where a part that still waits keeps how its child was ended by somebody else."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,7 @@ WRITES_WITHOUT_EVENT = {
     "ingest.offer:_open_upload": "the store's name for an upload whose offer was recorded",
     "ingest.reconcile:renudge": "asks again for a job that was lost; the job records what it does",
     "transcode.parts:clear_away": "rows of parts whose objects are removed; the copy that was made of them is recorded",
+    "transcode.render:Renderer._is_due_again": "that a waiting copy was tried; its job keeps the failure",
     "transcode.segmenting:SegmentMaker._is_due_again": "that a waiting part was tried; its job keeps the failure",
     "ingest.reconcile:make_months": "makes empty partitions for the coming months",
     "transcode.accounts:_add": "counts how children ended, by the hour; what they did is recorded with their job",
