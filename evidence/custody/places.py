@@ -4,6 +4,10 @@ Whoever holds the service's password can write an event past the ledger, and a r
 the log has not reached; neither can be taken away again. So such a row is the number of an event only where it has
 that event's hash and stands below the end of the log. What has no number must wait for one in the queue.
 
+Such an event can also borrow the order of writing, the id or the counter of another: the months of the table keep
+each of them single only together with `at`. So an event is known by `ingest_no` and `at`, never by one alone; where
+two events of the log have one id, the one that came first has it.
+
 The end is `custody.state.size`: a number is given, the state moved and the queue emptied in one transaction
 (evidence.sequencing.numbering), so one statement sees an event on either side and never on neither. The recorded
 checkpoints will not do: an event has its number a while before it is signed for, and that table too can be added to for
@@ -22,11 +26,11 @@ from evidence.database import ReadSession
 
 END = "(SELECT size FROM custody.state)"
 # Parts of a statement that calls an event `e`. The row `l` of custody.leaf of this very event, wherever it stands:
-OWN_ROW = "custody.leaf l ON l.ingest_no = e.ingest_no AND l.leaf_hash = e.leaf_hash AND l.seq >= 0"
+OWN_ROW = "custody.leaf l ON l.ingest_no = e.ingest_no AND l.at = e.at AND l.leaf_hash = e.leaf_hash AND l.seq >= 0"
 # the same, where it is the event's number;
 NUMBER = f"{OWN_ROW} AND l.seq < {END}"
 # the place that the log gave to an event, whatever has become of its bytes since: for those who hold the two together;
-PLACE = f"custody.leaf l ON l.ingest_no = e.ingest_no AND l.seq >= 0 AND l.seq < {END}"
+PLACE = f"custody.leaf l ON l.ingest_no = e.ingest_no AND l.at = e.at AND l.seq >= 0 AND l.seq < {END}"
 # whether the event waits for one;
 WAITS = "EXISTS (SELECT 1 FROM custody.queue q WHERE q.ingest_no = e.ingest_no AND q.at = e.at)"
 # and, after a LEFT JOIN of its number, whether the log has it, or will.
