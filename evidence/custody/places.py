@@ -19,6 +19,7 @@ checkpoints count as well: evidence.custody.log_keys.
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Row, text
 
@@ -48,6 +49,13 @@ BEYOND = text(f"""
 SELECT l.seq, (SELECT e.id FROM custody.event e WHERE e.ingest_no = l.ingest_no AND e.at = l.at) AS event
 FROM custody.leaf l WHERE l.seq < 0 OR l.seq >= {END} ORDER BY l.seq LIMIT 1000
 """)  # noqa: S608 - put together of our own constants
+# The first event of a subject that has no row of custody.leaf, wherever that stands, and waits for none.
+PAST_THE_LOG = text(f"""
+SELECT e.ingest_no, e.id FROM custody.event e
+WHERE e.subject = :subject AND NOT {WAITS}
+  AND NOT EXISTS (SELECT 1 FROM custody.leaf l WHERE l.ingest_no = e.ingest_no AND l.at = e.at)
+ORDER BY e.subject_no LIMIT 1
+""")  # noqa: S608 - put together of our own constants
 
 
 def in_the_way(session: ReadSession, start: int, end: int) -> Row[Any] | None:
@@ -65,3 +73,11 @@ def beyond(session: ReadSession) -> list[str]:
         " rests on it"
         for seq, event in session.execute(BEYOND)
     ]
+
+
+def past_the_log(session: ReadSession, subject: UUID) -> str:
+    """The first event of a subject that somebody wrote past the log, in words to be put after others; else nothing."""
+    found = session.execute(PAST_THE_LOG, {"subject": subject}).first()
+    if found is None:
+        return ""
+    return f"; event {found.ingest_no} (its id is {found.id}) has no number and waits for none"
