@@ -20,6 +20,7 @@ from evidence.custody.canonical import canonical
 from evidence.custody.events import SAYS, Actor, Event, EventType, Object, sentence
 from evidence.custody.facts import check_facts
 from evidence.custody.leaf import FORMAT, ZERO, Leaf, hash_of, read_leaf, write_leaf
+from evidence.custody.places import past_the_log
 from evidence.custody.rows import CustodyEvent, Head
 from evidence.custody.sealing import Revealed, check_sealed, erasable, revealed, seal
 from evidence.database import ReadSession, WriteSession, one_row
@@ -162,7 +163,8 @@ def check_subject(session: ReadSession, subject: UUID) -> int:
         n += 1
         leaf = leaves[row.id] = _leaf_of(row)
         if row.subject_no != n or leaf.n != n or leaf.prev != prev.hex():
-            raise LogDisagrees(f"event {row.ingest_no} of subject {subject} does not follow the one before it")
+            said = f"event {row.ingest_no} of subject {subject} does not follow the one before it"
+            raise LogDisagrees(said + past_the_log(session, subject))
         prev = hash_of(row.leaf)
         if prev != row.leaf_hash:
             raise LogDisagrees(f"event {row.ingest_no} of subject {subject} is not the one that was hashed")
@@ -170,7 +172,8 @@ def check_subject(session: ReadSession, subject: UUID) -> int:
     if n == 0:
         raise LogDisagrees(f"subject {subject} has no events: there is nothing to verify")
     if head is None or (head.n, head.leaf_hash) != (n, prev):
-        raise LogDisagrees(f"subject {subject} has {n} events, and its head says otherwise")
+        said = f"subject {subject} has {n} events, and its head says otherwise"
+        raise LogDisagrees(said + past_the_log(session, subject))
     check_sealed(session, subject, leaves)
     return n
 

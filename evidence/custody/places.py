@@ -4,6 +4,10 @@ Whoever holds the service's password can write an event past the ledger, and a r
 the log has not reached; neither can be taken away again. So such a row is the number of an event only where it has
 that event's hash and stands below the end of the log. What has no number must wait for one in the queue.
 
+Such an event can also borrow the order of writing, the id or the counter of another: the months of the table keep
+each of them single only together with `at`. So an event is known by `ingest_no` and `at`, never by one alone; where
+two events of the log have one id, the one that came first has it.
+
 The end is `custody.state.size`: a number is given, the state moved and the queue emptied in one transaction
 (evidence.sequencing.numbering), so one statement sees an event on either side and never on neither. The recorded
 checkpoints will not do: an event has its number a while before it is signed for, and that table too can be added to for
@@ -15,6 +19,7 @@ checkpoints count as well: evidence.custody.log_keys.
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Row, text
 
@@ -22,11 +27,11 @@ from evidence.database import ReadSession
 
 END = "(SELECT size FROM custody.state)"
 # Parts of a statement that calls an event `e`. The row `l` of custody.leaf of this very event, wherever it stands:
-OWN_ROW = "custody.leaf l ON l.ingest_no = e.ingest_no AND l.leaf_hash = e.leaf_hash AND l.seq >= 0"
+OWN_ROW = "custody.leaf l ON l.ingest_no = e.ingest_no AND l.at = e.at AND l.leaf_hash = e.leaf_hash AND l.seq >= 0"
 # the same, where it is the event's number;
 NUMBER = f"{OWN_ROW} AND l.seq < {END}"
 # the place that the log gave to an event, whatever has become of its bytes since: for those who hold the two together;
-PLACE = f"custody.leaf l ON l.ingest_no = e.ingest_no AND l.seq >= 0 AND l.seq < {END}"
+PLACE = f"custody.leaf l ON l.ingest_no = e.ingest_no AND l.at = e.at AND l.seq >= 0 AND l.seq < {END}"
 # whether the event waits for one;
 WAITS = "EXISTS (SELECT 1 FROM custody.queue q WHERE q.ingest_no = e.ingest_no AND q.at = e.at)"
 # and, after a LEFT JOIN of its number, whether the log has it, or will.
@@ -43,6 +48,13 @@ ORDER BY l.seq LIMIT 1
 BEYOND = text(f"""
 SELECT l.seq, (SELECT e.id FROM custody.event e WHERE e.ingest_no = l.ingest_no AND e.at = l.at) AS event
 FROM custody.leaf l WHERE l.seq < 0 OR l.seq >= {END} ORDER BY l.seq LIMIT 1000
+""")  # noqa: S608 - put together of our own constants
+# The first event of a subject that has no row of custody.leaf, wherever that stands, and waits for none.
+PAST_THE_LOG = text(f"""
+SELECT e.ingest_no, e.id FROM custody.event e
+WHERE e.subject = :subject AND NOT {WAITS}
+  AND NOT EXISTS (SELECT 1 FROM custody.leaf l WHERE l.ingest_no = e.ingest_no AND l.at = e.at)
+ORDER BY e.subject_no LIMIT 1
 """)  # noqa: S608 - put together of our own constants
 
 
@@ -61,3 +73,11 @@ def beyond(session: ReadSession) -> list[str]:
         " rests on it"
         for seq, event in session.execute(BEYOND)
     ]
+
+
+def past_the_log(session: ReadSession, subject: UUID) -> str:
+    """The first event of a subject that somebody wrote past the log, in words to be put after others; else nothing."""
+    found = session.execute(PAST_THE_LOG, {"subject": subject}).first()
+    if found is None:
+        return ""
+    return f"; event {found.ingest_no} (its id is {found.id}) has no number and waits for none"

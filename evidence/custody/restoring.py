@@ -26,7 +26,7 @@ from evidence.errors import LogDisagrees
 AT_ONCE = 500  # events in one statement
 
 TAKE_WAITING = text(
-    "SELECT e.ingest_no, e.at, e.id, e.leaf FROM custody.event e JOIN custody.queue q USING (ingest_no)"
+    "SELECT e.ingest_no, e.at, e.id, e.leaf FROM custody.event e JOIN custody.queue q USING (ingest_no, at)"
     " WHERE e.subject = :subject ORDER BY e.subject_no"
 )
 

@@ -20,13 +20,26 @@ from sqlalchemy import select, text
 from evidence.custody.canonical import canonical, read_canonical
 from evidence.custody.events import EventType
 from evidence.custody.leaf import Leaf, read_leaf
-from evidence.custody.places import NUMBER
-from evidence.custody.rows import CustodyEvent, LogState, PublishedCheckpoint, Queued, Sealed
+from evidence.custody.places import END, IN_LOG, NUMBER, WAITS
+from evidence.custody.rows import CustodyEvent, PublishedCheckpoint, Sealed
 from evidence.database import ReadSession, WriteSession
-from evidence.errors import AlreadySettled, LogDisagrees, NotFound
+from evidence.errors import AlreadySettled, LogDisagrees, NotALeaf, NotFound
 
 SEAL_LABEL = b"continuity-sealed-v1"
-PLACED = text(f"SELECT l.seq FROM custody.event e JOIN {NUMBER} WHERE e.id = :id")  # noqa: S608 - our own constants
+# An id is single only together with `at`: of several rows, the one that the log has first is the event.
+PLACED = text(
+    f"SELECT l.seq FROM custody.event e JOIN {NUMBER} WHERE e.id = :id"  # noqa: S608 - put together of our own constants
+    " ORDER BY l.seq LIMIT 1"
+)
+# `earliest`: its number; of one that waits, the lowest that it can get.
+IN_THE_LOG = text(
+    f"SELECT e.leaf, coalesce(l.seq, {END}) AS earliest"  # noqa: S608 - as above
+    f" FROM custody.event e LEFT JOIN {NUMBER} WHERE e.id = :id AND {IN_LOG} ORDER BY l.seq, e.ingest_no LIMIT 1"
+)
+SUBJECT = text(
+    f"SELECT e.subject FROM custody.event e LEFT JOIN {NUMBER} WHERE e.id = :id"  # noqa: S608 - as above
+    f" ORDER BY l.seq, {WAITS} DESC LIMIT 1"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +113,7 @@ def erasable(session: WriteSession, event_id: UUID, field: str) -> tuple[Sealed,
     Raises NotFound, or AlreadySettled where it has been erased.
     """
     row = session.get(Sealed, (event_id, field), with_for_update=True, populate_existing=True)
-    subject = session.scalars(select(CustodyEvent.subject).where(CustodyEvent.id == event_id)).one_or_none()
+    subject = session.execute(SUBJECT, {"id": event_id}).scalar_one_or_none()
     if row is None or subject is None:
         raise NotFound(f"a sealed {field[:80]} of event {event_id}")
     if row.salt is None and row.value_enc is None:
@@ -119,15 +132,15 @@ def _hold_against(session: ReadSession, row: Sealed, leaf: Leaf) -> None:
         raise LogDisagrees(f"{said} is not the one it was written with")
 
 
-def _was_put_back(session: ReadSession, row: Sealed, rolled_forward: Leaf) -> bool:
+def _was_put_back(session: ReadSession, row: Sealed, rolled_forward: Leaf, *, after: int) -> bool:
     """Whether the value's event is one that a roll-forward put back: only of those can the values have been lost.
 
-    A roll-forward goes to the end of a signed checkpoint, has its root, and comes after all that it put back.
+    A roll-forward goes to the end of a signed checkpoint, has its root, and comes after all that it put back: its own
+    number is `after` or higher.
     """
     begin, end = rolled_forward.facts.get("from_size"), rolled_forward.facts.get("to_size")
-    seq = _place(session, row.event_id)
-    after = _earliest(session, row.erased_by)
-    if not isinstance(begin, int) or not isinstance(end, int) or seq is None or after is None:
+    seq = session.execute(PLACED, {"id": row.event_id}).scalar_one_or_none()
+    if not isinstance(begin, int) or not isinstance(end, int) or seq is None:
         return False
     if not begin <= seq < end <= after:
         return False
@@ -135,32 +148,19 @@ def _was_put_back(session: ReadSession, row: Sealed, rolled_forward: Leaf) -> bo
     return signed is not None and signed.root.hex() == rolled_forward.facts.get("root")
 
 
-def _place(session: ReadSession, event_id: UUID | None) -> int | None:
-    return session.execute(PLACED, {"id": event_id}).scalar_one_or_none()
-
-
-def _earliest(session: ReadSession, event_id: UUID | None) -> int | None:
-    """An event's number in the log; of one that waits for it, the lowest it can get. None where it never gets one."""
-    if (seq := _place(session, event_id)) is not None:
-        return seq
-    waits = (
-        select(LogState.size)
-        .join(CustodyEvent, CustodyEvent.id == event_id)
-        .join(Queued, Queued.ingest_no == CustodyEvent.ingest_no)
-    )
-    return session.scalars(waits).one_or_none()
-
-
 def _was_erased(session: ReadSession, row: Sealed) -> bool:
-    """Whether the event that the row names says so: an erasure of this value, or a restoring that lost values."""
-    body = session.scalars(select(CustodyEvent.leaf).where(CustodyEvent.id == row.erased_by)).one_or_none()
-    if body is None:
+    """Whether the event that the row names says so: an erasure of this value, or a restoring that lost values.
+
+    What has no number and waits for none is no event of the log, whoever wrote it.
+    """
+    said = session.execute(IN_THE_LOG, {"id": row.erased_by}).first()
+    if said is None:
         return False
-    leaf = read_leaf(body)
+    try:
+        leaf = read_leaf(bytes(said.leaf))
+    except NotALeaf:
+        return False  # verification names the event
     if leaf.type == EventType.LOG_ROLLED_FORWARD:
-        return _was_put_back(session, row, leaf)
+        return _was_put_back(session, row, leaf, after=said.earliest)
     erased = {"event": str(row.event_id), "field": row.field}
-    if (leaf.type, leaf.facts) != (EventType.SEALED_ERASED, erased):
-        return False
-    # What has no number and waits for none is no event of the log, whoever wrote it.
-    return _earliest(session, row.erased_by) is not None
+    return (leaf.type, leaf.facts) == (EventType.SEALED_ERASED, erased)

@@ -13,7 +13,7 @@ from sqlalchemy import select, text
 
 from evidence.custody.events import EventType
 from evidence.custody.log_keys import trusted_keys
-from evidence.custody.places import PLACE
+from evidence.custody.places import IN_LOG, NUMBER, PLACE
 from evidence.custody.rows import Leaf, LogState
 from evidence.database import ReadSession, WriteSession
 from evidence.errors import NotFound
@@ -86,13 +86,18 @@ LED = text(
 LAST_SIGNED = text("SELECT max(published_at) FROM custody.checkpoint")
 NUMBERS = text(
     f"SELECT e.id, l.seq FROM custody.event e JOIN {PLACE}"  # noqa: S608 - put together of our own constants
-    " WHERE e.id = ANY(CAST(:ids AS uuid[]))"
+    " WHERE e.id = ANY(CAST(:ids AS uuid[])) ORDER BY l.seq DESC"  # where two have one id, the first is kept last
 )
 NUMBERED = text(
     f"SELECT l.seq, e.leaf FROM custody.event e JOIN {PLACE}"  # noqa: S608 - as above
     " WHERE e.subject = :subject ORDER BY e.subject_no"
 )
 NUMBERED_OF_TYPE = text(NUMBERED.text.replace("ORDER BY", "AND e.type = :type ORDER BY"))
+# Not of all that was written: what somebody wrote past the ledger gets no number, and would be waited for in vain.
+NEWEST = text(
+    f"SELECT e.id FROM custody.event e LEFT JOIN {NUMBER} WHERE {IN_LOG}"  # noqa: S608 - as above
+    " ORDER BY e.ingest_no DESC LIMIT 1"
+)
 OLDEST_WAITING = text("SELECT min(at) FROM custody.queue")
 
 
@@ -225,7 +230,7 @@ def await_published(house: House, event_id: UUID, within: timedelta) -> LogProof
 def await_size(house: House, within: timedelta) -> Checkpoint:
     """Ask for a checkpoint over everything that is committed now, and wait for it. Raises NotSequencedYet."""
     with house.reading() as session:
-        newest = session.execute(text("SELECT id FROM custody.event ORDER BY ingest_no DESC LIMIT 1")).first()
+        newest = session.execute(NEWEST).first()
 
     def look(session: ReadSession) -> Checkpoint:
         head = log_head(session)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import text
 
 from evidence import clock
 from evidence.bootstrap import House
-from evidence.custody.canonical import canonical
+from evidence.custody.canonical import canonical, read_canonical
 from evidence.custody.events import SYSTEM
 from evidence.custody.leaf import EMPTY_ROOT
 from evidence.identifiers import new_id
@@ -19,6 +19,14 @@ from evidence.identifiers import new_id
 EVENT = text(
     "INSERT INTO custody.event (id, subject, subject_no, type, at, leaf, leaf_hash)"
     " VALUES (:id, :subject, :n, :type, :at, :leaf, sha256('\\x00'::bytea || :leaf)) RETURNING ingest_no"
+)
+WITH_NUMBER = text(
+    "INSERT INTO custody.event (ingest_no, id, subject, subject_no, type, at, leaf, leaf_hash)"
+    " VALUES (:no, :id, :subject, :n, :type, :at, :leaf, sha256('\\x00'::bytea || :leaf)) RETURNING ingest_no"
+)
+SEALED = text(
+    "INSERT INTO custody.sealed (event_id, field, salt, value_enc, dek_id, erased_by)"
+    " SELECT :id, field, salt, value_enc, dek_id, erased_by FROM custody.sealed WHERE event_id = :like"
 )
 LEAF = text(
     "INSERT INTO custody.leaf (seq, ingest_no, at, leaf_hash)"
@@ -63,3 +71,19 @@ def log_size(house: House) -> int:
     """How many events have their number."""
     with house.reading() as session:
         return int(session.execute(text("SELECT size FROM custody.state")).scalar_one())
+
+
+def doubled(house: House, event: UUID, *, ingest_no: int | None = None, **members: object) -> Stray:
+    """Write a copy of an event a second later, in its leaf other `members`; its order of writing stays unless given.
+
+    The leaf and the columns beside it agree, so that nothing but its place tells it from an event of the log. The
+    owner writes it: services could name the order of writing up to revision 0011.
+    """
+    with house.reading() as session:
+        told = session.execute(text("SELECT * FROM custody.event WHERE id = :id"), {"id": event}).mappings().one()
+    at, no = told["at"] + timedelta(seconds=1), told["ingest_no"] if ingest_no is None else ingest_no
+    said = {**cast("dict[str, Any]", read_canonical(told["leaf"])), **members, "at": clock.as_text(at)}
+    values = {"id": UUID(said["id"]), "subject": UUID(said["subj"]), "n": said["n"], "type": said["type"]}
+    with house.writing() as session:
+        session.execute(WITH_NUMBER, {**values, "at": at, "leaf": canonical(said), "no": no})
+    return Stray(UUID(said["id"]), at, no)
