@@ -74,9 +74,10 @@ def _put_back(
     """One batch: events that are not there, and the numbers of all. The sealed values that are not there."""
     rows = [_row(leaf) for leaf in leaves]
     ids = [row["id"] for row in rows]
-    there = {
-        found.id: found for found in session.scalars(select(CustodyEvent).where(CustodyEvent.id.in_(ids))).unique()
-    }
+    times = {row["id"]: row["at"] for row in rows}
+    known = session.scalars(select(CustodyEvent).where(CustodyEvent.id.in_(ids))).unique()
+    # Where somebody wrote another event under the id of one, that one is known by its time: it is kept last.
+    there = {found.id: found for found in sorted(known, key=lambda each: each.at == times[each.id])}
     for row in rows:
         if row["id"] in there and there[row["id"]].leaf_hash != row["leaf_hash"]:
             raise LogDisagrees(f"the database has another event {row['id']} than the log")

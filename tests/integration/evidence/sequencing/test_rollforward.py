@@ -13,10 +13,12 @@ from evidence.completeness import fsck
 from evidence.completeness.claims import Verdict
 from evidence.custody.events import Actor
 from evidence.embedded import EmbeddedPostgres
+from evidence.identifiers import new_id
 from evidence.outside import rotating
 from evidence.outside.giving import policy_to_give
 from evidence.outside.keys import LogKeys
 from evidence.sequencing.kept import newest_kept
+from evidence.sequencing.reading import seq_of
 from evidence.sequencing.rollforward import RolledForward, roll_forward
 from evidence.sequencing.sequencer import Sequencer
 from evidence.store import StoreSettings
@@ -25,6 +27,7 @@ from tests.support.house import World
 from tests.support.log import write_events
 from tests.support.recordings import Shelf
 from tests.support.servers import restored_later
+from tests.support.stray import doubled
 
 BY = Actor.system("test")
 
@@ -172,3 +175,18 @@ def test_what_lies_among_the_checkpoints_under_another_name_is_in_nobodys_way(
     assert forward(world, keys).to_size == newest_kept(world.house).size
     grow(world, keys)
     assert not fsck.verify(world.house).contradicted
+
+
+def test_a_row_with_the_id_of_an_event_that_comes_back_is_not_taken_for_it(
+    world: World, keys: LogKeys, database_template: EmbeddedPostgres
+) -> None:
+    grow(world, keys)
+    [waits] = write_events(world.house, 1)
+    doubled(world.house, waits, subj=str(new_id()), ingest_no=10**15)
+    with restored_later(database_template, world.house.sessions.engine) as restore:
+        grow(world, keys)
+        restore()
+    forward(world, keys)
+    assert f"the id {waits} stands for more than one event" in fsck.verify(world.house).of("numbers").findings
+    with world.house.reading() as session:
+        assert waits in seq_of(session, [waits])
