@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Final
 
 from transcode.clip_numbers import GOES_BACK, GOES_ON, MICROSECONDS
@@ -101,7 +101,8 @@ def laps_of(said: ReadingSaid, streams: Sequence[int]) -> Laps | None:
     columns = [_Column(track) for track in tracks if track.listed]
     if not any(column.jumps for column in columns):
         return None
-    bounds = _bounds(columns) if len(columns) == len(tracks) else None
+    few = all(len(column.jumps) < MOST_LAPS for column in columns)
+    bounds = _bounds(columns) if few and len(columns) == len(tracks) else None
     if bounds is None or len(bounds) >= MOST_LAPS:
         return Laps((), said)
     for column in columns:
@@ -146,13 +147,18 @@ class _Column:
         self.dts, self.pts = array("q", track.dts), array("q", track.pts)
         # Pictures are shown in another order than they lie in: their clock is that of decoding, where it is known.
         known = any(at != UNSAID for at in self.dts)
-        self.places = array("q", track.places) or array("q", [UNSAID]) * len(self.dts)
-        self.jumps = [self._jump(*each) for each in _jumps(self.dts if known else self.pts, self.base)]
+        said = len(track.places) == len(track.dts)
+        self.places = array("q", track.places) if said else array("q", [UNSAID]) * len(self.dts)
+        # One more than may be is enough to know that they are too many; a hostile file may have one at each packet.
+        found = islice(_jumps(self.dts if known else self.pts, self.base), MOST_LAPS)
+        self.jumps = [_Jump(number, back, *self._lies(number)) for number, back in found]
 
-    def _jump(self, number: int, back: bool) -> _Jump:  # noqa: FBT001 - the pair that _jumps gives
-        low = next((at for at in reversed(self.places[:number]) if at != UNSAID), -math.inf)
-        high = next((at for at in self.places[number:] if at != UNSAID), math.inf)
-        return _Jump(number, back, low, high)
+    def _lies(self, number: int) -> tuple[float, float]:
+        """After which byte of the file a packet begins, and where, or before what: not each has a place of its own."""
+        before = (self.places[each] for each in range(number - 1, -1, -1))
+        after = (self.places[each] for each in range(number, len(self.places)))
+        low = next((at for at in before if at != UNSAID), -math.inf)
+        return low, next((at for at in after if at != UNSAID), math.inf)
 
     def begins(self, bound: _Bound) -> int:
         """The packet with which this stream's lap begins there: behind its last where it has none after it."""

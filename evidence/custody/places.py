@@ -34,6 +34,9 @@ NUMBER = f"{OWN_ROW} AND l.seq < {END}"
 PLACE = f"custody.leaf l ON l.ingest_no = e.ingest_no AND l.at = e.at AND l.seq >= 0 AND l.seq < {END}"
 # whether the event waits for one;
 WAITS = "EXISTS (SELECT 1 FROM custody.queue q WHERE q.ingest_no = e.ingest_no AND q.at = e.at)"
+# whether it has no row of custody.leaf, wherever that stands, and waits for none;
+HAS_ROW = "EXISTS (SELECT 1 FROM custody.leaf l WHERE l.ingest_no = e.ingest_no AND l.at = e.at)"
+PAST = f"NOT {HAS_ROW} AND NOT {WAITS}"
 # and, after a LEFT JOIN of its number, whether the log has it, or will.
 IN_LOG = f"(l.seq IS NOT NULL OR {WAITS})"
 
@@ -49,13 +52,10 @@ BEYOND = text(f"""
 SELECT l.seq, (SELECT e.id FROM custody.event e WHERE e.ingest_no = l.ingest_no AND e.at = l.at) AS event
 FROM custody.leaf l WHERE l.seq < 0 OR l.seq >= {END} ORDER BY l.seq LIMIT 1000
 """)  # noqa: S608 - put together of our own constants
-# The first event of a subject that has no row of custody.leaf, wherever that stands, and waits for none.
-PAST_THE_LOG = text(f"""
-SELECT e.ingest_no, e.id FROM custody.event e
-WHERE e.subject = :subject AND NOT {WAITS}
-  AND NOT EXISTS (SELECT 1 FROM custody.leaf l WHERE l.ingest_no = e.ingest_no AND l.at = e.at)
-ORDER BY e.subject_no LIMIT 1
-""")  # noqa: S608 - put together of our own constants
+PAST_THE_LOG = text(
+    f"SELECT e.ingest_no, e.id FROM custody.event e WHERE e.subject = :subject AND {PAST}"  # noqa: S608 - as above
+    " ORDER BY e.subject_no LIMIT 1"
+)
 
 
 def in_the_way(session: ReadSession, start: int, end: int) -> Row[Any] | None:

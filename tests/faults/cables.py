@@ -22,6 +22,8 @@ from pathlib import Path
 import psutil
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+BRISK = {"beat": 0.5, "stall": 4.0, "poll": 0.5, "progress": 0.2}
+"""Seconds of a host that is missed soon: for a test that kills one and waits for what becomes of its work."""
 NET = ipaddress.IPv4Network("10.213.78.0/24")
 
 

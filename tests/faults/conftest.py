@@ -11,9 +11,13 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
+from evidence.store import StoreSettings
 from tests.faults.reckoning import Reckoning
+from tests.support.house import World
 from tests.support.media import Footage
 from tests.support.servers import folder_for_servers
+from tests.support.workroom import Workroom
+from transcode.settings import TranscodeSettings
 
 ROWS = pytest.StashKey[list[dict[str, Any]]]()
 BUILD = Path(__file__).resolve().parents[2] / "build"
@@ -29,6 +33,14 @@ def place() -> Iterator[Path]:
     """A folder of the test's own that any account may pass through; gone afterwards, with every server in it."""
     with folder_for_servers() as folder:
         yield folder
+
+
+@pytest.fixture
+def workroom(database_url: str, store_settings: StoreSettings, tmp_path: Path) -> Iterator[Workroom]:
+    """A house whose workers are processes of their own."""
+    world = World(database_url, store_settings, tmp_path)
+    yield Workroom(world, TranscodeSettings(scratch=tmp_path / "scratch"))
+    world.close()
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ from evidence.jobs import CurrentJob, HostState
 from evidence.migrations import upgrade
 from evidence.store import StoreSettings
 from evidence.vocabulary import RenditionKind, RenditionState, Role
-from tests.faults.cables import Cable, Door, Host, cables
+from tests.faults.cables import BRISK, Cable, Door, Host, cables
 from tests.faults.conftest import Record
 from tests.faults.reckoning import Reckoning
 from tests.support.cast import TEST
@@ -43,7 +43,6 @@ from transcode.settings import TranscodeSettings
 
 WRITTEN = Path(__file__).resolve().parents[2] / "build" / "hosts.json"
 MINUTE = 60.0
-BRISK = {"beat": 0.5, "stall": 4.0, "poll": 0.5, "progress": 0.2}
 
 
 @dataclass

@@ -12,31 +12,20 @@ import pytest
 
 from evidence import jobs
 from evidence.jobs import CurrentJob
-from evidence.store import StoreSettings
 from evidence.vocabulary import RenditionKind, RenditionState, SegmentState, UrgencyReason
-from tests.faults.cables import Host
+from tests.faults.cables import BRISK, Host
 from tests.support.cast import TEST
 from tests.support.hosts import environment_of
-from tests.support.house import World, until
+from tests.support.house import until
 from tests.support.workroom import Workroom
 from transcode import parts, raising
 from transcode.nudges import SEGMENT
-from transcode.settings import TranscodeSettings
 
-BRISK = {"beat": 0.5, "stall": 4.0, "poll": 0.5, "progress": 0.2}
 SAID = {
     "CONTINUITY_TRANSCODE_SLOTS": "1",
     "CONTINUITY_TRANSCODE_PARTS_FROM_MINUTES": "0.2",
     "CONTINUITY_TRANSCODE_PART_SECONDS": "8",
 }
-
-
-@pytest.fixture
-def workroom(database_url: str, store_settings: StoreSettings, tmp_path: Path) -> Iterator[Workroom]:
-    """A house whose workers are processes of their own."""
-    world = World(database_url, store_settings, tmp_path)
-    yield Workroom(world, TranscodeSettings(scratch=tmp_path / "scratch"))
-    world.close()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from typing import Any
 
 import av
 from av.container import InputContainer
+from av.format import Flags
 from av.stream import Disposition
 
 from transcode.inside.guards import MAX_PIXELS
@@ -32,8 +33,6 @@ TELL_EVERY = 2000
 DROPPED = {"h264": frozenset({7, 8, 9}), "hevc": frozenset({32, 33, 34, 35})}
 """Parameter sets and delimiters of ITU-T H.264 table 7-1 and H.265 table 7-1: containers add and drop them."""
 NO_SBR = b"\x56\xe5"
-DISCONTINUOUS = frozenset({"mpegts", "mpeg"})
-"""Containers whose clocks may start again on the way: where each packet lies tells which of them belong together."""
 SETS = {"h264": frozenset({7, 8}), "hevc": frozenset({32, 33, 34})}
 
 
@@ -61,7 +60,8 @@ class Counter:
             for stream in container.streams
             if stream.type in ("video", "audio") and not stream.disposition & Disposition.attached_pic
         ]
-        placed = container.format.name in DISCONTINUOUS
+        # Clocks may start again on the way: where each packet lies tells which of them belong together.
+        placed = bool(container.format.flags & int(Flags.ts_discont.value))  # type: ignore[call-overload]
         self._counted = {stream.index: _Stream(stream, placed=placed) for stream in self.streams}
         self._room = LARGEST_MANIFEST
         self._listed = True

@@ -97,6 +97,18 @@ def muted(folder: Path, *coding: str, name: str = "muted.ts") -> Path:
     return found
 
 
+def made(workroom: Workroom, master: Path) -> tuple[Rendition, Path]:
+    """The copy that was made to play, and its file beside the master's."""
+    recording = workroom.keeps(master)
+    workroom.examines(recording)
+    with workroom.working():
+        row = workroom.finished(recording)[RenditionKind.PLAYBACK]
+    assert row.state is RenditionState.READY, row.reason
+    copy = master.with_name("copy.mp4")
+    copy.write_bytes(workroom.bytes_of(row))
+    return row, copy
+
+
 def is_silent_where_the_master_is(copy: Path) -> None:
     times = [at for at, _ in packet_times(copy, "audio")]
     last, first = max(itertools.pairwise(times), key=lambda each: each[1] - each[0])
@@ -109,16 +121,10 @@ def is_silent_where_the_master_is(copy: Path) -> None:
 
 @pytest.mark.parametrize("coding", [("-c:v", "mpeg2video", "-c:a", "mp2"), ("-c:a", "ac3")], ids=["mp2", "ac3"])
 def test_a_long_silence_is_as_long_in_the_copy(workroom: Workroom, tmp_path: Path, coding: tuple[str, ...]) -> None:
-    recording = workroom.keeps(muted(tmp_path, *coding))
-    workroom.examines(recording)
-    with workroom.working():
-        row = workroom.finished(recording)[RenditionKind.PLAYBACK]
-    assert row.state is RenditionState.READY, row.reason
+    row, copy = made(workroom, muted(tmp_path, *coding))
     assert "recovered" not in row.facts
     assert "clock" not in row.facts
     assert (row.facts["frames_exact"], row.facts["worst_us"]) == (True, 0)
-    copy = tmp_path / "copy.mp4"
-    copy.write_bytes(workroom.bytes_of(row))
     assert len(packet_times(copy, "video")) == 500
     is_silent_where_the_master_is(copy)
 
@@ -130,27 +136,15 @@ def test_a_lap_without_sound_gets_no_other_laps_sound(
     whole = tmp_path / "whole.ts"
     silent = numbered(tmp_path / "silent.ts", *REORDERED, "-an", seconds=4)
     whole.write_bytes(muted(tmp_path, *coding).read_bytes() + silent.read_bytes())
-    recording = workroom.keeps(whole)
-    workroom.examines(recording)
-    with workroom.working():
-        row = workroom.finished(recording)[RenditionKind.PLAYBACK]
-    assert row.state is RenditionState.READY, row.reason
+    row, copy = made(workroom, whole)
     says_so(row)
-    copy = tmp_path / "copy.mp4"
-    copy.write_bytes(workroom.bytes_of(row))
     times = [at for at, _ in packet_times(copy, "video")]
     assert (len(times), round(times[-1] - times[0])) == (600, 24)
     is_silent_where_the_master_is(copy)
 
 
 def test_laps_without_sound_are_laid_too(workroom: Workroom, tmp_path: Path) -> None:
-    recording = workroom.keeps(joined(tmp_path, ("-c:a", "ac3"), ("-an",)))
-    workroom.examines(recording)
-    with workroom.working():
-        row = workroom.finished(recording)[RenditionKind.PLAYBACK]
-    assert row.state is RenditionState.READY, row.reason
+    row, copy = made(workroom, joined(tmp_path, ("-c:a", "ac3"), ("-an",)))
     says_so(row)
-    copy = tmp_path / "copy.mp4"
-    copy.write_bytes(workroom.bytes_of(row))
     assert numbers(copy) == [*range(100), *range(100)]
     assert tones(samples(copy.read_bytes()))[:8] == [440] * 8

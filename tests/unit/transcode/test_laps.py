@@ -128,6 +128,12 @@ def test_pictures_in_another_order_are_no_new_lap() -> None:
     assert found(track(0, "video", dts, pts)) is None
 
 
+def test_more_laps_than_may_be_are_not_laid() -> None:
+    laps = found(track(0, "video", [place % 2 * SECOND for place in range(100_000)]))
+    assert laps is not None
+    assert (laps.moves, laps.remark) == ((), LOST)
+
+
 def test_laps_that_cannot_be_matched_are_not_laid() -> None:
     once, twice, far = (
         track(1, "audio", lap(0, 100), places=range(0, 200_000, 2000)),

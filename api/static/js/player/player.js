@@ -168,8 +168,8 @@ function goOn() {
   wanted = null;
 }
 
-// Of two pictures that follow each other closely a busy browser tells of the first alone. The second is on the screen, no further
-// one comes, and to seek there again changes nothing: the picture beside it is shown, and then it once more.
+// Of two pictures that follow each other closely a busy browser tells of the first alone. The second is on the screen,
+// no further one comes, and to seek there again changes nothing: the picture beside it is shown, and then it once more.
 function settle() {
   if (seeking || !video.paused) return;
   if (back !== null) [wanted, back] = [back, null];

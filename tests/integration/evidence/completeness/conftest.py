@@ -12,9 +12,11 @@ import pytest
 from evidence import clock
 from evidence.embedded import EmbeddedS3
 from evidence.embedded.identities import Identity
-from evidence.store import StoreKey
+from evidence.sequencing.sequencer import Sequencer
+from evidence.store import StoreKey, StoreSettings
 from evidence.store.s3 import connect
 from tests.support.house import World
+from tests.support.log import enter_keys, log_keys
 from tests.support.recordings import Shelf
 
 
@@ -23,6 +25,20 @@ def own_s3(servers_folder: Path) -> Iterator[EmbeddedS3]:
     """A store that no other test fills."""
     with EmbeddedS3(servers_folder / "counted") as server:
         yield server
+
+
+@pytest.fixture
+def kept(database_url: str, own_custody: StoreSettings, tmp_path: Path) -> Iterator[World]:
+    """A house with a log of its own, whose keys are entered."""
+    made = World(database_url, own_custody, tmp_path)
+    enter_keys(made.house, log_keys(made.house, tmp_path))
+    yield made
+    made.close()
+
+
+def sequence(world: World) -> None:
+    """All that waits gets its number, and a checkpoint is published."""
+    Sequencer(world.house, log_keys(world.house, world.folder)).lead_once()
 
 
 class Vandal:

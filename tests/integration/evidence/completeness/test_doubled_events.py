@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -18,27 +16,14 @@ from evidence.identifiers import new_id
 from evidence.models import Recording
 from evidence.sequencing.reading import await_size, leaves_of, seq_of
 from evidence.sequencing.sequencer import Sequencer
-from evidence.store import StoreSettings
+from tests.integration.evidence.completeness.conftest import sequence
 from tests.support.house import World
-from tests.support.log import QUICK, enter_keys, log_keys, sequencing, write_events
+from tests.support.log import QUICK, log_keys, sequencing, write_events
 from tests.support.recordings import Shelf
 from tests.support.stray import SEALED, Stray, as_service, doubled
 
 BY = Actor.system("test of doubles")
 ERASED_BY = text("UPDATE custody.sealed SET erased_by = :by WHERE event_id = :event AND field = 'actor'")
-
-
-@pytest.fixture
-def kept(database_url: str, own_custody: StoreSettings, tmp_path: Path) -> Iterator[World]:
-    """A house with a log of its own, whose keys are entered."""
-    made = World(database_url, own_custody, tmp_path)
-    enter_keys(made.house, log_keys(made.house, tmp_path))
-    yield made
-    made.close()
-
-
-def sequence(world: World) -> None:
-    Sequencer(world.house, log_keys(world.house, world.folder)).lead_once()
 
 
 def stands_outside(world: World, stray: Stray, subject: UUID, *, events: int) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from sqlalchemy import select, text
 
@@ -17,13 +14,10 @@ from evidence.custody.events import SYSTEM, EventType
 from evidence.custody.leaf import EMPTY_ROOT, read_leaf
 from evidence.identifiers import new_id
 from evidence.models import Incident, Master
-from evidence.sequencing.sequencer import Sequencer
-from evidence.store import StoreSettings
-from tests.integration.evidence.completeness.conftest import Vandal
-from tests.integration.evidence.completeness.test_fsck import enter
+from tests.integration.evidence.completeness.conftest import Vandal, sequence
 from tests.integration.evidence.completeness.test_rounds import job, open_incidents
 from tests.support.house import World
-from tests.support.log import log_keys, write_events
+from tests.support.log import write_events
 from tests.support.recordings import Shelf
 
 COUNT = text(
@@ -34,19 +28,6 @@ MAP = text(
     "INSERT INTO custody.headmap (size, entries, root, key, event_id, made_at)"
     " VALUES (:size, 1, sha256(''), sha256(''), :event, :at)"
 )
-
-
-@pytest.fixture
-def kept(database_url: str, own_custody: StoreSettings, tmp_path: Path) -> Iterator[World]:
-    """A house with a log of its own, whose keys are entered."""
-    made = World(database_url, own_custody, tmp_path)
-    enter(made.house, log_keys(made.house, tmp_path))
-    yield made
-    made.close()
-
-
-def sequence(world: World) -> None:
-    Sequencer(world.house, log_keys(world.house, world.folder)).lead_once()
 
 
 def logged(world: World, kind: EventType) -> int:

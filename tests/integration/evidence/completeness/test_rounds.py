@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from sqlalchemy import select, text, update
 
@@ -16,26 +13,11 @@ from evidence.errors import NotFound
 from evidence.identifiers import new_id
 from evidence.jobs import HeldJob, JobStopped, RunningJob
 from evidence.models import Incident, Master
-from evidence.sequencing.sequencer import Sequencer
-from evidence.store import StoreSettings
-from tests.integration.evidence.completeness.conftest import Vandal
+from tests.integration.evidence.completeness.conftest import Vandal, sequence
 from tests.integration.evidence.completeness.test_fsck import tamper
 from tests.support.house import World
-from tests.support.log import enter_keys, log_keys, write_events
+from tests.support.log import write_events
 from tests.support.recordings import Shelf
-
-
-@pytest.fixture
-def kept(database_url: str, own_custody: StoreSettings, tmp_path: Path) -> Iterator[World]:
-    """A house with a log of its own, whose keys are entered."""
-    made = World(database_url, own_custody, tmp_path)
-    enter_keys(made.house, log_keys(made.house, tmp_path))
-    yield made
-    made.close()
-
-
-def sequence(world: World) -> None:
-    Sequencer(world.house, log_keys(world.house, world.folder)).lead_once()
 
 
 def job() -> RunningJob:

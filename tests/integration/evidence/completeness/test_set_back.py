@@ -15,13 +15,12 @@ from evidence.sequencing.errors import HistoryDiffers, StillHalted
 from evidence.sequencing.opening import look
 from evidence.sequencing.sequencer import Sequencer
 from evidence.vocabulary import IncidentKind
+from tests.integration.evidence.completeness.conftest import sequence
 from tests.integration.evidence.completeness.test_fsck import broken, tamper
-from tests.integration.evidence.completeness.test_rounds import kept, only_master, open_incidents, sequence
+from tests.integration.evidence.completeness.test_rounds import only_master, open_incidents
 from tests.support.house import World, until
 from tests.support.log import QUICK, log_keys, published_size, sequencing, write_events
 from tests.support.recordings import Shelf
-
-__all__ = ["kept"]
 
 FORGED = "convert_to(replace(convert_from(leaf, 'UTF8'), 'playback', 'storyboard'), 'UTF8')"
 SET_BACK = (
