@@ -19,7 +19,7 @@ import uvicorn
 from sqlalchemy import select
 
 from evidence.custody.events import Actor
-from evidence.models import Arrival, DockingSession, Incident, ListedFile, Master
+from evidence.models import Arrival, DockingSession, Incident, ListedFile, Master, Receipt
 from evidence.vocabulary import AgentKind
 from ingest.agent import identity, status
 from ingest.agent.journal_rows import JOURNAL_FILE
@@ -126,10 +126,15 @@ class Bench:
         return subprocess.Popen([*words, "--dock", str(self.dock)], cwd=root, env={**os.environ, **named})
 
     def unproven(self) -> int:
-        """How many receipts the agent keeps that nothing shows to be in the log yet."""
+        """How many receipts the house has committed that the agent does not yet keep, proven to be in the log.
+
+        The house commits first, and the agent fetches then: what it keeps alone does not say that nothing is to come.
+        """
+        with self.desk.world.house.reading() as session:
+            committed = {str(each) for each in session.scalars(select(Receipt.id))}
         with closing(sqlite3.connect(f"file:{self.settings.state / JOURNAL_FILE}?mode=ro", uri=True)) as journal:
-            counted = journal.execute("SELECT (SELECT count(*) FROM receipts) - (SELECT count(*) FROM proofs)")
-            return int(counted.fetchone()[0])
+            proven = journal.execute("SELECT receipt_id FROM receipts JOIN proofs USING (file_id)")
+            return len(committed.difference(row[0] for row in proven))
 
     # --- what the house knows
 

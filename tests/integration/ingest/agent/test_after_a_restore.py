@@ -65,9 +65,7 @@ def take_in(bench: Bench, world: World, keys: LogKeys, *names: str) -> None:
     with sequencing(Sequencer(world.house, keys, QUICK)):
         for name in names:
             bench.await_state(name, "receipted")
-        until(
-            lambda: not bench.unproven() and journal(bench, "SELECT 1 FROM receipts"), within=WITHIN, what="the proofs"
-        )
+        until(lambda: not bench.unproven(), within=WITHIN, what="the proofs")
 
 
 def restore_and_roll_forward(bench: Bench, world: World, keys: LogKeys, restore: Callable[[], None]) -> None:
