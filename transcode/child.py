@@ -37,7 +37,7 @@ PULSE = 0.5
 """Seconds after which a wait for a child looks whether it is still to be waited for, and whether its starter lives."""
 WHOLE_GROUP = 4
 """PIDFD_SIGNAL_PROCESS_GROUP, since Linux 6.9 (pidfd_send_signal(2))."""
-REST = 0.05
+REST = 0.25
 """Seconds between two hearings of FFmpeg, which says a word on each picture and each fiftieth of a second of sound."""
 LITTLE = 16 * 1024
 """Bytes in one hearing after which there is no hurry."""

@@ -12,6 +12,7 @@ uses the standard library alone; the seccomp program is compiled by whoever want
 from __future__ import annotations
 
 import base64
+import contextlib
 import ctypes
 import functools
 import json
@@ -236,12 +237,15 @@ def stand_back(nice: int) -> None:
     """Let others of the host go first: for the processor, and for its disks.
 
     A child has a session of its own, and where the kernel groups by session a value for one process says nothing
-    to the others: the group's own is set as well (sched(7), "The autogroup feature"). A host that knows none of
-    this is only slower in answering.
+    to the others: the group's own is set as well (sched(7), "The autogroup feature"). What stands back is also told
+    to be work that nobody waits for from one moment to the next (SCHED_BATCH): its threads then interrupt each other
+    less, which cost an encode one processor second in fifty. A host that knows none of this is only slower.
     """
     if not nice:
         return
     os.nice(nice)
+    with contextlib.suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     for _ in range(5):
         try:
             Path("/proc/self/autogroup").write_text(str(nice), "ascii")

@@ -18,6 +18,7 @@ from tests.benchmarks.film import made_new
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 SCENE = 5  # seconds that are encoded; longer films repeat their packets
 LARGE = "testsrc2=s=1280x720:r=30:d={0},noise=alls=12:allf=t"
+FULL = "testsrc2=s=1920x1080:r=30:d={0},noise=alls=12:allf=t"
 SMALL = "testsrc2=s=720x576:r=25:d={0},noise=alls=12:allf=t"
 SPEECH = "sine=440:r=8000:d={0}"
 SOUND = ("-f", "lavfi", "-i", f"sine=440:r=48000:d={SCENE}")
@@ -32,6 +33,8 @@ OTHERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "mpeg2.ts": (SMALL, ("-c:v", "mpeg2video", "-b:v", "5M", "-c:a", "mp2")),
     "mjpeg.avi": (SMALL, ("-c:v", "mjpeg", "-q:v", "5", "-pix_fmt", "yuvj420p", "-c:a", "pcm_s16le")),
 }  # fmt: skip
+OLD: Mapping[str, tuple[str, str]] = {"1080": (FULL, "8M"), "720": (LARGE, "4M")}
+"""What must be encoded: pictures, and the bits of a second, as cameras of each height write them."""
 SPOKEN: Mapping[str, tuple[str, ...]] = {
     "interview.wav": ("-c:a", "pcm_s16le"),
     "note.amr": ("-c:a", "libopencore_amrnb", "-ac", "1"),
@@ -69,10 +72,13 @@ def as_another(films: Sequence[Path], folder: Path) -> list[Path]:
     return [folder / each.name for each in films]
 
 
-def old_cameras(folder: Path, *, count: int, seconds: int) -> list[Path]:
-    """So many films that must be encoded: MPEG-4 ASP in AVI, each another file."""
+def old_cameras(folder: Path, *, count: int, seconds: int, lines: str) -> list[Path]:
+    """So many films that must be encoded: MPEG-4 ASP in AVI, each another file. `lines`: one of OLD."""
     folder.mkdir(parents=True)
-    scene = _other(folder.with_name("old-scenes"), "asp.avi", SCENE)
+    scene = folder.with_name("old-scene.avi")
+    picture, rate = OLD[lines]
+    coded = ("-c:v", "mpeg4", "-vtag", "XVID", "-bf", "2", "-b:v", rate, "-c:a", "libmp3lame")
+    make("-f", "lavfi", "-i", picture.format(SCENE), *SOUND, *coded, str(scene))
     made = []
     for number in range(count):
         path = folder / f"old-{number:02}.avi"

@@ -4,8 +4,9 @@ The shift: 90 % of the footage H.264/AAC in MP4, one film each of HEVC, MPEG-4 A
 PCM and one of AMR. Ours runs from masters in the store to everything playable, by a worker process that is up already.
 Against it: plain FFmpeg with the same recipe on every file, as a pool that encodes everything does; our planner's
 commands alone (`commands_only.py`); and Unmanic where BENCH_UNMANIC names its program (`unmanic_folder.py`).
-Then films that must all be encoded, against GNU parallel with the very same argument lists; and pages meanwhile.
-BENCH_POOL_FILMS, _SECONDS, _OTHERS, _OLD, _OLD_SECONDS, _REQUESTS; BENCH_UNMANIC.
+Then films that must all be encoded, 1080p to the recipe's 720p, against GNU parallel with the very same argument
+lists; and pages meanwhile. Our side fetches masters from the store and puts copies there, on the same cores.
+BENCH_POOL_FILMS, _SECONDS, _OTHERS, _OLD, _OLD_SECONDS, _OLD_LINES (1080 or 720), _REQUESTS; BENCH_UNMANIC.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ OTHERS = int(os.environ.get("BENCH_POOL_OTHERS", "15"))  # seconds of each other
 OLD = int(os.environ.get("BENCH_POOL_OLD", "20"))
 # Of a real one it is minutes; what a film costs however long it is (its rows, its objects) counts for more here.
 OLD_SECONDS = int(os.environ.get("BENCH_POOL_OLD_SECONDS", "150"))
+OLD_LINES = os.environ.get("BENCH_POOL_OLD_LINES", "1080")
 A_TURN = max(1, OLD // 2)  # films of a side, then of the other; at the end of each a core has nothing to do
 REQUESTS = int(os.environ.get("BENCH_POOL_REQUESTS", "2000"))
 # The same binary does the same work on both sides. The first copies of a new FFmpeg build are all measured for their
@@ -144,7 +146,7 @@ def _unmanic(sheet: Sheet, films: list[Path], place: Path, ours: float) -> None:
 
 def test_films_that_must_be_encoded(workroom: Workroom, room: Callable[[float], Path], sheet: Sheet) -> None:
     place = room(4)
-    films = old_cameras(place / "old", count=OLD, seconds=OLD_SECONDS)
+    films = old_cameras(place / "old", count=OLD, seconds=OLD_SECONDS, lines=OLD_LINES)
     mine, theirs, lines = Spent(0, 0), Spent(0, 0), list[list[str]]()
     with pool(workroom.world, place, **SOFTWARE) as ours:
         # By turns: a machine that is slower for a while is slower for both.
@@ -159,7 +161,7 @@ def test_films_that_must_be_encoded(workroom: Workroom, room: Callable[[float], 
                 for each, path in zip(recordings, some, strict=True)
             ]
             theirs += side_by_side(lines, place / f"lines-{first}")
-    case = f"{OLD} films of {OLD_SECONDS} s, all encoded / {runner()} -j {CORES}, the same arguments"
+    case = f"{OLD} films of {OLD_SECONDS} s, {OLD_LINES} lines, all encoded / {runner()} -j {CORES}, the same arguments"
     sheet.add(case, ours=mine.wall, reference=theirs.wall, unit="s", limit=1.05)
     sheet.add("the same, CPU", ours=mine.cpu, reference=theirs.cpu, unit="CPU-s")
     few = lines[: 2 * CORES]
@@ -193,7 +195,7 @@ def _examined(workroom: Workroom, recordings: list[UUID], spent: Callable[[], fl
 
 def test_pages_while_the_pool_is_saturated(workroom: Workroom, room: Callable[[float], Path], sheet: Sheet) -> None:
     place = room(4)
-    films = old_cameras(place / "old", count=2 * CORES + 2, seconds=OLD_SECONDS)
+    films = old_cameras(place / "old", count=2 * CORES + 2, seconds=OLD_SECONDS, lines=OLD_LINES)
     world = workroom.world
     people = Cast(world)
     with desk(world, people, own_environment(world, place), place) as asked:

@@ -37,3 +37,8 @@ def test_its_session_stands_back_where_the_kernel_groups_by_session() -> None:
         pytest.skip("this kernel does not group processes by session")
     said = said_by("cat", "/proc/self/autogroup", nice=7, may_read=("/proc",))
     assert said.endswith("nice 7"), said
+
+
+def test_what_stands_back_is_work_that_nobody_waits_for() -> None:
+    policies = [said_by("cat", "/proc/self/stat", nice=nice, may_read=("/proc",)).split()[40] for nice in (0, 7)]
+    assert policies == [str(os.SCHED_OTHER), str(os.SCHED_BATCH)]
