@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from evidence.vocabulary import Condition
-from transcode.ending import Ending, How, plainly
+from transcode.ending import Ending, How, detail, plainly
 from transcode.media import MediaFacts, StreamFacts
 from transcode.signature import Seems, Signature
 
@@ -64,9 +64,16 @@ def _by_first_bytes(signature: Signature, *, has_key: bool) -> Verdict | None:
 
 
 def _by_ending(ending: Ending) -> Verdict | None:
+    if ending.from_outside:
+        return Verdict(Condition.UNKNOWN, ended_from_outside("Its examination", ending) + " It is kept as it came.")
     if ending.how not in HOSTILE_ENDINGS:
         return None
     return Verdict(Condition.HOSTILE, f"{HOSTILE_ENDINGS[ending.how]}; it was stopped. It is kept as it came.")
+
+
+def ended_from_outside(work: str, ending: Ending) -> str:
+    """That work on a master was ended by somebody else, which says nothing about its bytes."""
+    return f"{work} was ended from outside, so it is not known what it would have found{detail(ending.in_words())}."
 
 
 def _script(ending: Ending) -> Verdict | None:

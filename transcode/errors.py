@@ -5,6 +5,7 @@
 ├── ScratchFull          no room to work in                            try again
 ├── ChildFailed          a limited child did not end as it should      record, a person may retry
 │   ├── ChildBroke       it never began, or was starved                 try again
+│   │   └── ChildKilled  somebody else ended it, for the first time     try again, once
 │   └── RenderFailed     no rendition came of it                       record
 ├── OutputUntrue         the rendition is not true to its master       record
 └── AlreadyPast          a time that has gone by was named             ask for another
@@ -78,6 +79,10 @@ class ChildBroke(ChildFailed):
     """The child never began or got no time to work, which says nothing about the master."""
 
     try_again = True
+
+
+class ChildKilled(ChildBroke):
+    """Somebody else ended it, and for the first time in its job: the second time is the verdict."""
 
 
 class RenderFailed(ChildFailed):

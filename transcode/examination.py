@@ -17,10 +17,12 @@ from evidence.models import Urgency as StatedUrgency
 from evidence.vocabulary import Condition, Playability, RenditionKind, RenditionMethod, RenditionState
 from transcode import repair, results, urgency
 from transcode.child import Ranges
-from transcode.condition import NO_INDEX
+from transcode.condition import NO_INDEX, ended_from_outside
+from transcode.errors import RenderFailed
 from transcode.media import MediaFacts
 from transcode.mending import Hope, Mender, count_siblings
 from transcode.nudges import pictures_request, render_request
+from transcode.outside import try_once_more
 from transcode.plan import RECIPE, Plan, Unplayable, decide, pixels_of
 from transcode.probe import Examination, examine
 from transcode.ranges import ReadAhead
@@ -41,7 +43,9 @@ class Examiner:
     def run(self, job: RunningJob) -> None:
         """Read what is needed of the master, decide, and write it all down at once.
 
-        Any step may be repeated after a crash; a recording that is playable already is left as it is.
+        Any step may be repeated after a crash; a recording that is playable already is left as it is. Where a child
+        was ended from outside for the first time it raises ChildKilled, and the job comes round again; the second
+        time that is what the record says.
         """
         recording_id = UUID(str(job.args["recording"]))
         with self.house.reading() as session:
@@ -53,11 +57,16 @@ class Examiner:
         job.report("examining", None)
         ranges = ReadAhead(self.house.masters.ranges(master.key, version_id=master.version_id))
         found = examine(ranges, self.settings, has_key=has_key, stopping=job.stopping)
+        try_once_more(self.house, job, "examining the master", found.ending)
         plan = decide(found.facts, found.verdict.condition, longest_hours=self.settings.longest_hours)
         tried = self._siblings(recording_id, found)
-        hope = self._hope(recording_id, found, ranges, job)
+        try:
+            hope = self._hope(recording_id, found, ranges, job)
+        except RenderFailed as error:
+            try_once_more(self.house, job, error.doing, error.ending)
+            hope, found = None, _with_reason(found, ended_from_outside("Looking for a repair", error.ending))
         if tried is not None and hope is None and found.verdict.sentence == NO_INDEX:
-            found = _with_reason(found, tried)
+            found = _with_reason(found, repair.unrepaired(tried))
         with self.house.writing() as session:
             write_examination(session, master, found, plan, hope)
             results.locked_recording(session, recording_id).siblings_tried = tried
@@ -71,16 +80,19 @@ class Examiner:
             return count_siblings(session, recording_id)
 
     def _hope(self, recording_id: UUID, found: Examination, ranges: Ranges, job: RunningJob) -> Hope | None:
-        """What is cut off before its index was written can often be repaired."""
+        """What is cut off before its index was written can often be repaired.
+
+        Raises RenderFailed where looking for that was ended from outside.
+        """
         if not repair.worth_trying(found.verdict, found.signature, found.facts):
             return None
         job.report("looking for pictures", None)
         return Mender(self.house, self.settings, job.stopping).hope(recording_id, ranges)
 
 
-def _with_reason(found: Examination, tried: int) -> Examination:
-    """What no repair could be found for says so, and what would help."""
-    said = f"{found.verdict.sentence} {repair.unrepaired(tried)}"
+def _with_reason(found: Examination, because: str) -> Examination:
+    """What no repair could be found for says so, and why or what would help."""
+    said = f"{found.verdict.sentence} {because}"
     return replace(found, verdict=replace(found.verdict, sentence=said))
 
 

@@ -66,7 +66,7 @@ class Mender:
     def hope(self, recording_id: UUID, ranges: Ranges) -> Hope | None:
         """A repair that fits, by its own parameter sets or by those of the nearest of its siblings; else nothing.
 
-        Raises JobStopped, ChildBroke, and what the store raises.
+        Raises RenderFailed where a child was ended from outside, JobStopped, ChildBroke, and what the store raises.
         """
         with self.house.reading() as session:
             siblings = siblings_of(session, recording_id)
@@ -121,7 +121,9 @@ class Mender:
             raise ChildBroke("looking for a repair", ending)
         try:
             return understood(ending, kind, "looking for a repair")
-        except RenderFailed:
+        except RenderFailed as error:
+            if error.ending.from_outside:
+                raise
             return None
 
 

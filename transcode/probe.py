@@ -42,8 +42,9 @@ def examine(
 ) -> Examination:
     """Look at a master without downloading it.
 
-    Raises ChildBroke where the child never began or was starved (which says nothing about the master),
-    SandboxRefused, JobStopped, and whatever reading the source raises.
+    A child that was ended from outside says nothing about the master either, and the verdict says that: whoever can
+    try again does. Raises ChildBroke where the child never began or was starved, SandboxRefused, JobStopped, and
+    whatever reading the source raises.
     """
     seen = signature(source.read_at(0, min(HEAD, source.size)) if source.size else b"", source.size)
     if seen.seems in (Seems.EMPTY, Seems.POINTER, Seems.KEY):

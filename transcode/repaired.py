@@ -40,6 +40,8 @@ def make_repaired(work: Work, repair: Repair) -> Repaired:
         said = _written(work, repair, path)
     with FileRanges(path) as ranges:
         found = examine(ranges, work.settings, stopping=work.stopping)
+        if found.ending.from_outside:
+            raise RenderFailed("repairing", found.ending)
         if found.facts is None or not found.facts.has_media:
             raise RenderFailed("repairing", Ending(how=How.EXIT_CODE, messages=(found.verdict.sentence,)))
         plan = encoding(found.facts, repair, longest_hours=work.settings.longest_hours)

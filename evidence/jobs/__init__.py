@@ -22,7 +22,7 @@ from evidence.jobs.port import (
     RunningJob,
     TaskSpec,
 )
-from evidence.jobs.queue import cancel, dismiss, enqueue, enqueue_all, held, move, retry, status
+from evidence.jobs.queue import cancel, dismiss, ended_before, enqueue, enqueue_all, held, move, retry, status
 from evidence.jobs.rows import FailureReason
 from evidence.jobs.summary import QueueLine, SweepLine, Waiting, WorkerLine, waiting
 
@@ -53,6 +53,7 @@ __all__ = [
     "cancelled",
     "dismiss",
     "drain_host",
+    "ended_before",
     "enqueue",
     "enqueue_all",
     "held",

@@ -91,6 +91,11 @@ LEFT JOIN LATERAL (
 WHERE j.id = ANY(:ids)
 """)
 
+ENDED_BEFORE = text("""
+SELECT EXISTS (SELECT FROM job_failure
+  WHERE job_id = :id AND reason = 'will_retry' AND acted_at IS NULL AND starts_with(detail, :name || ':'))
+""")
+
 
 def enqueue(session: Session, request: JobRequest) -> int:
     """Put one job in its queue; workers hear of it when the caller commits. Returns its number."""
@@ -161,6 +166,14 @@ def status(session: Session, job_ids: Sequence[int]) -> dict[int, JobStatus]:
     """How these jobs stand. One that the engine has cleared away since it ended is not in the answer."""
     rows = session.execute(STATUS, {"ids": list(job_ids)})
     return {row.id: _status_of(row) for row in rows}
+
+
+def ended_before(session: Session, job_id: int, error: type[Exception]) -> bool:
+    """An attempt of this job ended in this very error and was to be tried again, and no person has acted since.
+
+    Attempts that ended otherwise, with their worker or because something else was away, do not count.
+    """
+    return bool(session.scalar(ENDED_BEFORE, {"id": job_id, "name": error.__name__}))
 
 
 def _status_of(row: Row[tuple[object, ...]]) -> JobStatus:

@@ -39,6 +39,8 @@ def test_a_quiet_film_is_sound() -> None:
         (MP4, said("[mov] moov atom not found"), None, Condition.DAMAGED, "loss of power"),
         (NOISE, said("[hls] Format not on whitelist 'mov'"), None, Condition.HOSTILE, "hls script"),
         (MP4, said("[h264] error while decoding MB"), film(), Condition.DAMAGED, "error while decoding"),
+        (MP4, Ending(how=How.SIGNAL, code=11), None, Condition.HOSTILE, "makes the decoder fail"),
+        (MP4, Ending(how=How.SIGNAL, code=9), None, Condition.UNKNOWN, "was ended from outside"),
         (MP4, CLEAN, film(indexed=100, beyond_end=40), Condition.DAMAGED, "40%"),
         (MP4, CLEAN, film(fault="Invalid data"), Condition.DAMAGED, "Invalid data"),
         (MP4, said("Picture size 30000x30000 is invalid"), film(decoded=False), Condition.HOSTILE, "larger than any"),
