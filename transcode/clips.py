@@ -34,6 +34,7 @@ from transcode.clip_records import StoredClip, clip_request
 from transcode.errors import MasterChanged, OutputUntrue, RenderFailed
 from transcode.making import Work
 from transcode.media import MediaFacts
+from transcode.outside import try_once_more
 from transcode.packets import Manifest, digest_of
 from transcode.plan import Plan, limits_for
 from transcode.scratch import scratch
@@ -69,7 +70,8 @@ class ClipMaker:
     def run(self, job: RunningJob) -> None:
         """Carry one wanted clip to a ready one, or to a failure with its reason.
 
-        Any step may be repeated after a crash. None may be skipped or moved.
+        Any step may be repeated after a crash. None may be skipped or moved. Where a child was ended from outside for
+        the first time it raises ChildKilled, and the job comes round again.
         """
         wanted = self._wanted(UUID(str(job.args["clip"])))
         if wanted is None:
@@ -77,6 +79,8 @@ class ClipMaker:
         try:
             self._make_and_record(wanted, job)
         except (NoClip, RenderFailed, OutputUntrue) as error:
+            if isinstance(error, RenderFailed):
+                try_once_more(self.house, job, error.doing, error.ending)
             self._record_failure(wanted, str(error), job)
         except MasterChanged as error:
             self._record_changed(wanted, error, job)

@@ -24,6 +24,7 @@ from transcode.ending import Ending, How
 from transcode.errors import RenderFailed
 from transcode.keeping import Keeper
 from transcode.media import MediaFacts
+from transcode.outside import try_once_more
 from transcode.packets import Manifest
 from transcode.plan import RECIPE, limits_for
 from transcode.progress import ProgressReader
@@ -78,7 +79,10 @@ class Surveyor:
     settings: TranscodeSettings
 
     def run(self, job: RunningJob) -> None:
-        """Make every kind that is still wanted, and write them down together. May be repeated after a crash."""
+        """Make every kind that is still wanted, and write them down together. May be repeated after a crash.
+
+        Where the child was ended from outside for the first time it raises ChildKilled, and the job comes round again.
+        """
         recording_id = UUID(str(job.args["recording"]))
         with self.house.reading() as session:
             recording, master = session.get_one(Recording, recording_id), session.get_one(Master, recording_id)
@@ -93,6 +97,7 @@ class Surveyor:
         try:
             self._make_and_record(job, master, facts, wanted, from_zero=not direct)
         except RenderFailed as error:
+            try_once_more(self.house, job, error.doing, error.ending)
             self._record_failure(job, master, facts, error)
 
     def _make_and_record(

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from evidence.vocabulary import Condition, Playability
+from evidence.vocabulary import Condition, Playability, RenditionKind, RenditionState
+from tests.support.cutting import PERSON, asked, made, recipe_for
 from tests.support.killing import Killer
 from tests.support.media import Footage
 from tests.support.workroom import Workroom
+from transcode import clip_records
 
 
 @pytest.fixture
@@ -70,3 +72,38 @@ def test_a_repair_that_is_looked_for_and_killed_is_not_a_repair_that_was_not_fou
     else:
         assert found.playability is Playability.UNPLAYABLE
         assert "Looking for a repair was ended from outside" in (found.condition_reason or "")
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_is_shown_beside_a_recording_is_tried_once_more(
+    workroom: Workroom, footage: Footage, killer: Killer, times: int
+) -> None:
+    killer.kills("survey", times)
+    with workroom.working():
+        recording = workroom.keeps(footage.of("plain.mp4"))
+        workroom.examines(recording)
+        rows = workroom.finished(recording, within=60)
+    assert killer.killed == times
+    assert rows[RenditionKind.PLAYBACK].state is RenditionState.READY
+    poster = rows[RenditionKind.POSTER]
+    assert poster.state is (RenditionState.READY if times == 1 else RenditionState.FAILED), poster.reason
+    assert ("signal 9" in (poster.reason or "")) is (times == 2)
+
+
+def test_a_clip_is_tried_once_more_and_asked_for_again_it_begins_anew(
+    workroom: Workroom, footage: Footage, killer: Killer
+) -> None:
+    with workroom.working():
+        recording = workroom.keeps(footage.of("plain.mp4"))
+        workroom.examines(recording)
+        workroom.finished(recording)
+        recipe = recipe_for(workroom, recording, kind="still", start=3, end=4, sounds=())
+        killer.kills("clips", 2)
+        clip = made(workroom, asked(workroom, recipe))
+        assert (killer.killed, clip.state) == (2, RenditionState.FAILED)
+        assert "signal 9" in (clip.reason or "")
+        with workroom.house.writing() as session:
+            clip_records.ask_again(session, clip.id, by=PERSON)
+        killer.kills("clips", 1)
+        clip = made(workroom, clip.id)
+    assert (killer.killed, clip.state) == (1, RenditionState.READY), clip.reason
