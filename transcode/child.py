@@ -344,7 +344,7 @@ def _reported(report: bytes) -> tuple[Layer, ...]:
     """The layers that the child says it put on, and the two that starting it gave."""
     try:
         found = [Layer(**layer) for layer in json.loads(report)] if report else []
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return ()
     if not found:
         return ()

@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from transcode.clip_plan import Line
+from transcode.media import Count
 from transcode.said import Counted, ReadingSaid, Saying
 
 MOST_PACKETS = 16_000_000
@@ -106,5 +107,5 @@ class WrittenSaid(Saying):
 class ClipSaid(ReadingSaid):
     """What was made, read through: how many pictures the decoder gave, and how often it failed."""
 
-    decoded: int = Field(default=0, ge=0)
-    faults: int = Field(default=0, ge=0)
+    decoded: Count = 0
+    faults: Count = 0

@@ -30,7 +30,10 @@ def _within(value: object) -> object:
 
 Word = Annotated[str, BeforeValidator(_tidy)]
 Milliseconds = Annotated[int | None, BeforeValidator(_within)]
-Ratio = tuple[int, int] | None
+Count = Annotated[int, Field(ge=0, lt=1 << 63)]
+"""How many there are of something: no more than FFmpeg itself can count, so that it can be reckoned with."""
+Term = Annotated[int, Field(gt=-(1 << 63), lt=1 << 63)]
+Ratio = tuple[Term, Term] | None
 
 
 class Facts(BaseModel):
@@ -49,7 +52,7 @@ class StreamFacts(Facts):
     time_base: Ratio = None
     duration_ms: Milliseconds = None
     first_ms: Milliseconds = None
-    frames: int = Field(default=0, ge=0)
+    frames: Count = 0
     language: Word | None = None
     attached_picture: bool = False
     decoded: bool = False
@@ -61,7 +64,7 @@ class StreamFacts(Facts):
     pixel_format: Word | None = None
     sample_aspect: Ratio = None
     rate: Ratio = None
-    rotation: int = 0
+    rotation: Term = 0
     interlaced: bool = False
     reordered: bool = False
     uneven: bool = False
@@ -71,8 +74,8 @@ class StreamFacts(Facts):
     sample_rate: int = Field(default=0, ge=0, le=100_000_000)
     layout: Word | None = None
 
-    indexed: int = Field(default=0, ge=0)
-    beyond_end: int = Field(default=0, ge=0)
+    indexed: Count = 0
+    beyond_end: Count = 0
 
     @property
     def frames_a_second(self) -> float:
@@ -119,12 +122,12 @@ class MediaFacts(Facts):
     """A master as its container describes it. Sizes in bytes, times in milliseconds."""
 
     container: Word
-    size: int = Field(ge=0)
+    size: Count
     duration_ms: Milliseconds = None
     start_ms: Milliseconds = None
     streams: tuple[StreamFacts, ...] = Field(default=(), max_length=1000)
     tags: dict[Word, Word] = Field(default_factory=dict, max_length=200)
-    chapters: int = Field(default=0, ge=0)
+    chapters: Count = 0
     index_first: bool = False
     fragmented: bool = False
     messages: tuple[Word, ...] = ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from transcode.condition import Verdict, judge
 from transcode.ending import Ending, How, detail
 from transcode.errors import ChildBroke, SandboxRefused
 from transcode.media import MediaFacts
+from transcode.said import words
 from transcode.sandbox import Wall
 from transcode.settings import TranscodeSettings
 from transcode.signature import HEAD, Seems, Signature, signature
@@ -91,7 +91,7 @@ def _facts(ending: Ending) -> tuple[MediaFacts | None, Verdict | None]:
     if not ending.usable:
         return None, None
     try:
-        return facts_of(json.loads(ending.output), ending.messages), None
+        return facts_of(words(ending.output), ending.messages), None
     except (ValueError, TypeError) as error:
         said = f"What it says of itself cannot be{detail(type(error).__name__)}. It is kept as it came."
         return None, Verdict(Condition.HOSTILE, said)

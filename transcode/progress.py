@@ -1,16 +1,20 @@
 """Reads FFmpeg's progress lines (`-progress`), and the lines of ours on each picture that was encoded (`at=`): how far
-into the recording the work is. Pure.
+into the recording the work is. Words that make no sense are passed over. Pure.
 """
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 ENOUGH: Final = 0.2
 """Seconds after which pictures tell a speed: several are heard at once, and between those lies no time at all."""
+
+MOST: Final = 1e10
+"""More seconds than any clock of a recording tells, and faster than any work is."""
+WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 
 
 @dataclass(slots=True)
@@ -33,11 +37,11 @@ class ProgressReader:
     def take(self, line: str) -> bool:
         """Take one `key=value` line; true at the end of each block, when there is something new to say."""
         key, _, value = line.partition("=")
-        if key in ("out_time_us", "out_time_ms") and value.strip().lstrip("-").isdigit():
+        if key in ("out_time_us", "out_time_ms") and WHOLE.fullmatch(value.strip()):
             # FFmpeg's `out_time_ms` has always been microseconds too.
             self.done_us = max(self.done_us, int(value))
-        elif key == "frame" and value.strip().isdigit():
-            self.frames = int(value)
+        elif key == "frame" and WHOLE.fullmatch(value.strip()):
+            self.frames = max(0, int(value))
         elif key == "speed":
             self.speed = _number(value.strip().rstrip("x"))
         elif key == "at":
@@ -49,7 +53,7 @@ class ProgressReader:
 
     def _picture(self, at: float | None) -> bool:
         """A picture of this time was encoded, in seconds."""
-        if at is None or not math.isfinite(at):
+        if at is None:
             return False
         self.done_us = max(self.done_us, int(at * 1_000_000))
         if self.now is not None:
@@ -68,7 +72,9 @@ class ProgressReader:
 
 
 def _number(text: str) -> float | None:
+    """Nothing where it is no number, or one that neither a time nor a speed can be."""
     try:
-        return float(text)
+        found = float(text)
     except ValueError:
         return None
+    return found if abs(found) < MOST else None

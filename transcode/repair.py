@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from evidence.vocabulary import Condition, RenditionMethod
 from transcode.condition import Verdict
-from transcode.media import MediaFacts, Ratio, StreamFacts
+from transcode.media import Count, MediaFacts, Ratio, StreamFacts
 from transcode.plan import Plan, limits_for, transcode
 from transcode.said import Saying
 from transcode.signature import Seems, Signature
@@ -67,8 +67,8 @@ class HeardSaid(Saying):
     leaves, the same for the best other reading of it, and how loud it is, of full scale.
     """
 
-    sound_taken: int = Field(default=0, ge=0)
-    sound_lost: int = Field(default=0, ge=0)
+    sound_taken: Count = 0
+    sound_lost: Count = 0
     sound_gain: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     sound_rival: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     sound_level: float = Field(default=0.0, ge=0, allow_inf_nan=False)
@@ -87,9 +87,9 @@ class LookSaid(HeardSaid):
     codec: Codec = ""
     sets: Sets = ()
     own_sets: bool = False
-    pictures: int = Field(default=0, ge=0)
-    decoded: int = Field(default=0, ge=0)
-    faults: int = Field(default=0, ge=0)
+    pictures: Count = 0
+    decoded: Count = 0
+    faults: Count = 0
     width: int = Field(default=0, ge=0, le=100_000)
     height: int = Field(default=0, ge=0, le=100_000)
     pixel_format: str | None = Field(default=None, max_length=100)
@@ -111,12 +111,12 @@ class LookSaid(HeardSaid):
 class WrittenSaid(HeardSaid):
     """What was taken out. Bytes: of the media in all, of the pictures found, of zeros that nobody wrote."""
 
-    pictures: int = Field(default=0, ge=0)
-    total: int = Field(default=0, ge=0)
-    used: int = Field(default=0, ge=0)
-    blank: int = Field(default=0, ge=0)
-    cut: int = Field(default=0, ge=0)
-    sound_samples: int = Field(default=0, ge=0)
+    pictures: Count = 0
+    total: Count = 0
+    used: Count = 0
+    blank: Count = 0
+    cut: Count = 0
+    sound_samples: Count = 0
 
 
 class Repair(BaseModel):

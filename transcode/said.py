@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from transcode.ending import Ending, How, words_placeless
 from transcode.errors import ChildBroke, RenderFailed
+from transcode.media import Count
 from transcode.packets import Header, Manifest, Track, times
 
 DECADE_US = 10 * 366 * 86_400 * 1_000_000
@@ -135,17 +136,25 @@ class CutSaid(Saying):
 class JoinedSaid(Saying):
     """Of how many pictures a copy was put together."""
 
-    frames: int = Field(default=0, ge=0)
+    frames: Count = 0
 
 
 class SurveySaid(Counted):
     """What a survey found: frames, faults in decoding, packets whose structure is broken, when pictures begin."""
 
-    frames: int = Field(default=0, ge=0)
-    faults: int = Field(default=0, ge=0)
-    broken: int = Field(default=0, ge=0)
-    sound_frames: int = Field(default=0, ge=0)
+    frames: Count = 0
+    faults: Count = 0
+    broken: Count = 0
+    sound_frames: Count = 0
     starts: tuple[Annotated[float, Field(ge=0, le=1e8)], ...] = Field(default=(), max_length=2000)
+
+
+def words(output: bytes) -> Any:
+    """What a child said, as JSON. Raises ValueError where it is none, or is nested deeper than anybody can follow."""
+    try:
+        return json.loads(output)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
 
 
 def understood(ending: Ending, kind: type[SayingT], doing: str) -> SayingT:
@@ -159,8 +168,7 @@ def understood(ending: Ending, kind: type[SayingT], doing: str) -> SayingT:
     if not ending.usable:
         raise RenderFailed(doing, ending)
     try:
-        told: Any = json.loads(ending.output)
-        said = kind.model_validate(told)
+        said = kind.model_validate(words(ending.output))
     except ValueError as error:
         # Times decades apart, more streams than anything has: the child has only repeated what the master says.
         raise RenderFailed(doing, _refusal(ending, "what the master says of itself cannot be")) from error

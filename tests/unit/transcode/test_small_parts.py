@@ -138,3 +138,12 @@ def test_a_waveform_keeps_the_extremes_of_each_tenth_of_a_second() -> None:
     told = json.loads(wave.as_json())
     assert told["peaks"] == [[-50, 100], [1, 1]]
     assert wave.length_ms == 100
+
+
+def test_progress_words_that_make_no_sense_are_passed_over() -> None:
+    reader = ProgressReader(10_000, now=iter([100.0, 101.0]).__next__)
+    reader.take("out_time_us=5000000")
+    absurd = ["at=1e305", "at=inf", "at=-1e305", f"out_time_us={'9' * 4000}", f"out_time_us={'9' * 5000}"]
+    absurd += ["out_time_us=²", "out_time_us=--5", "frame=²", f"frame={'9' * 5000}", "speed=infx", "speed=1e308x"]
+    assert not any(reader.take(line) for line in absurd)
+    assert (reader.fraction, reader.frames, reader.speed) == (0.5, 0, None)
