@@ -6,12 +6,17 @@ import json
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
+from statistics import median_low
 from typing import Final
 
 SAME_US: Final = 1000
 """Two times are the same moment when no more than this lies between: Matroska counts in milliseconds."""
 FRAMES: Final = "frames.json"
+MICROSECONDS: Final = 1_000_000
+SILENCE: Final = Fraction(1, 4)
+"""Seconds: a packet of sound that is followed by none for so long is followed by silence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,37 @@ def _compare(master: Sequence[int], copy: Sequence[int], shift: int) -> tuple[in
         strangers += off > SAME_US
         worst = max(worst, off) if off <= SAME_US else worst
     return strangers, worst
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """When the packets of a sound begin and end, and how long they last together. Microseconds."""
+
+    first: int
+    ends: int
+    lasts: int
+
+
+def span(ticks: Sequence[int], numerator: int, denominator: int) -> Span | None:
+    """Of times in the order of the file. Silence between packets does not last, and a clock that starts again adds
+    what follows. Nothing where there are no two times that differ.
+    """
+    forward = [later - earlier for earlier, later in pairwise(ticks) if later > earlier]
+    if not forward:
+        return None
+    usual = median_low(forward)
+    widest = max(int(SILENCE * denominator / numerator), usual * 3 // 2)
+    lasts, latest = usual, ticks[0]
+    for at in ticks[1:]:
+        step = at - latest
+        if step > 0:
+            lasts += step if step <= widest else usual
+        if step > 0 or -step > widest:
+            latest = at
+    first, ends, long = (
+        each * numerator * MICROSECONDS // denominator for each in (min(ticks), max(ticks) + usual, lasts)
+    )
+    return Span(max(0, first), ends, long)
 
 
 def steps(ticks: Sequence[int]) -> list[list[int]]:
