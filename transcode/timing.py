@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -48,12 +47,16 @@ def agreement(master: Sequence[int], copy: Sequence[int], *, start: int) -> Agre
 
 
 def _compare(master: Sequence[int], copy: Sequence[int], shift: int) -> tuple[int, int]:
-    strangers = worst = 0
+    """Each picture of the copy claims the first of the master's that is near and not yet claimed: no two the same."""
+    strangers = worst = place = 0
     for moment in copy:
-        place = bisect_left(master, moment + shift)
-        off = min(abs(master[each] - moment - shift) for each in (place - 1, place) if 0 <= each < len(master))
-        strangers += off > SAME_US
-        worst = max(worst, off) if off <= SAME_US else worst
+        while place < len(master) and master[place] < moment + shift - SAME_US:
+            place += 1
+        if place == len(master) or master[place] > moment + shift + SAME_US:
+            strangers += 1
+            continue
+        worst = max(worst, abs(master[place] - moment - shift))
+        place += 1
     return strangers, worst
 
 
