@@ -105,6 +105,8 @@ def check(compared: Compared, *, complaints: bool = False) -> Checked:
     damaged = complaints or compared.condition is not Condition.SOUND
     if compared.lapped:
         checked.remarks.append(compared.lapped)
+    if compared.master.ended_early:
+        checked.remarks.append(f"a part of the master is not shown: {compared.master.ended_early}")
     _check_output(compared, checked)
     _check_pictures(compared, checked, damaged=damaged)
     _check_sounds(compared, checked, damaged=damaged or bool(compared.lapped))

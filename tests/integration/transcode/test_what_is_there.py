@@ -72,3 +72,23 @@ def test_what_begins_late_in_the_master_may_begin_late_in_the_copy(
     assert row.state is RenditionState.READY, row.reason
     assert not row.facts["remarks"]
     assert "recovered" not in row.facts
+
+
+@pytest.mark.parametrize("sound", ["aac", "ac3"], ids=["copied", "encoded"])
+def test_streams_that_appear_on_the_way_leave_the_rest_to_be_played(
+    workroom: Workroom, tmp_path: Path, sound: str
+) -> None:
+    first, later = numbered(tmp_path / "first.ts", *REORDERED, "-c:a", sound, seconds=4), tmp_path / "later.ts"
+    words = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(first), "-c", "copy"]
+    words += ["-mpegts_start_pid", "0x200", "-mpegts_pmt_start_pid", "0x1100", str(later)]
+    subprocess.run(words, check=True, timeout=60)
+    whole = tmp_path / "whole.ts"
+    whole.write_bytes(first.read_bytes() + later.read_bytes())
+    recording = workroom.keeps(whole)
+    workroom.examines(recording)
+    with workroom.working():
+        rows = workroom.finished(recording)
+    playback = rows[RenditionKind.PLAYBACK]
+    assert playback.state is RenditionState.READY, playback.reason
+    assert RenditionState.WANTED not in {row.state for row in rows.values()}
+    assert "a part of the master is not shown: its last 5" in remarks(playback)
