@@ -6,6 +6,7 @@ can be had, and what is missing is said.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -14,12 +15,14 @@ from evidence.vocabulary import Condition, RenditionMethod
 from transcode.errors import OutputUntrue
 from transcode.matching import AGREE, Finding, Kind, compare
 from transcode.media import MediaFacts
-from transcode.packets import Manifest, Track
+from transcode.packets import UNSAID, Manifest, Track
 from transcode.plan import Plan
 from transcode.said import ReadingSaid
-from transcode.timing import Agreement, agreement
+from transcode.timing import Agreement, Span, agreement, span
 
 LEAST_TOLERANCE_MS: Final = 500
+LATE_MS: Final = 1000
+"""What begins no later than this in the player is not said to begin late."""
 ALLOWED: Final = AGREE | {Kind.NOT_COMPARED}
 """Of a stream whose packets are proven, times may be too many to be compared one by one: pictures' are, above."""
 
@@ -98,10 +101,12 @@ def check(compared: Compared, *, complaints: bool = False) -> Checked:
         compared.master.times_us, compared.copy.times_us, start=compared.master.start_us - compared.copy.start_us
     )
     ends = max([*compared.copy.times_us, *compared.copy.sound_us], default=compared.copy.start_us)
-    checked = Checked(times, plays_ms=(ends - compared.copy.start_us) // 1000, clock=compared.lapped)
+    checked = Checked(times, plays_ms=(ends - min(compared.copy.start_us, 0)) // 1000, clock=compared.lapped)
     damaged = complaints or compared.condition is not Condition.SOUND
     if compared.lapped:
         checked.remarks.append(compared.lapped)
+    if compared.master.ended_early:
+        checked.remarks.append(f"a part of the master is not shown: {compared.master.ended_early}")
     _check_output(compared, checked)
     _check_pictures(compared, checked, damaged=damaged)
     _check_sounds(compared, checked, damaged=damaged or bool(compared.lapped))
@@ -114,17 +119,17 @@ def check(compared: Compared, *, complaints: bool = False) -> Checked:
 
 
 def _recovered(compared: Compared) -> dict[str, object]:
-    """What there is of a master that is damaged or was cut off: how many pictures, from when to when, and sound."""
-    start, copy = compared.copy.start_us, compared.copy
-    shown = sorted(copy.times_us)
-    first, last = ((shown[0] - start) // 1000, (shown[-1] - start) // 1000) if shown else (0, 0)
-    heard = max(((ends - start) // 1000 for ends in copy.sound_us), default=0)
+    """What there is of a master that is damaged or was cut off: how many pictures, from when to when in the player,
+    and how much sound.
+    """
+    shown = sorted(compared.copy.times_us)
+    first, last = (max(0, shown[0]) // 1000, max(0, shown[-1]) // 1000) if shown else (0, 0)
+    heard, sound = _heard(compared)
     promised = max((stream.indexed for stream in compared.facts.pictures), default=0)
     of = f" of the {promised:,} that its index names" if promised > len(shown) else ""
     pictures = (
         f"{len(shown):,} pictures{of}, from {first / 1000:.1f} to {last / 1000:.1f} s" if shown else "no pictures"
     )
-    sound = f"{heard / 1000:.1f} s of sound" if heard else "no sound"
     return {
         "pictures": len(shown),
         "from_ms": first,
@@ -133,6 +138,34 @@ def _recovered(compared: Compared) -> dict[str, object]:
         "indexed": promised,
         "says": f"Recovered from a master that is not whole: {pictures}; {sound}",
     }
+
+
+def _heard(compared: Compared) -> tuple[int, str]:
+    """How much sound the copy has, in milliseconds and in words: of the track that has most of it."""
+    copy, places = compared.copy, range(len(compared.copy.sound_us))
+    spans = [each for place in places if (each := _span(copy, _place(compared.plan, place))) is not None]
+    if len(spans) < len(copy.sound_us):
+        heard = max(((ends - copy.start_us) // 1000 for ends in copy.sound_us), default=0)
+        return heard, f"{heard / 1000:.1f} s of sound" if heard else "no sound"
+    most = max(spans, key=lambda each: each.lasts, default=None)
+    if most is None or most.lasts < 1000:
+        return 0, "no sound"
+    where = f", from {most.first / 1e6:.1f} to {most.ends / 1e6:.1f} s" if most.first >= LATE_MS * 1000 else ""
+    return most.lasts // 1000, f"{most.lasts / 1e6:.1f} s of sound{where}"
+
+
+def _place(plan: Plan, number: int) -> int:
+    """The copy's stream that is the plan's sound of this number."""
+    return number + (plan.picture is not None)
+
+
+def _span(said: ReadingSaid, index: int) -> Span | None:
+    """How long a stream's packets last in all; nothing where they were too many to be listed, or say no time."""
+    track = next((each for each in said.counted if each.index == index and each.listed), None)
+    if track is None or len(track.pts) % 8 or len(track.dts) != len(track.pts):
+        return None
+    shown = zip(array("q", track.pts), array("q", track.dts), strict=True)
+    return span([at for pts, dts in shown if (at := pts if pts != UNSAID else dts) != UNSAID], *track.base)
 
 
 def _check_output(compared: Compared, checked: Checked) -> None:
@@ -159,7 +192,8 @@ def _check_pictures(compared: Compared, checked: Checked, *, damaged: bool) -> N
         expected = (expected + 1) // 2  # two fields of the master are one picture of the copy
     missing = expected - times.copy_frames
     if missing and (damaged or abs(missing) <= max(2, expected // 100)):
-        checked.remarks.append(f"{times.copy_frames} of the master's {expected} pictures could be decoded")
+        told = f"{times.copy_frames} of the master's {expected} pictures could be decoded"
+        checked.remarks.append(told + _first_shown(compared))
     elif missing:
         checked.findings.append(f"the copy has {times.copy_frames} pictures, the master {expected}")
     if times.strangers:
@@ -167,21 +201,54 @@ def _check_pictures(compared: Compared, checked: Checked, *, damaged: bool) -> N
         checked.remarks.append(f"{told}, {times.worst_us / 1000:.0f} ms at most" if times.worst_us else told)
 
 
+def _first_shown(compared: Compared) -> str:
+    """That the first picture of the copy stands later in the player than the master's first does, if it does."""
+    first = min(compared.copy.times_us, default=0) // 1000
+    late = first - (min(compared.master.times_us) - compared.master.start_us) // 1000
+    return f"; the first of them stands at {first / 1000:.1f} s" if late >= LATE_MS else ""
+
+
 def _check_sounds(compared: Compared, checked: Checked, *, damaged: bool) -> None:
-    """Each sound track ends when the master's packets do, or when its decoded samples say, whichever is later."""
+    """Each sound track ends when the master's packets do, or when its decoded samples say, whichever is later; and
+    there is as much of it as of them.
+    """
     mine = [max(0, ends - compared.master.start_us) // 1000 for ends in compared.master.sound_us]
     if mine and compared.decoded_ms:
         mine[0] = max(mine[0], compared.decoded_ms)
     timeless = {sound.index for sound in compared.facts.sounds if sound.timeless}
     for number, (expected, ends) in enumerate(zip(mine, compared.copy.sound_us, strict=False)):
         found = max(0, ends - compared.copy.start_us) // 1000
+        off = abs(found - expected) > _tolerance(expected)
         if compared.plan.sounds[number] in timeless and found >= expected:
             checked.remarks.append(f"sound track {number + 1} has no times of its own and is played without gaps")
-        elif abs(found - expected) > max(LEAST_TOLERANCE_MS, expected // 100):
-            said = f"sound track {number + 1} is {found / 1000:.1f} s long, the master's {expected / 1000:.1f} s"
-            (checked.remarks if damaged else checked.findings).append(said)
+        elif off and not damaged:
+            checked.findings.append(_another_length(number, found, expected))
+        elif lacking := _lacking(compared, number):
+            checked.remarks.append(lacking)
+        elif off:
+            checked.remarks.append(_another_length(number, found, expected))
     if len(mine) != len(compared.copy.sound_us):
         checked.findings.append(f"the copy has {len(compared.copy.sound_us)} sound tracks of {len(mine)}")
+
+
+def _tolerance(expected: int) -> int:
+    return max(LEAST_TOLERANCE_MS, expected // 100)
+
+
+def _another_length(number: int, found: int, expected: int) -> str:
+    return f"sound track {number + 1} is {found / 1000:.1f} s long, the master's {expected / 1000:.1f} s"
+
+
+def _lacking(compared: Compared, number: int) -> str:
+    """How much of a sound track is not in the copy, in words; nothing where all of it is. Where the master is silent
+    nothing is lacking: only the time of packets counts.
+    """
+    mine = _span(compared.master, compared.plan.sounds[number])
+    theirs = _span(compared.copy, _place(compared.plan, number))
+    if mine is None or theirs is None or (mine.lasts - theirs.lasts) // 1000 <= _tolerance(mine.lasts // 1000):
+        return ""
+    told = f"only {theirs.lasts / 1e6:.1f} of {mine.lasts / 1e6:.1f} s of sound track {number + 1} could be decoded"
+    return told + (f"; it begins at {theirs.first / 1e6:.1f} s" if theirs.first >= LATE_MS * 1000 else "")
 
 
 def _check_packets(compared: Compared, checked: Checked) -> None:

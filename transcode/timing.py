@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
+from statistics import median_low
 from typing import Final
 
 SAME_US: Final = 1000
 """Two times are the same moment when no more than this lies between: Matroska counts in milliseconds."""
 FRAMES: Final = "frames.json"
+MICROSECONDS: Final = 1_000_000
+SILENCE: Final = Fraction(1, 4)
+"""Seconds: a packet of sound that is followed by none for so long is followed by silence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +47,48 @@ def agreement(master: Sequence[int], copy: Sequence[int], *, start: int) -> Agre
 
 
 def _compare(master: Sequence[int], copy: Sequence[int], shift: int) -> tuple[int, int]:
-    strangers = worst = 0
+    """Each picture of the copy claims the first of the master's that is near and not yet claimed: no two the same."""
+    strangers = worst = place = 0
     for moment in copy:
-        place = bisect_left(master, moment + shift)
-        off = min(abs(master[each] - moment - shift) for each in (place - 1, place) if 0 <= each < len(master))
-        strangers += off > SAME_US
-        worst = max(worst, off) if off <= SAME_US else worst
+        while place < len(master) and master[place] < moment + shift - SAME_US:
+            place += 1
+        if place == len(master) or master[place] > moment + shift + SAME_US:
+            strangers += 1
+            continue
+        worst = max(worst, abs(master[place] - moment - shift))
+        place += 1
     return strangers, worst
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """When the packets of a sound begin and end, and how long they last together. Microseconds."""
+
+    first: int
+    ends: int
+    lasts: int
+
+
+def span(ticks: Sequence[int], numerator: int, denominator: int) -> Span | None:
+    """Of times in the order of the file. Silence between packets does not last, and a clock that starts again adds
+    what follows. Nothing where there are no two times that differ.
+    """
+    forward = [later - earlier for earlier, later in pairwise(ticks) if later > earlier]
+    if not forward:
+        return None
+    usual = median_low(forward)
+    widest = max(int(SILENCE * denominator / numerator), usual * 3 // 2)
+    lasts, latest = usual, ticks[0]
+    for at in ticks[1:]:
+        step = at - latest
+        if step > 0:
+            lasts += step if step <= widest else usual
+        if step > 0 or -step > widest:
+            latest = at
+    first, ends, long = (
+        each * numerator * MICROSECONDS // denominator for each in (min(ticks), max(ticks) + usual, lasts)
+    )
+    return Span(max(0, first), ends, long)
 
 
 def steps(ticks: Sequence[int]) -> list[list[int]]:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import base64
 import re
 from array import array
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
@@ -20,6 +22,7 @@ from av.stream import Disposition
 
 from transcode.inside.guards import MAX_PIXELS
 from transcode.inside.opening import Master, Task
+from transcode.inside.roots import Root
 
 START_CODE = re.compile(rb"\x00\x00\x01")
 LARGEST_MANIFEST = 64 << 20
@@ -30,6 +33,8 @@ UNSAID = -(1 << 63)
 MOST_TRIES = 120
 MOST_SETS = 512
 TELL_EVERY = 2000
+LEAST_UNREAD = 1 << 15
+"""Bytes, and a twentieth of the file: a shorter end without a packet is what containers close with."""
 DROPPED = {"h264": frozenset({7, 8, 9}), "hevc": frozenset({32, 33, 34, 35})}
 """Parameter sets and delimiters of ITU-T H.264 table 7-1 and H.265 table 7-1: containers add and drop them."""
 NO_SBR = b"\x56\xe5"
@@ -42,13 +47,21 @@ def run(task: Task) -> dict[str, Any]:
     try:
         with Master(task).opened() as container:
             counter = Counter(container)
-            for number, packet in enumerate(container.demux(counter.streams)):
+            for number, packet in enumerate(every_packet(container, counter.streams)):
                 counter.take(packet)
                 if number % TELL_EVERY == 0 and packet.dts is not None:
                     task.tell(int(packet.dts * packet.time_base * 1_000_000))
     except (av.FFmpegError, ValueError) as error:
         broken = str(error)[:500]
-    return {"refused": broken} if counter is None else {"counted": counter.told(), "ended_early": broken}
+    if counter is None:
+        return {"refused": broken}
+    return {"counted": counter.told(), "ended_early": broken or counter.unread}
+
+
+def every_packet(container: InputContainer, streams: Sequence[Any]) -> Iterator[Any]:
+    """Every packet of these streams. Of one that appears on the way PyAV gives none, and stumbles at the very end."""
+    with suppress(IndexError):
+        yield from container.demux(*streams)
 
 
 class Counter:
@@ -63,6 +76,7 @@ class Counter:
         # Clocks may start again on the way: where each packet lies tells which of them belong together.
         placed = bool(container.format.flags & int(Flags.ts_discont.value))  # type: ignore[call-overload]
         self._counted = {stream.index: _Stream(stream, placed=placed) for stream in self.streams}
+        self._size, self._ends = container.size if placed else 0, 0
         self._room = LARGEST_MANIFEST
         self._listed = True
 
@@ -71,6 +85,8 @@ class Counter:
         stream = self._counted.get(packet.stream_index)
         if stream is None or not packet.size:
             return
+        if packet.pos is not None:
+            self._ends = max(self._ends, packet.pos + packet.size)
         self._room -= stream.take(packet, listed=self._listed)
         if self._room < 0 and self._listed:
             self._listed = False
@@ -82,6 +98,15 @@ class Counter:
     def saw(self, index: int, frame: Any) -> None:
         """A picture that somebody decoded anyway."""
         self._counted[index].saw(frame)
+
+    @property
+    def unread(self) -> str:
+        """That a part of the file behind the last packet is not of these streams, in words, where that is known."""
+        rest = self._size - self._ends
+        if not self._ends or rest < max(LEAST_UNREAD, self._size // 20):
+            return ""
+        share = round(100 * rest / self._size)
+        return f"its last {share}% hold no packets of the pictures and sound that it begins with"
 
     def told(self) -> list[dict[str, Any]]:
         """Each stream's header and columns, for the parent, which makes roots and the manifest of them."""
@@ -116,7 +141,7 @@ class _Stream:
         self.hashes, self.neutral = bytearray(), None
         self.dts, self.pts, self.keys = array("q"), array("q"), array("I")
         self.places = array("q") if placed else None
-        self.roots: tuple[_Root, _Root | None] = (_Root(), None)
+        self.roots: tuple[Root, Root | None] = (Root(), None)
 
     neutral: bytearray | None
 
@@ -195,34 +220,6 @@ class _Stream:
         if self.places is not None:
             columns["places"] = self.places
         return {**told, **{name: base64.b64encode(column).decode() for name, column in columns.items()}}
-
-
-class _Root:
-    """A growing RFC 6962 tree of packet hashes: one node for each bit of its size."""
-
-    def __init__(self) -> None:
-        self.size = 0
-        self.nodes: list[bytes] = []
-
-    def copy(self) -> _Root:
-        other = _Root()
-        other.size, other.nodes = self.size, list(self.nodes)
-        return other
-
-    def take(self, leaf: bytes) -> None:
-        node, full = sha256(b"\x00" + leaf).digest(), self.size
-        while full & 1:
-            node, full = sha256(b"\x01" + self.nodes.pop() + node).digest(), full >> 1
-        self.nodes.append(node)
-        self.size += 1
-
-    def hex(self) -> str:
-        if not self.nodes:
-            return sha256(b"").hexdigest()
-        root = self.nodes[-1]
-        for node in self.nodes[-2::-1]:
-            root = sha256(b"\x01" + node + root).digest()
-        return root.hex()
 
 
 class _Decoder:

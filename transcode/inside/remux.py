@@ -9,7 +9,7 @@ import av
 from av.container import InputContainer, OutputContainer
 
 from transcode.inside.opening import Master, Task
-from transcode.inside.packets import Counter
+from transcode.inside.packets import Counter, every_packet
 from transcode.inside.tables import Reading
 
 TELL_EVERY = 500
@@ -50,7 +50,7 @@ def _copy(task: Task, master: InputContainer, copy: OutputContainer, wanted: lis
     least = dict.fromkeys(wanted, NEVER)
     # What is not copied is read past anyway: counting it costs next to nothing.
     others = [stream for stream in reading.counter.streams if stream.index not in wanted]
-    for number, packet in enumerate(master.demux([*streams, *others])):
+    for number, packet in enumerate(every_packet(master, [*streams, *others])):
         index = packet.stream_index
         reading.counter.take(packet)
         if packet.size == 0 or index not in wanted or (packet.pts is None and packet.dts is None):

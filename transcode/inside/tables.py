@@ -9,7 +9,7 @@ from av.container import InputContainer
 
 from transcode.inside import probe
 from transcode.inside.opening import Master, Task
-from transcode.inside.packets import Counter
+from transcode.inside.packets import Counter, every_packet
 
 MICROSECONDS = 1_000_000
 TELL_EVERY = 2000
@@ -49,7 +49,7 @@ class Reading:
         """Every packet of the wanted streams, in order; of the others only the count is kept."""
         streams = [container.streams[index] for index in wanted]
         others = [stream for stream in self.counter.streams if stream.index not in wanted]
-        for number, packet in enumerate(container.demux([*streams, *others])):
+        for number, packet in enumerate(every_packet(container, [*streams, *others])):
             self.counter.take(packet)
             if packet.size == 0 or packet.stream_index not in wanted or (packet.pts is None and packet.dts is None):
                 continue
@@ -99,4 +99,5 @@ class Reading:
             "start_us": self.start_us or 0,
             "sound_us": [self.sound_us[key] for key in sorted(self.sound_us)],
             "counted": self.counter.told(),
+            "ended_early": self.counter.unread,
         }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from transcode.inside.packets import (
     _Decoder,
-    _Root,
     is_adts,
     is_whole,
     length_size,
@@ -12,6 +11,7 @@ from transcode.inside.packets import (
     parameter_sets,
     set_name,
 )
+from transcode.inside.roots import Root
 from transcode.packets import leaf_hash, root_of
 
 SPS, PPS, AUD, SLICE = b"\x67\x4d\x00\x1f\x80", b"\x68\xce\x3c\x80", b"\x09\xf0", b"\x65\x88\x84\x21"
@@ -121,7 +121,7 @@ def test_an_extension_of_the_sound_is_part_of_its_configuration() -> None:
 def test_the_child_s_root_is_the_tree_s() -> None:
     leaves = [bytes([number]) * 32 for number in range(37)]
     for count in range(38):
-        root = _Root()
+        root = Root()
         for leaf in leaves[:count]:
             root.take(leaf)
         assert root.hex() == root_of([leaf_hash(leaf) for leaf in leaves[:count]]).hex()

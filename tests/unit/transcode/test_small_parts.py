@@ -101,6 +101,22 @@ def test_a_frame_at_another_time_is_a_stranger() -> None:
     assert (found.strangers, found.worst_us) == (5, 20_000)
 
 
+def test_two_pictures_of_a_copy_are_not_both_the_same_of_the_master() -> None:
+    found = agreement([0, 40_000, 80_000], [0, 0, 80_000], start=0)
+    assert not found.exact
+    assert (found.strangers, found.worst_us) == (1, 40_000)
+    assert agreement([0, 40_000, 80_000], [0, 80_000, 80_900], start=0).strangers == 1
+
+
+def test_pictures_of_a_master_that_share_a_time_are_each_found_in_the_copy() -> None:
+    shared = [0, 40_000, 40_000, 40_300, 80_000, 80_000]
+    found = agreement([at + 1_400_000 for at in shared], shared, start=1_400_000)
+    assert (found.exact, found.worst_us) == (True, 0)
+    rounded = [0, 40_000, 40_000, 40_000, 80_000, 80_000]
+    assert agreement(shared, rounded, start=0).exact
+    assert agreement(shared, shared[:-1], start=0).strangers == 0
+
+
 @given(st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=60))
 def test_the_frame_table_gives_every_time_back(ticks: list[int]) -> None:
     table = json.loads(frame_table(ticks, 90_000))
