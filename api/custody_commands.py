@@ -108,11 +108,14 @@ def erase(
         doomed = erasing.look(house, subject, value)
         word = erasing.confirmation(doomed, because)
         if as_json:
-            said = {"erased": False, "values": [each.as_json() for each in doomed], "confirm": word}
+            outside = erasing.outside_log(house, subject)
+            said = {"erased": False, "values": [each.as_json() for each in doomed], "confirm": word, "outside": outside}
             sys.stdout.write(json.dumps(said) + "\n")
             return
         for each in doomed:
             out.print(f"{each.at} {each.event} {each.field}: {each.value}", markup=False, soft_wrap=True)
+        if outside := erasing.outside_log(house, subject):
+            out.print(outside, markup=False, soft_wrap=True)
         out.print(f"Nothing is erased yet. To erase {len(doomed)} for good, run it again with --confirm {word}")
         return
     done = erasing.erase(house, subject, value, because=because, confirmed=confirm)

@@ -61,6 +61,14 @@ def look(house: House, subject: str, field: str) -> list[Doomed]:
         return _found(session, subject, field)
 
 
+def outside_log(house: House, subject: str) -> str:
+    """Which event somebody wrote past the log about a recording, in a sentence; else nothing. `look` leaves it out."""
+    with house.reading() as session:
+        recording = _recording(session, subject)
+        found = ledger.outside_log(session, recording) if recording else ""
+    return f"Not of the log, and left out: {found}. To erase a value of it, name it by its id." if found else ""
+
+
 def erase(house: House, subject: str, field: str, *, because: str, confirmed: str) -> list[dict[str, str]]:
     """Erase what was looked at, in one transaction; the values with the events that say so.
 

@@ -12,10 +12,12 @@ from uuid import UUID
 from sqlalchemy import Row, insert, select, text
 
 from evidence import clock
+from evidence.completeness import taken
 from evidence.completeness.expected import LONGEST, Recorded, expect
 from evidence.completeness.matching import Difference, Gap, Wanted
 from evidence.custody import ledger, rows
 from evidence.custody.events import SYSTEM, Actor, Event, EventType
+from evidence.custody.places import IN_LOG, NUMBER
 from evidence.database import ReadSession, WriteSession
 from evidence.identifiers import recording_reference
 from evidence.incidents import Trouble, open_incident, settle_incident
@@ -38,12 +40,14 @@ VERSION = re.compile(r"[!-~][ -~]{0,199}")
 OUR_KEY = re.compile(MASTERS + r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 # A key is `masters/` and the id, so the order of ids is the order of keys; two indexes give it, and a page of each
-# side is enough for a page of both. One statement sees a master and its event, or neither.
-WANTED = text("""
+# side is enough for a page of both. One statement sees a master and its event, or neither. An event counts that has its
+# number in the log, or waits for it: what somebody wrote past the ledger says nothing of what was stored.
+WANTED = text(f"""
 WITH recorded AS (SELECT * FROM master WHERE id > :after ORDER BY id LIMIT :page),
 stored AS (
-  SELECT subject, array_agg(leaf ORDER BY subject_no) AS leaves FROM custody.event
-  WHERE type = :stored AND subject > :after GROUP BY subject ORDER BY subject LIMIT :page)
+  SELECT e.subject, array_agg(e.leaf ORDER BY e.subject_no) AS leaves FROM custody.event e
+  LEFT JOIN {NUMBER}
+  WHERE e.type = :stored AND e.subject > :after AND {IN_LOG} GROUP BY e.subject ORDER BY e.subject LIMIT :page)
 SELECT coalesce(m.id, stored.subject) AS master, m.id IS NOT NULL AS is_recorded, stored.leaves,
   m.bucket, m.key, m.version_id, m.size, m.sha256, m.sha512, m.tree, m.lock_mode, m.lock_until, m.verified_at,
   coalesce(r.number, beside.number) AS number, coalesce(r.id, beside.id) AS recording
@@ -53,10 +57,16 @@ LEFT JOIN recording r ON r.id = m.id
 LEFT JOIN sidecar s ON s.master_id = m.id
 LEFT JOIN recording beside ON beside.id = s.recording_id
 ORDER BY 1 LIMIT :page
-""")
+""")  # noqa: S608 - put together of our own constants
 # Of masters without a record: what else the log says of them.
-OF_LOG = text("SELECT subject, type, leaf FROM custody.event WHERE subject = ANY(:masters) AND type = ANY(:types)")
-CLAIMED = text("SELECT DISTINCT subject FROM custody.event WHERE subject = ANY(:arrivals) AND type = :claimed")
+OF_LOG = text(
+    f"SELECT e.subject, e.leaf FROM custody.event e LEFT JOIN {NUMBER}"  # noqa: S608 - as above
+    f" WHERE e.subject = ANY(:masters) AND e.type = ANY(:types) AND {IN_LOG}"
+)
+CLAIMED = text(
+    f"SELECT DISTINCT e.subject FROM custody.event e LEFT JOIN {NUMBER}"  # noqa: S608 - as above
+    f" WHERE e.subject = ANY(:arrivals) AND e.type = :claimed AND {IN_LOG}"
+)
 
 
 def wanted(house: House, seen: Callable[[Wanted], None]) -> Iterator[Wanted]:
@@ -100,10 +110,7 @@ class Journal:
         self._in_order: set[str] = set()
         self._house, self._census, self._opened = house, census, 0
         with house.reading() as session:
-            last = select(rows.Census).where(~rows.Census.report.has_key("failed"))
-            before = session.scalars(last.order_by(rows.Census.ended_at.desc()).limit(1)).one_or_none()
-            gaps: list[Mapping[str, Any]] = [] if before is None else before.report.get("gaps", [])
-            self._before = {str(each["subject"]) for each in gaps}
+            self._before = taken.differed_before(session)
             of_census = select(Incident.subject).where(Incident.kind == IncidentKind.CENSUS_GAP)
             self._open = set(session.scalars(of_census.where(Incident.closed_at.is_(None))))
             # What a person has looked at and let be is counted again each day, and not brought up again.

@@ -32,6 +32,15 @@ LEFT JOIN {NUMBER}
 WHERE e.subject = :subject AND e.type = :type AND e.at <= :latest AND {IN_LOG}
 ORDER BY e.subject_no DESC LIMIT :most
 """)  # noqa: S608 - put together of our own constants
+# What differed in the newest whole count: out of the row that was written in the same transaction as its event.
+DIFFERED = text(f"""
+SELECT c.report FROM custody.event e
+JOIN custody.census c ON c.event_id = e.id AND NOT c.report ? 'failed'
+  AND position(convert_to('"census":"' || c.id || '"', 'UTF8') IN e.leaf) > 0
+LEFT JOIN {NUMBER}
+WHERE e.subject = :subject AND e.type = :type AND e.at <= :latest AND {IN_LOG}
+ORDER BY e.subject_no DESC LIMIT 1
+""")  # noqa: S608 - put together of our own constants
 # A count that failed has the event of its incident.
 STRAYS = text("""
 SELECT c.id, c.began_at, c.ended_at, coalesce(
@@ -69,6 +78,15 @@ def last(session: ReadSession) -> Counted | None:
         if counted is not None:
             return counted
     return None
+
+
+def differed_before(session: ReadSession) -> set[str]:
+    """The subjects of what differed in the newest whole count that the log has; what cannot be one names none."""
+    words = {"subject": SYSTEM, "type": EventType.CENSUS_TAKEN.value, "latest": clock.now() + MOST_AHEAD}
+    report = session.scalar(DIFFERED, words)
+    gaps = report.get("gaps") if isinstance(report, dict) else None
+    named = [each.get("subject") for each in (gaps if isinstance(gaps, list) else ()) if isinstance(each, dict)]
+    return {each for each in named if isinstance(each, str)}
 
 
 def strays(session: ReadSession) -> list[str]:

@@ -13,14 +13,14 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, literal, select
+from sqlalchemy import func, literal, select, text
 
 from evidence import clock
 from evidence.custody.canonical import canonical
 from evidence.custody.events import SAYS, Actor, Event, EventType, Object, sentence
 from evidence.custody.facts import check_facts
 from evidence.custody.leaf import FORMAT, ZERO, Leaf, hash_of, read_leaf, write_leaf
-from evidence.custody.places import past_the_log
+from evidence.custody.places import IN_LOG, NUMBER, past_the_log
 from evidence.custody.rows import CustodyEvent, Head
 from evidence.custody.sealing import Revealed, check_sealed, erasable, revealed, seal
 from evidence.database import ReadSession, WriteSession, one_row
@@ -34,6 +34,11 @@ NEXT = (
     "INSERT INTO custody.head AS h (subject, n, leaf_hash) VALUES (%(subject)s, 1, %(zero)s)"
     " ON CONFLICT (subject) DO UPDATE SET n = h.n + 1 RETURNING n, leaf_hash, clock_timestamp() AS at,"
     " (SELECT witnessed_size FROM custody.state), (SELECT witnessed_root FROM custody.state)"
+)
+# An event counts that has its number in the log, or waits for it.
+IN_ORDER = text(
+    f"SELECT e.* FROM custody.event e LEFT JOIN {NUMBER}"  # noqa: S608 - put together of our own constants
+    f" WHERE e.subject = :subject AND e.subject_no > :after AND {IN_LOG} ORDER BY e.subject_no LIMIT :limit"
 )
 
 
@@ -97,15 +102,20 @@ def record(session: WriteSession, event: Event) -> Recorded:
 
 
 def history(session: ReadSession, subject: UUID, *, after: int = 0, limit: int = 500) -> list[HistoryLine]:
-    """A subject's events in their order, oldest first, from the one after number `after`."""
-    rows = session.scalars(
-        select(CustodyEvent)
-        .where(CustodyEvent.subject == subject, CustodyEvent.subject_no > after)
-        .order_by(CustodyEvent.subject_no)
-        .limit(limit)
-    ).all()
+    """A subject's events in their order, oldest first, from the one after number `after`.
+
+    What somebody wrote past the log is none of them: `outside_log` names it. Raises LogDisagrees where an event cannot
+    be read.
+    """
+    words = {"subject": subject, "after": after, "limit": limit}
+    rows = session.scalars(select(CustodyEvent).from_statement(IN_ORDER), words).all()
     opened = revealed(session, [row.id for row in rows])
     return [_line(row, opened.get(row.id, {})) for row in rows]
+
+
+def outside_log(session: ReadSession, subject: UUID) -> str:
+    """Which event of a subject somebody wrote past the log, in words: the first of them; else nothing."""
+    return past_the_log(session, subject).removeprefix("; ")
 
 
 def has_said(
@@ -236,7 +246,10 @@ def _line(row: CustodyEvent, personal: Mapping[str, Revealed]) -> HistoryLine:
     leaf = _leaf_of(row)
     known = {field: each.value for field, each in personal.items()}
     actor = known.pop("actor", "someone whose name has been erased")
-    kind = EventType(row.type)
+    try:
+        kind = EventType(row.type)
+    except ValueError as error:
+        raise LogDisagrees(f"event {row.ingest_no} of subject {row.subject}: {error}") from error
     said = sentence(kind, facts={**leaf.facts, **known}, actor=actor)
     return HistoryLine(
         row.id, row.ingest_no, row.subject_no, row.at, kind, leaf.s62, said, actor, leaf.facts, bytes(row.leaf)

@@ -127,6 +127,11 @@ class LogState(Base):
             "witnessed_size <= published_size AND published_size <= integrated_size AND integrated_size <= size",
             name="sizes",
         ),
+        CheckConstraint(
+            "witnessed_size >= 0 AND octet_length(witnessed_root) = 32"
+            " AND (witnessed_size > 0 OR witnessed_root = sha256(''::bytea))",
+            name="witnessed",
+        ),
         {"schema": SCHEMA},
     )
 

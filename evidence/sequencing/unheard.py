@@ -6,17 +6,26 @@ has not held them against the restored database, and what it lost raises no inci
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import text
+from pydantic import ValidationError
+from sqlalchemy import Row, text
 
-from evidence.custody.canonical import read_canonical
 from evidence.custody.events import SYSTEM, EventType
+from evidence.custody.facts import AgentEnrolled
+from evidence.custody.facts_of_log import LogRolledForward
+from evidence.custody.leaf import read_leaf
 from evidence.custody.places import IN_LOG, NUMBER
+from evidence.custody.shapes import Facts
 from evidence.database import ReadSession
+from evidence.errors import NotALeaf
 from evidence.vocabulary import AgentKind
+
+Told = TypeVar("Told", bound=Facts)
 
 MOST = 20  # roll-forwards looked back over, for the newest that put something back
 # Newest first, by the index on subjects.
@@ -61,10 +70,8 @@ def unheard_since_rollforward(session: ReadSession) -> list[UnheardAgent]:
     return [
         *(UnheardAgent(id=row.id, name=row.name, kind=AgentKind(row.kind), since=row.since) for row in silent),
         *(
-            UnheardAgent(
-                id=row.id, name=None, kind=AgentKind(read_canonical(row.leaf)["facts"]["kind"]), since=row.since
-            )
-            for row in strange
+            UnheardAgent(id=row.id, name=None, kind=AgentKind(said.kind), since=row.since)
+            for row, said in _told(strange, AgentEnrolled)
         ),
     ]
 
@@ -72,8 +79,16 @@ def unheard_since_rollforward(session: ReadSession) -> list[UnheardAgent]:
 def _newest(session: ReadSession) -> tuple[datetime, int, int] | None:
     """When the log was last rolled forward over lost events, from which size and to which."""
     words = {"subject": SYSTEM, "type": EventType.LOG_ROLLED_FORWARD.value, "most": MOST}
-    for row in session.execute(NEWEST, words):
-        facts = read_canonical(row.leaf)["facts"]
-        if facts["to_size"] > facts["from_size"]:
-            return row.at, int(facts["from_size"]), int(facts["to_size"])
+    for row, said in _told(session.execute(NEWEST, words), LogRolledForward):
+        if said.to_size > said.from_size:
+            return row.at, said.from_size, said.to_size
     return None
+
+
+def _told(rows: Iterable[Row[Any]], kind: type[Told]) -> Iterator[tuple[Row[Any], Told]]:
+    """Each event with its facts; not one that the ledger would not have let in, which verification names."""
+    for row in rows:
+        try:
+            yield row, kind.model_validate(read_leaf(bytes(row.leaf)).facts)
+        except (NotALeaf, ValidationError):
+            continue

@@ -96,6 +96,16 @@ def test_every_revision_goes_there_and_back_and_there_again(empty_database: str)
         assert shape(empty_database) == made
 
 
+def test_a_state_that_stops_every_act_is_put_right_by_the_upgrade(empty_database: str) -> None:
+    migrations.upgrade(empty_database, "0012")
+    with psycopg.connect(empty_database) as connection:
+        connection.execute("UPDATE custody.state SET witnessed_size = -1, witnessed_root = ''")
+    migrations.upgrade(empty_database)
+    with psycopg.connect(empty_database) as connection:
+        told = "SELECT witnessed_size, witnessed_root = sha256('') FROM custody.state"
+        assert connection.execute(told).fetchone() == (0, True)
+
+
 def test_rows_live_through_an_upgrade(empty_database: str) -> None:
     migrations.upgrade(empty_database, REVISIONS[0])
     agent = new_id()

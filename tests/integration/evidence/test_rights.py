@@ -67,6 +67,19 @@ def test_the_past_is_refused_to_services(service: psycopg.Connection, statement:
         service.execute(statement)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "witnessed_size = -1",
+        "witnessed_root = ''",
+        "witnessed_root = sha256('x')",
+    ],
+)
+def test_no_row_of_the_state_that_stops_every_act_can_be_written(service: psycopg.Connection, change: str) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation):
+        service.execute(f"UPDATE custody.state SET {change}")  # type: ignore[arg-type]
+
+
 def test_services_write_events_and_make_months(
     database_url: str, store_settings: StoreSettings, tmp_path: Path
 ) -> None:

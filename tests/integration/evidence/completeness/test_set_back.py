@@ -28,7 +28,10 @@ SET_BACK = (
     " published_root = (SELECT root FROM custody.checkpoint WHERE size = {0}),"
     " witnessed_root = (SELECT root FROM custody.checkpoint WHERE size = {0})"
 )
-TO_NOTHING = "UPDATE custody.state SET published_size = 0, integrated_size = 0, witnessed_size = 0"
+TO_NOTHING = (
+    "UPDATE custody.state SET published_size = 0, integrated_size = 0, witnessed_size = 0,"
+    " witnessed_root = sha256(''::bytea)"
+)
 
 
 class Died(BaseException):
