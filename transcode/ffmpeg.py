@@ -22,7 +22,7 @@ from transcode.plan import Plan
 from transcode.sandbox import Wall
 from transcode.settings import TranscodeSettings
 from transcode.storyboard import ACROSS, DOWN, POSTER, POSTER_HEIGHT, SHEET
-from transcode.waveform import RATE
+from transcode.waveform import FORMAT, RATE
 
 FRAGMENTS: Final = "+frag_keyframe+empty_moov+default_base_moof+global_sidx+delay_moov"
 """delay_moov: without it the sound's run-in (1,024 samples, 128 ms at 8 kHz) moves every frame but the first."""
@@ -47,6 +47,8 @@ PICTURE_RECIPE: Final = {
 TELLING: Final = {"stats_enc_post:v:0": f"pipe:{PROGRESS}", "stats_enc_post_fmt:v:0": "at={t}"}
 """`-progress` is silent until every output has begun, and the storyboard's begins with its first full sheet."""
 SOUND_RECIPE: Final = {"c:a": "aac", "b:a": "128k"}
+DRAWN: Final = {"c:a": "pcm_s16le", "avoid_negative_ts": "disabled", "f": FORMAT}
+"""Samples for a waveform, each block at the time at which the copy has it."""
 NO_LABELS: Final = {"map_metadata": -1, "map_chapters": -1}
 
 
@@ -98,7 +100,7 @@ def run(
 ) -> tuple[Ending, list[str]]:
     """Carry out a plan on a scratch file. The ending, and the argument list as the row names it.
 
-    Files go into `folder`, sound samples for the waveform to `listener.output`. Raises nothing for what FFmpeg does.
+    Files go into `folder`, samples for the waveform to `listener.output`. Raises nothing for what FFmpeg does.
     """
     using = tool(settings)
     told = arguments(plan, source, folder, encoder)
@@ -199,7 +201,7 @@ def _sounds(plan: Plan, master: Any) -> tuple[list[Any], list[Any]]:
     parts = streams[0].filter_multi_output("asplit", 2)
     streams[0] = parts[0]
     # The protocol list guards inputs; standard output is ours.
-    samples = ffmpeg.output(parts[1], "pipe:1", format="s16le", ac=plan.waveform_channels, ar=RATE)
+    samples = ffmpeg.output(parts[1], "pipe:1", ac=plan.waveform_channels, ar=RATE, **DRAWN)
     return streams, [samples]
 
 

@@ -37,7 +37,7 @@ from transcode.storyboard import CUES, POSTER, SHEET, cues
 from transcode.timing import FRAMES, frame_table
 from transcode.trying import Bench, bench
 from transcode.waveform import FILE as WAVEFORM
-from transcode.waveform import Waveform
+from transcode.waveform import Blocks, Waveform
 
 MASTER: Final = "master.bin"
 OUTPUT: Final = "output"
@@ -206,7 +206,7 @@ def _encoded_by(encoder: Encoder, work: Work, path: Path) -> Made:
     listener = Listener(
         stopping=work.stopping,
         progress=progress_of(work, "encoding" if plan.filters else "copying pictures, encoding sound"),
-        output=waveform.take if waveform else None,
+        output=Blocks(waveform).take if waveform else None,
     )
     with _its_turn(work):
         ending, argv = ffmpeg.run(plan, path, output, work.settings, listener, encoder)

@@ -24,7 +24,7 @@ from transcode.said import CutSaid, JoinedSaid
 from transcode.sandbox import Wall
 from transcode.segments import Cut
 from transcode.waveform import FILE as WAVEFORM
-from transcode.waveform import RATE, Waveform
+from transcode.waveform import RATE, Blocks, Waveform
 
 PART: Final = "part.nut"
 PIECE: Final = "piece.nut"
@@ -130,7 +130,7 @@ def _run(
         nice=work.settings.nice,
     )
     heard = progress_of(work, phase, length_ms)
-    listener = Listener(stopping=work.stopping, progress=heard, output=taking.take if taking else None)
+    listener = Listener(stopping=work.stopping, progress=heard, output=Blocks(taking).take if taking else None)
     ending = child.run(Command(argv=(using.path, *arguments), wall=wall, seconds=limits.seconds), listener)
     ffmpeg.must_be_usable(ending, phase)
     return ending
@@ -162,7 +162,8 @@ def _sounding(plan: Plan, master: Path, path: Path, start_us: int) -> list[str]:
     if plan.waveform_channels:
         first = plan.sounds[0]
         drawing = ["-map", f"0:{first}", *(("-filter:a:0", filters[first]) if filters[first] else ())]
-        drawing += ["-ac", str(plan.waveform_channels), "-ar", str(RATE), "-f", "s16le", "pipe:1"]
+        drawing += ["-ac", str(plan.waveform_channels), "-ar", str(RATE), *_options(ffmpeg.DRAWN)]
+        drawing += ["-output_ts_offset", f"{-start_us}us", "pipe:1"]
     return [
         *QUIET, "-copyts", *_options(ffmpeg.GUARDS), "-i", f"file:{master}", *each, *_options(told),
         "-output_ts_offset", f"{-start_us}us", f"file:{path}", *drawing,

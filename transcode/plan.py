@@ -257,7 +257,8 @@ def _sound_filters(facts: MediaFacts) -> tuple[tuple[int, str], ...]:
 
 
 def _waveform_channels(facts: MediaFacts) -> int:
-    return min(facts.sounds[0].channels, 2) if facts.sounds else 0
+    """How many channels are drawn: one where a look at the beginning did not find out how many there are."""
+    return max(1, min(facts.sounds[0].channels, 2)) if facts.sounds else 0
 
 
 def pixels_of(facts: MediaFacts) -> int:

@@ -49,16 +49,20 @@ class Survey:
         self.faults = self.broken = self.sound_frames = 0
         self.ticks: list[int] = []
         self.timescale = 0
+        self.origin = 0.0
         self.pictures = Pictures(task) if options.get("board") else None
-        self.waveform = Waveform(int(str(options["channels"]))) if options.get("channels") else None
-        self._sampler = av.AudioResampler(
-            format="s16", layout="stereo" if options.get("channels") == 2 else "mono", rate=RATE
-        )
+        # Of sound that begins late nobody knows beforehand how many channels it has: it is drawn as one.
+        channels = 2 if options.get("channels") == 2 else 1
+        self.waveform = Waveform(channels) if isinstance(self.sound, int) else None
+        self._sampler = av.AudioResampler(format="s16", layout="stereo" if channels == 2 else "mono", rate=RATE)
 
     def read(self, container: Any) -> None:
         """Read every packet of the wanted streams, once and in order."""
-        if self.pictures is not None and self.pictures.from_zero:
-            self.pictures.origin = float(first_start([*container.streams.video, *container.streams.audio]))
+        if self.pictures is None or self.pictures.from_zero:
+            # Sound without pictures is played from its beginning, whenever that is.
+            self.origin = float(first_start([*container.streams.video, *container.streams.audio]))
+        if self.pictures is not None:
+            self.pictures.origin = self.origin
         for number, packet in enumerate(container.demux(self._streams(container))):
             if number % TELL_EVERY == 0 and packet.dts is not None:
                 self.task.tell(int(packet.dts * packet.time_base * 1_000_000))
@@ -120,6 +124,8 @@ class Survey:
         assert self.waveform is not None  # noqa: S101 - for the type checker; the caller looked
         for frame in self._decoded(packet):
             self.sound_frames += 1
+            if frame.time is not None:
+                self.waveform.place(round((frame.time - self.origin) * 1000))
             for part in self._sampler.resample(frame):
                 size = part.samples * 2 * self.waveform.channels
                 self.waveform.take(bytes(part.planes[0])[:size])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import json
+import struct
 from itertools import accumulate, chain, repeat
 
 import pytest
@@ -15,7 +16,7 @@ from transcode.media import MediaFacts, StreamFacts
 from transcode.progress import ProgressReader
 from transcode.storyboard import cues, storyboard
 from transcode.timing import agreement, frame_table
-from transcode.waveform import Waveform
+from transcode.waveform import Blocks, Waveform
 
 
 def test_progress_is_a_fraction_of_the_recording() -> None:
@@ -163,3 +164,32 @@ def test_progress_words_that_make_no_sense_are_passed_over() -> None:
     absurd += ["out_time_us=²", "out_time_us=--5", "frame=²", f"frame={'9' * 5000}", "speed=infx", "speed=1e308x"]
     assert not any(reader.take(line) for line in absurd)
     assert (reader.fraction, reader.frames, reader.speed) == (0.5, 0, None)
+
+
+def smjpeg(*blocks: tuple[int, bytes]) -> bytes:
+    head = b"\0\nSMJPEG" + bytes(8) + b"_SND" + struct.pack(">I", 8) + bytes(8) + b"HEND"
+    return head + b"".join(b"sndD" + struct.pack(">iI", at, len(data)) + data for at, data in blocks) + b"DONE"
+
+
+def test_a_waveform_is_silent_where_nothing_is_heard() -> None:
+    loud = array.array("h", [25_600, -25_600] * 400).tobytes()
+    for step in (1, 7, 100_000):
+        wave = Waveform(1)
+        blocks, told = Blocks(wave), smjpeg((200, loud), (301, loud), (800, loud[:800]), (100, loud))
+        for start in range(0, len(told), step):
+            blocks.take(told[start : start + step])
+        assert wave.length_ms == 350, "silence is not sound that came in"
+        here, silent = [-100, 100], [0, 0]
+        assert json.loads(wave.as_json())["peaks"] == [[*silent, *here, *here, *here, *silent * 4, *here]]
+
+
+def test_no_waveform_is_longer_than_two_days_and_none_fails_by_nonsense() -> None:
+    wave = Waveform(1)
+    blocks = Blocks(wave)
+    blocks.take(smjpeg((2**31 - 1, bytes(1600)), (-(2**31), bytes(1600)), (0, bytes(1600))))
+    blocks.take(b"nonsense")
+    assert wave.peaks == [[0, 0]]
+    other = Blocks(wave)
+    for _ in range(100):
+        other.take(bytes(1000))
+    assert wave.peaks == [[0, 0]]
