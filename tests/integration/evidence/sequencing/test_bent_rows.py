@@ -22,6 +22,7 @@ from tests.integration.evidence.sequencing import test_rollforward
 from tests.integration.evidence.sequencing.test_rollforward import forward, grow
 from tests.support.house import World
 from tests.support.log import waiting, write_events
+from tests.support.recordings import Shelf
 from tests.support.servers import restored_later
 from tests.support.stray import EVENT, as_service
 
@@ -103,3 +104,14 @@ def test_a_row_that_keeps_the_event_out_is_named_until_it_is_gone(
     forward(world, keys)
     goes_on(world, keys)
     assert fsck.verify(world.house).contradicted == ()
+
+
+@pytest.mark.parametrize("leaf", [b"\xff\xfe", b'{"reference":"R999999999999999"}', b'{"reference":"R0000001"}'])
+def test_a_registration_past_the_log_gives_no_reference(world: World, keys: LogKeys, leaf: bytes) -> None:
+    Shelf(world).recording(b"one")
+    grow(world, keys)
+    write(world, leaf, type="recording.registered")
+    assert forward(world, keys).doubled == ()
+    Shelf(world).recording(b"after")
+    with world.house.reading() as session:
+        assert session.scalar(text("SELECT max(number) FROM recording")) == 2
