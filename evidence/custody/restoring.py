@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy import delete, insert, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from evidence.custody.canonical import canonical, read_canonical
@@ -29,6 +29,15 @@ TAKE_WAITING = text(
     "SELECT e.ingest_no, e.at, e.id, e.leaf FROM custody.event e JOIN custody.queue q USING (ingest_no, at)"
     " WHERE e.subject = :subject ORDER BY e.subject_no"
 )
+
+# What the owner of the tables has to do where a row stands in the place of an event that comes back.
+KEPT_OUT = (
+    "event {id} of the log cannot be put back: a row of custody.event that says something else stands in its place"
+    " (its ingest_no is {no}, its id {found}). Nothing was written. The owner of the tables has to take that row away"
+    ' (run-book rolled-back, "a row in the place of an event"); then `continuity custody rollforward` again'
+)
+
+_Key = tuple[UUID, datetime]  # what an event is known by: an id alone can be borrowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +57,7 @@ def hold_writers(session: WriteSession) -> None:
 def restore(session: WriteSession, leaves: Iterable[bytes], *, start: int) -> Restored:
     """Put events back with the numbers from `start` on, and rebuild the heads of their subjects.
 
-    Writers must be held. Raises LogDisagrees where the database has another event under the same id.
+    Writers must be held. Raises LogDisagrees where another row is in the place of one of them.
     """
     restored, ends = Restored(0, [], 0), dict[UUID, tuple[int, bytes]]()
     for batch in _batches(leaves):
@@ -73,32 +82,51 @@ def _put_back(
 ) -> list[tuple[UUID, str]]:
     """One batch: events that are not there, and the numbers of all. The sealed values that are not there."""
     rows = [_row(leaf) for leaf in leaves]
-    ids = [row["id"] for row in rows]
-    times = {row["id"]: row["at"] for row in rows}
-    known = session.scalars(select(CustodyEvent).where(CustodyEvent.id.in_(ids))).unique()
-    # Where somebody wrote another event under the id of one, that one is known by its time: it is kept last.
-    there = {found.id: found for found in sorted(known, key=lambda each: each.at == times[each.id])}
+    there = _there(session, rows)
     for row in rows:
-        if row["id"] in there and there[row["id"]].leaf_hash != row["leaf_hash"]:
-            raise LogDisagrees(f"the database has another event {row['id']} than the log")
         ends[row["subject"]] = (row["subject_no"], row["leaf_hash"])
-    fresh = [row for row in rows if row["id"] not in there]
+    numbers = dict(there)
+    fresh = [row for row in rows if _key(row) not in there]
     if fresh:
-        added = insert(CustodyEvent).returning(CustodyEvent.id, CustodyEvent.ingest_no, sort_by_parameter_order=True)
-        numbers = {row.id: row.ingest_no for row in session.execute(added, fresh)}
-    else:
-        numbers = {}
-    numbers |= {event_id: found.ingest_no for event_id, found in there.items()}
-    session.execute(delete(Queued).where(Queued.ingest_no.in_([found.ingest_no for found in there.values()])))
+        added = insert(CustodyEvent).returning(CustodyEvent.ingest_no, sort_by_parameter_order=True)
+        numbers |= zip(map(_key, fresh), session.scalars(added, fresh), strict=True)
+    session.execute(delete(Queued).where(Queued.ingest_no.in_(there.values())))
     session.execute(
         insert(Leaf),
         [
-            {"seq": seq, "ingest_no": numbers[row["id"]], "at": row["at"], "leaf_hash": row["leaf_hash"]}
+            {"seq": seq, "ingest_no": numbers[_key(row)], "at": row["at"], "leaf_hash": row["leaf_hash"]}
             for seq, row in enumerate(rows, start)
         ],
     )
     _erase_again(session, leaves)
-    return _sealed_missing(session, leaves, ids)
+    return _sealed_missing(session, leaves, [row["id"] for row in rows])
+
+
+def _there(session: WriteSession, rows: Sequence[dict[str, Any]]) -> dict[_Key, int]:
+    """The order of writing of those events that are there already, each with all that its leaf says of it.
+
+    A row at another time is another row, whatever id it bears: the right one is written beside it. Raises
+    LogDisagrees where a row that says something else keeps the right one out.
+    """
+    subject_no = tuple_(CustodyEvent.subject, CustodyEvent.subject_no)
+    by_id = select(CustodyEvent).where(CustodyEvent.id.in_([row["id"] for row in rows]))
+    by_place = select(CustodyEvent).where(subject_no.in_([(row["subject"], row["subject_no"]) for row in rows]))
+    known = [*session.scalars(by_id), *session.scalars(by_place)]
+    ids = {(each.id, each.at): each for each in known}
+    places = {(each.subject, each.subject_no, each.at): each for each in known}
+    there: dict[_Key, int] = {}
+    for row in rows:
+        for found in (ids.get(_key(row)), places.get((row["subject"], row["subject_no"], row["at"]))):
+            if found is None:
+                continue
+            if any(getattr(found, name) != row[name] for name in ("id", "subject", "subject_no", "type", "leaf_hash")):
+                raise LogDisagrees(KEPT_OUT.format(id=row["id"], no=found.ingest_no, found=found.id))
+            there[_key(row)] = found.ingest_no
+    return there
+
+
+def _key(row: dict[str, Any]) -> _Key:
+    return row["id"], row["at"]
 
 
 def _row(leaf: bytes) -> dict[str, Any]:

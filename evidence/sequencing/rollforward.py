@@ -18,7 +18,7 @@ from sqlalchemy import select, text
 from evidence.bootstrap import House
 from evidence.custody import ledger, log_keys
 from evidence.custody.events import SYSTEM, Actor, Event, EventType
-from evidence.custody.places import in_the_way
+from evidence.custody.places import IN_LOG, NUMBER, in_the_way
 from evidence.custody.restoring import Restored, hold_writers, mark_missing, restore
 from evidence.custody.rows import LogState, PublishedCheckpoint
 from evidence.database import WriteSession, psycopg_url
@@ -38,15 +38,16 @@ from evidence.tlog.tiles import WIDTH, decode_bundle, entries_path
 from evidence.vocabulary import IncidentKind
 
 # The highest number that an event of the log gives to a recording, and the references that several recordings have.
-REFERENCES = text("""
+# Bytes that are no text must not end this: escaped, all that is looked for stays as it is.
+REFERENCES = text(f"""
 WITH said AS (
-  SELECT subject, substring(convert_from(leaf, 'UTF8') FROM '"reference":"R([0-9]{1,15})"')::bigint AS number
-  FROM custody.event WHERE type = 'recording.registered'
+  SELECT e.subject, substring(encode(e.leaf, 'escape') FROM '"reference":"R([0-9]{{1,15}})"')::bigint AS number
+  FROM custody.event e LEFT JOIN {NUMBER} WHERE e.type = 'recording.registered' AND {IN_LOG}
 )
 SELECT max(number), ARRAY(
   SELECT number FROM said WHERE number IS NOT NULL GROUP BY number HAVING count(DISTINCT subject) > 1 ORDER BY number)
 FROM said
-""")
+""")  # noqa: S608 - put together of our own constants
 GO_ON_AFTER = text("SELECT setval('recording_number', greatest(:highest, (SELECT last_value FROM recording_number)))")
 LENGTH: Final = 4  # bytes before each leaf in the file that holds them meanwhile
 

@@ -1,0 +1,117 @@
+"""Roll-forward where somebody wrote rows with the rights of the service: put right, passed over, or named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from evidence import clock
+from evidence.completeness import fsck
+from evidence.embedded import EmbeddedPostgres
+from evidence.errors import LogDisagrees
+from evidence.identifiers import new_id
+from evidence.outside.keys import LogKeys
+from evidence.sequencing.reading import seq_of
+from evidence.sequencing.sequencer import Sequencer
+from tests.integration.evidence.sequencing import test_rollforward
+from tests.integration.evidence.sequencing.test_rollforward import forward, grow
+from tests.support.house import World
+from tests.support.log import waiting, write_events
+from tests.support.recordings import Shelf
+from tests.support.servers import restored_later
+from tests.support.stray import EVENT, as_service
+
+world, keys = test_rollforward.world, test_rollforward.keys
+
+QUEUE = text(
+    "INSERT INTO custody.queue (ingest_no, at) SELECT ingest_no, at FROM custody.event WHERE ingest_no = :ingest_no"
+)
+AWAY = (
+    "ALTER TABLE custody.event DISABLE TRIGGER insert_only",
+    "DELETE FROM custody.event WHERE ingest_no = {0}",
+    "ALTER TABLE custody.event ENABLE TRIGGER insert_only",
+)
+
+
+def write(world: World, leaf: bytes, *, queue: bool = False, **columns: Any) -> int:
+    """A row of custody.event past the ledger; its order of writing."""
+    usual = {"id": new_id(), "subject": new_id(), "n": 999_999, "type": "rendition.viewed", "at": clock.now()}
+    number = int(as_service(world.house, EVENT, **{**usual, **columns, "leaf": leaf}))
+    if queue:
+        as_service(world.house, QUEUE, ingest_no=number)
+    return number
+
+
+def row_of(world: World, event: UUID) -> Mapping[str, Any]:
+    """An event's row, its subject_no by the name that `write` has for it."""
+    wanted = "SELECT id, at, subject, subject_no AS n, type, leaf FROM custody.event WHERE id = :id"
+    with world.house.reading() as session:
+        return dict(session.execute(text(wanted), {"id": event}).mappings().one())
+
+
+def lost_event(world: World, keys: LogKeys, template: EmbeddedPostgres) -> Mapping[str, Any]:
+    """The row of an event that is in the store, and in the database no more."""
+    grow(world, keys)
+    with restored_later(template, world.house.sessions.engine) as restore:
+        [lost] = write_events(world.house, 1, subjects=[new_id()])
+        Sequencer(world.house, keys).lead_once()
+        row = row_of(world, lost)
+        restore()
+    return row
+
+
+def goes_on(world: World, keys: LogKeys) -> None:
+    grow(world, keys)
+    assert waiting(world.house) == 0
+    with world.house.reading() as session:
+        assert session.scalar(text("SELECT halted IS NULL FROM custody.state"))
+
+
+@pytest.mark.parametrize("other", [{}, {"leaf": b"{}"}, {"subject": new_id(), "n": 77}])
+def test_a_row_at_another_time_is_not_the_event(
+    world: World, keys: LogKeys, database_template: EmbeddedPostgres, other: dict[str, Any]
+) -> None:
+    row = lost_event(world, keys, database_template)
+    write(world, **{**row, **other, "at": row["at"] + timedelta(seconds=1)})
+    forward(world, keys)
+    goes_on(world, keys)
+    found = fsck.verify(world.house)
+    assert not found.of("events").findings
+    with world.house.reading() as session:
+        assert row["id"] in seq_of(session, [row["id"]])
+        right = "SELECT count(*) FROM custody.leaf l JOIN custody.event e USING (ingest_no, at) WHERE e.id = :id"
+        assert session.scalar(text(right), {"id": row["id"]}) == 1
+
+
+@pytest.mark.parametrize(
+    "other", [{"subject": new_id()}, {"n": 77}, {"type": "sealed.erased"}, {"leaf": b"{}"}, {"id": new_id()}]
+)
+def test_a_row_that_keeps_the_event_out_is_named_until_it_is_gone(
+    world: World, keys: LogKeys, database_template: EmbeddedPostgres, other: dict[str, Any]
+) -> None:
+    row = lost_event(world, keys, database_template)
+    bent = write(world, **{**row, **other})
+    with pytest.raises(LogDisagrees, match=f"ingest_no is {bent}, its id {other.get('id', row['id'])}.*The owner"):
+        forward(world, keys)
+    with world.house.writing() as session:
+        for statement in AWAY:
+            session.execute(text(statement.format(bent)))
+    forward(world, keys)
+    goes_on(world, keys)
+    assert fsck.verify(world.house).contradicted == ()
+
+
+@pytest.mark.parametrize("leaf", [b"\xff\xfe", b'{"reference":"R999999999999999"}', b'{"reference":"R0000001"}'])
+def test_a_registration_past_the_log_gives_no_reference(world: World, keys: LogKeys, leaf: bytes) -> None:
+    Shelf(world).recording(b"one")
+    grow(world, keys)
+    write(world, leaf, type="recording.registered")
+    assert forward(world, keys).doubled == ()
+    Shelf(world).recording(b"after")
+    with world.house.reading() as session:
+        assert session.scalar(text("SELECT max(number) FROM recording")) == 2
