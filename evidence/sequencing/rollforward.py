@@ -167,7 +167,11 @@ def _write(session: WriteSession, fetched: _Fetched, *, by: Actor, unwitnessed: 
     restored = Restored(0, [], 0)
     if fetched.frontier.size > state.size:
         restored = restore(session, fetched.each(), start=state.size)
-        state.size = state.integrated_size = fetched.frontier.size
+        state.size = fetched.frontier.size
+    if fetched.frontier.size >= state.integrated_size:
+        # Also where nothing came back: the edge in the row may be what stopped the log, and this one was held against
+        # what is signed.
+        state.integrated_size = fetched.frontier.size
         state.root, state.frontier = fetched.frontier.root(), list(fetched.frontier.nodes)
     state.epoch += 1
     state.halted = None

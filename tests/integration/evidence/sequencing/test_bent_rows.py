@@ -16,6 +16,7 @@ from evidence.embedded import EmbeddedPostgres
 from evidence.errors import LogDisagrees
 from evidence.identifiers import new_id
 from evidence.outside.keys import LogKeys
+from evidence.sequencing.errors import MustHalt
 from evidence.sequencing.reading import seq_of
 from evidence.sequencing.sequencer import Sequencer
 from tests.integration.evidence.sequencing import test_rollforward
@@ -115,3 +116,16 @@ def test_a_registration_past_the_log_gives_no_reference(world: World, keys: LogK
     Shelf(world).recording(b"after")
     with world.house.reading() as session:
         assert session.scalar(text("SELECT max(number) FROM recording")) == 2
+
+
+def test_an_edge_that_somebody_emptied_is_put_right(world: World, keys: LogKeys) -> None:
+    grow(world, keys)
+    as_service(world.house, text("UPDATE custody.state SET frontier = ARRAY[]::bytea[], root = sha256('')"))
+    write_events(world.house, 1)
+    with pytest.raises(MustHalt):
+        Sequencer(world.house, keys).lead_once()
+    done = forward(world, keys)
+    assert done.from_size == done.to_size, "nothing was lost"
+    Sequencer(world.house, keys).lead_once()
+    assert waiting(world.house) == 0
+    assert fsck.verify(world.house).contradicted == ()
