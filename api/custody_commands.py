@@ -107,14 +107,14 @@ def erase(
     if not confirm:
         doomed = erasing.look(house, subject, value)
         word = erasing.confirmation(doomed, because)
+        outside = erasing.outside_log(house, subject)
         if as_json:
-            outside = erasing.outside_log(house, subject)
             said = {"erased": False, "values": [each.as_json() for each in doomed], "confirm": word, "outside": outside}
             sys.stdout.write(json.dumps(said) + "\n")
             return
         for each in doomed:
             out.print(f"{each.at} {each.event} {each.field}: {each.value}", markup=False, soft_wrap=True)
-        if outside := erasing.outside_log(house, subject):
+        if outside:
             out.print(outside, markup=False, soft_wrap=True)
         out.print(f"Nothing is erased yet. To erase {len(doomed)} for good, run it again with --confirm {word}")
         return

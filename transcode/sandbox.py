@@ -239,7 +239,7 @@ def stand_back(nice: int) -> None:
     A child has a session of its own, and where the kernel groups by session a value for one process says nothing
     to the others: the group's own is set as well (sched(7), "The autogroup feature"). What stands back is also told
     to be work that nobody waits for from one moment to the next (SCHED_BATCH): its threads then interrupt each other
-    less, which cost an encode one processor second in fifty. A host that knows none of this is only slower.
+    less, which cost an encode up to one processor second in fifty. A host that knows none of this is only slower.
     """
     if not nice:
         return
