@@ -12,7 +12,7 @@ from av.stream import Discard
 
 from transcode.inside.guards import MAX_PIXELS
 from transcode.inside.opening import Master, Task
-from transcode.inside.packets import Counter, is_whole, length_size
+from transcode.inside.packets import Counter, every_packet, is_whole, length_size
 from transcode.inside.remux import first_start
 from transcode.storyboard import ACROSS, DOWN, POSTER, POSTER_HEIGHT, SHEET
 from transcode.timing import FRAMES, frame_table
@@ -63,7 +63,7 @@ class Survey:
             self.origin = float(first_start([*container.streams.video, *container.streams.audio]))
         if self.pictures is not None:
             self.pictures.origin = self.origin
-        for number, packet in enumerate(container.demux(self._streams(container))):
+        for number, packet in enumerate(every_packet(container, self._streams(container))):
             if number % TELL_EVERY == 0 and packet.dts is not None:
                 self.task.tell(int(packet.dts * packet.time_base * 1_000_000))
             if self.counter is not None:
