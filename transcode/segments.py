@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from math import ceil
 from typing import Any, Final
 
@@ -182,8 +182,19 @@ def _starts(keys: Sequence[int], shown: Sequence[int], timescale: int, room: Roo
     # A multiple of the workers, so that they end together.
     wanted = max(ceil(by_length / slots), PARTS_EACH) * slots
     count = max(1, min(wanted, int(whole / (SHORTEST_SECONDS * timescale))))
-    places = (bisect_left(keys, shown[0] + whole * number // count) for number in range(count))
+    lengths = _lengths(count, slots, halves=whole >= 2 * count * SHORTEST_SECONDS * timescale)
+    begins = (shown[0] + whole * before // sum(lengths) for before in accumulate(lengths[:-1], initial=0))
+    places = (bisect_left(keys, begin) for begin in begins)
     return sorted({keys[place] for place in places if place < len(keys)})
+
+
+def _lengths(count: int, slots: int, *, halves: bool) -> list[int]:
+    """How long each part is beside the others. The last of each worker comes in halves, where there are several: one
+    that was held up by the sound, by a beginning or by its machine keeps the others waiting for half as long then.
+    """
+    if not halves or not 1 < slots < count:
+        return [1] * count
+    return [2] * (count - slots) + [1] * (2 * slots)
 
 
 def _cut(number: int, bounds: tuple[int | None, int | None], shown: Sequence[int], leads: Sequence[int]) -> Cut:

@@ -49,7 +49,23 @@ def test_parts_have_the_length_that_is_asked_for_and_every_picture_once() -> Non
 def test_there_are_three_parts_at_least_for_each_worker() -> None:
     found = cuts(plain(25 * 600, 50), Room(seconds=60, slots=20), lead=False)
     assert isinstance(found, tuple)
-    assert len(found) == 60
+    assert len(found) == 60 + 20, "the third of each in halves"
+
+
+def test_the_last_part_of_each_worker_comes_in_halves() -> None:
+    found = cuts(plain(25 * 600, 25), Room(seconds=60, slots=3), lead=False)
+    assert isinstance(found, tuple)
+    frames = [each.frames for each in found]
+    assert len(frames) == 12 + 3
+    assert min(frames[:9]) >= 2 * max(frames[9:]) - 2 * 25
+    assert max(frames[9:]) < min(frames[:9])
+
+
+def test_no_part_is_halved_below_the_shortest() -> None:
+    found = cuts(plain(25 * 25, 5), Room(seconds=60, slots=2), lead=False)
+    assert isinstance(found, tuple)
+    assert len(found) == 6
+    assert min(each.frames for each in found) >= 4 * 25
 
 
 def test_leading_pictures_belong_to_the_part_before() -> None:
