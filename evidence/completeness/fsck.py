@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from evidence.completeness import books, newest, personal, ranges, signed
+from evidence.completeness import books, newest, personal, ranges, seen, signed
 from evidence.completeness.claims import LOG, Claim, Verdict, Verification, judged, not_proved
 from evidence.completeness.newest import Newest
 from evidence.completeness.ranges import Stretch
@@ -24,7 +24,7 @@ from evidence.completeness.walk import Walk
 from evidence.custody import places
 from evidence.jobs import JobStopped
 from evidence.sequencing import reading
-from evidence.tlog.tiles import WIDTH
+from evidence.tlog.tiles import WIDTH, TileTree
 
 if TYPE_CHECKING:
     from evidence.bootstrap import House
@@ -71,12 +71,12 @@ def verify(
         size, integrated, published = session.execute(STATE).one()
         standing = Standing(size, integrated, published, against)
         whole_tiles = max(0, min(since or 0, standing.published) - 1) // WIDTH * WIDTH
-        subtree = reading.subtree_reader(session, house.custody) if whole_tiles else _nothing
     if standing.size == 0:
-        empty = tuple(not_proved(name, LOG, NOTHING) for name in ("events", "numbers", "history", "tiles"))
+        empty = tuple(not_proved(name, LOG, NOTHING) for name in OF_EVENTS)
         return Verification(size=0, claims=(*empty, *signed.claims(house, 0, None, against), *_halt(against)))
     closely = standing.size - whole_tiles <= LOOKED_AT
-    walk = Walk(house, whole_tiles, subtree, integrated=standing.in_store, every_leaf=closely)
+    tree = TileTree(reading.tile_reader(house.custody), max(standing.published, standing.signed.size))
+    walk = Walk(house, whole_tiles, tree.subtree, integrated=standing.in_store, every_leaf=closely)
     in_store, signed_for = standing.in_store, standing.signed.size
     reads = partial(ranges.read, house, integrated=in_store, signed=signed_for, back=closely or read_back)
     with ThreadPoolExecutor(1, thread_name_prefix="verify-books") as beside:
@@ -126,6 +126,7 @@ def _about_people(house: House, *, closely: bool) -> list[Claim]:
     ]  # fmt: skip
 
 
+OF_EVENTS = ("events", "numbers", "history", "not_before", "tiles")
 NOTHING = "The log is empty: there is nothing to verify."
 
 
@@ -151,6 +152,7 @@ def _claims(house: House, standing: Standing, walk: Walk, start: int) -> tuple[C
             holds=f"Of {of}, each follows the one before it of the same subject.",
             fails="Events of a subject do not follow one another",
         ),
+        seen.claim(LOG, walk.seen_sizes, walk.seen, doubted=walk.earlier.doubted),
         judged(
             "tiles", LOG, walk.tiles,
             holds=f"The {walk.objects} tiles and bundles in the store are those of {of}: all have the digests,"
@@ -188,7 +190,3 @@ def _stretches(
         finally:
             for each in under_way:
                 each.cancel()
-
-
-def _nothing(start: int, end: int) -> bytes:
-    raise AssertionError(f"a walk from the beginning asks for no subtree ({start} to {end})")

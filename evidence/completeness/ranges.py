@@ -41,18 +41,21 @@ CONDENSED = text(r"""
 SELECT seq / 256 AS number, bool_and(agrees) AS agrees,
   string_agg(placed, ''::bytea ORDER BY seq) AS tile,
   string_agg(link, ''::bytea ORDER BY seq) AS links,
-  md5(string_agg(substring(int4send(octet_length(leaf)) FROM 3) || leaf, ''::bytea ORDER BY seq)) AS bundle
+  md5(string_agg(substring(int4send(octet_length(leaf)) FROM 3) || leaf, ''::bytea ORDER BY seq)) AS bundle,
+  bool_and(seen_size <= seq) AS seen_before,
+  array_agg(DISTINCT int8send(seen_size) || decode(seen_root, 'hex')) AS seen
 FROM (
-  SELECT l.seq, e.leaf, l.leaf_hash AS placed,
+  SELECT l.seq, e.leaf, l.leaf_hash AS placed, seen.size AS seen_size, seen.root AS seen_root,
     uuid_send(e.subject) || int8send(e.subject_no) || decode(said.prev, 'hex') || int8send(e.subject_no + 1) AS link,
     coalesce(sha256('\x00'::bytea || e.leaf) = l.leaf_hash AND l.leaf_hash = e.leaf_hash
       AND said.id = e.id::text AND said.type = e.type AND said.subj = e.subject::text
-      AND said.n = e.subject_no::text AND said.log = :origin
+      AND said.n = e.subject_no::text AND said.log = :origin AND seen.size >= 0 AND octet_length(seen.root) = 64
       AND said.at = to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), false) AS agrees
   FROM custody.leaf l
   JOIN custody.event e ON e.ingest_no = l.ingest_no AND e.at = l.at
   CROSS JOIN LATERAL json_to_record(convert_from(e.leaf, 'UTF8')::json)
-    AS said(id text, type text, subj text, n text, log text, at text, prev text)
+    AS said(id text, type text, subj text, n text, log text, at text, prev text, seen json)
+  CROSS JOIN LATERAL json_to_record(said.seen) AS seen(size bigint, root text)
   WHERE l.seq >= :first AND l.seq < :last
     AND e.ingest_no BETWEEN :low AND :high AND e.at BETWEEN :earliest AND :latest) AS each
 GROUP BY 1 ORDER BY 1
@@ -82,13 +85,15 @@ WHERE l.seq >= :first AND l.seq < :last ORDER BY l.seq
 class Bundle:
     """Up to 256 neighbouring leaves: their hashes, their links, and the MD5 of the bundle, each in order.
 
-    `links` and `digest` are None where the leaves must be looked at one by one.
+    `links` and `digest` are None where the leaves must be looked at one by one. `seen` is what they say they have seen,
+    each once; None where one says what came after it.
     """
 
     number: int
     tile: bytes
     links: bytes | None
     digest: str | None
+    seen: tuple[bytes, ...] | None = None
 
     @property
     def members(self) -> int:
@@ -173,7 +178,8 @@ def _bundle(row: Row[Any]) -> Bundle:
     tile = bytes(row.tile)
     if not row.agrees or row.links is None or len(row.links) != len(tile) // HASH_SIZE * LINK:
         return Bundle(row.number, tile, None, None)
-    return Bundle(row.number, tile, bytes(row.links), row.bundle)
+    seen = tuple(map(bytes, row.seen)) if row.seen_before else None
+    return Bundle(row.number, tile, bytes(row.links), row.bundle, seen)
 
 
 def _one_by_one(

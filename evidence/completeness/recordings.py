@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import or_, select
 
-from evidence.completeness import headmap, newest, signed
+from evidence.completeness import headmap, newest, seen, signed
 from evidence.completeness.claims import LOG, Claim, Verdict, Verification, judged, not_proved
 from evidence.custody import ledger
 from evidence.custody.events import EventType
@@ -65,7 +65,7 @@ def verify_recording(house: House, recording: UUID) -> Verification:
         reference = None if row is None else recording_reference(row.number)
         asked = _Asked(house, recording, master, reference, reading.leaves_of(session, recording), head)
         troubles = _open_troubles(session, master)
-    of_events = [_history(asked), _included(asked), _complete(asked)]
+    of_events = [_history(asked), _included(asked), _not_before(asked), _complete(asked)]
     of_log = _of_log(newest.hold(house), signed.keys(house))
     if of_log:
         of_events = [_resting(each) for each in of_events]
@@ -137,6 +137,16 @@ def _included(asked: _Asked) -> Claim:
     waits = f"; {later} newer ones wait for the next" if later else ""
     holds = f"Each of {len(under)} events leads to the checkpoint over {head.size} events{waits}."
     return judged("included", asked.subject, found, holds=holds, fails="An event is not in the log that was signed")
+
+
+def _not_before(asked: _Asked) -> Claim:
+    """What each event says of its age, against the tree of the events before it."""
+    with asked.house.reading() as session:
+        roots = seen.Roots(asked.house, reading.subtree_reader(session, asked.house.custody))
+    said = list(seen.said_by(asked.leaves))
+    found = [fault for seq, says in said if (fault := roots.fault(seq, says))]
+    sizes = (seen.size_of(says) for _, says in said)
+    return seen.claim(asked.subject, sizes, found, doubted=roots.doubted)
 
 
 def outside(house: House, leaves: Leaves, head: Checkpoint) -> dict[int, str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from struct import Struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 
-from evidence.completeness import closely, ranges
+from evidence.completeness import closely, ranges, seen
 from evidence.completeness.closely import Link
 from evidence.completeness.ranges import NEXT, PLACE, SUBJECT, Bundle, Stretch
 from evidence.completeness.tree import root_over
@@ -41,11 +41,14 @@ class Walk:
         self.history: list[str] = []
         self.tiles: list[str] = []
         self.roots: list[str] = []
+        self.seen: list[str] = []
+        self.seen_sizes: set[int] = set()
         self.others: list[str] = []  # events that the store has otherwise: the signed root tells whose are right
         self.objects = self.read_back = 0
         self._house, self._start, self._integrated, self._every_leaf = house, start, integrated, every_leaf
         self._next: dict[bytes, bytes] = {}
-        self._trunk, self._edge = _trunk(start, subtree), Frontier()
+        self._trunk, self._edge = Frontier(start // WIDTH, seen.whole_tiles(start, subtree)), Frontier()
+        self.earlier = seen.Roots(house, subtree)
         self._rows = _rows(start, subtree)
 
     @property
@@ -67,18 +70,22 @@ class Walk:
         _keep(self.others, [f"event {seq}: the store has another event under this number" for seq in stretch.others])
         self.objects, self.read_back = self.objects + stretch.objects, self.read_back + stretch.read_back
         for bundle in stretch.bundles:
-            links = self._look(bundle) if bundle.links is None or self._every_leaf else None
-            if links is None and bundle.links is not None:
+            rows = self._events(bundle) if bundle.links is None or self._every_leaf else None
+            if rows is None and bundle.links is not None:
                 self._follow(bundle, bundle.links)
             else:
-                self._follow_closely(bundle, links or [])
+                self._follow_closely(bundle, self._look(bundle, rows or ()))
             self._grow(bundle, stretch)
+            self._hold_seen(bundle, rows)
 
-    def _look(self, bundle: Bundle) -> list[Link]:
+    def _events(self, bundle: Bundle) -> Sequence[Row[Any]]:
         first = bundle.number * WIDTH
         with self._house.reading() as session:
-            rows = ranges.events(session, first, first + bundle.members)
-            found, links = closely.look(rows, origin=str(session.info["log_origin"]))
+            return ranges.events(session, first, first + bundle.members)
+
+    def _look(self, bundle: Bundle, rows: Sequence[Row[Any]]) -> list[Link]:
+        first = bundle.number * WIDTH
+        found, links = closely.look(rows, origin=self._house.settings.log_origin)
         if bundle.links is None and not found:
             found = [f"events {first} to {first + bundle.members - 1} cannot be read as leaves by the database"]
         _keep(self.events, found)
@@ -106,6 +113,17 @@ class Walk:
             after = (link.n + 1).to_bytes(8, "big")
             self._next[link.subject] = after + bundle.tile[at * HASH_SIZE : (at + 1) * HASH_SIZE]
 
+    def _hold_seen(self, bundle: Bundle, rows: Sequence[Row[Any]] | None) -> None:
+        """What the events say they have seen, each once for a bundle; one by one where that is not right."""
+        last = bundle.number * WIDTH + bundle.members - 1
+        once = bundle.seen if rows is None else None
+        if once is not None and not any(self.earlier.fault(last, says) for says in once):
+            self.seen_sizes |= {seen.size_of(says) for says in once}
+            return
+        said = list(seen.said_by(seen.leaves_in(rows if rows is not None else self._events(bundle))))
+        self.seen_sizes |= {seen.size_of(says) for _, says in said}
+        _keep(self.seen, [fault for seq, says in said if (fault := self.earlier.fault(seq, says))])
+
     def _held(self, link: Link, seq: int) -> None:
         """An event that does not follow what was seen: its subject may have begun before the walk did."""
         known = link.subject in self._next
@@ -122,7 +140,9 @@ class Walk:
         cuts = sorted(size - start for size in stretch.checkpoints if start < size <= start + len(hashes))
         for cut in cuts:
             self._edge, before, self.size = self._edge.extend(hashes[before:cut]), cut, start + cut
-            if stretch.checkpoints[self.size] != self.frontier.root():
+            root = self.frontier.root()
+            self.earlier.learn(self.size, root, stretch.checkpoints[self.size])
+            if stretch.checkpoints[self.size] != root:
                 _keep(self.roots, [f"the checkpoint over {self.size} events has another root than these events"])
         self.size = start + len(hashes)
         if len(hashes) < WIDTH:
@@ -147,17 +167,6 @@ class Walk:
             _keep(self.tiles, [differs] if differs else [])
         self._rows[level] = []
         self._up(level + 1, root_over(row))
-
-
-def _trunk(start: int, subtree: Subtree) -> Frontier:
-    """The edge over whole tiles, where a tile's root counts as one leaf."""
-    nodes, at, tiles = [], 0, start // WIDTH
-    for bit in reversed(range(tiles.bit_length())):
-        if tiles >> bit & 1:
-            end = at + (WIDTH << bit)
-            nodes.append(subtree(at, end))
-            at = end
-    return Frontier(tiles, tuple(nodes))
 
 
 def _rows(start: int, subtree: Subtree) -> list[list[bytes]]:

@@ -59,7 +59,8 @@ def test_a_key_stays_revoked_where_the_state_is_set_back_to_before_that(log: Own
         keys = trusted_keys(session)
     assert key not in keys
     assert len(keys) == 2
-    set_back = "UPDATE custody.state SET size = :to, integrated_size = :to, published_size = :to, witnessed_size = :to"
+    set_back = "UPDATE custody.state SET size = :to, integrated_size = :to, published_size = :to, witnessed_size = :to,"
+    set_back += " witnessed_root = (SELECT root FROM custody.checkpoint WHERE size = :to)"
     as_service(log.house, text(set_back), to=before)
     with log.house.reading() as session:
         assert trusted_keys(session) == keys

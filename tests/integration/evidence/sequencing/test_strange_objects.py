@@ -116,7 +116,8 @@ def test_a_row_set_back_is_found_under_junk_as_well(grown: House, keys: KeyPair)
     Sequencer(grown, keys).lead_once()
     for at in range(3):
         put(grown, FAR + at)
-    back = "UPDATE custody.state SET published_size = 12, witnessed_size = 12, integrated_size = 12"
+    back = "UPDATE custody.state SET published_size = 12, witnessed_size = 12, integrated_size = 12, witnessed_root = "
+    back += "(SELECT root FROM custody.checkpoint WHERE size = 12)"
     with grown.writing() as session:
         session.execute(text(back))
     found = fsck.verify(grown).of("checkpoint")
