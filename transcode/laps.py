@@ -72,6 +72,13 @@ class Laps:
         """What moves the times of each stream, as a plan has it."""
         return tuple((move.index, move.filter) for move in self.moves)
 
+    @property
+    def length_ms(self) -> int:
+        """How long the master lasts in all; 0 where nobody knows. Laps that are not laid are added up."""
+        if self.moves:
+            return max([*self.said.times_us, *self.said.sound_us], default=0) // 1000
+        return max((_adds_up(track) for track in self.said.counted if track.listed), default=0)
+
     def complaints(self, messages: Sequence[str]) -> list[str]:
         """What FFmpeg had to say of the master itself."""
         return [said for said in messages if not any(words in said for words in OF_THE_CLOCK)]
@@ -199,6 +206,14 @@ def _jumps(ticks: Sequence[int], base: Fraction) -> Iterator[tuple[int, bool]]:
         if latest != UNSAID and not latest - back <= at <= latest + on:
             yield number, at < latest
         latest = at
+
+
+def _adds_up(track: TrackSaid) -> int:
+    """Milliseconds in which a stream's clock goes on, leaving out where it jumps."""
+    base, dts = Fraction(*track.base), array("q", track.dts)
+    known = [at for at in (dts if any(at != UNSAID for at in dts) else array("q", track.pts)) if at != UNSAID]
+    on = int(GOES_ON / base)
+    return int(sum(step for here, there in pairwise(known) if 0 < (step := there - here) <= on) * base * 1000)
 
 
 def _bounds(columns: Sequence[_Column]) -> list[_Bound] | None:

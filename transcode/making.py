@@ -23,7 +23,7 @@ from transcode.errors import MasterChanged, OutputUntrue, RenderFailed
 from transcode.hardware import LIBX264, Encoder
 from transcode.laps import NOT_COPIED, Laps, laps_of, may_start_again
 from transcode.media import MediaFacts
-from transcode.plan import Plan
+from transcode.plan import Plan, lasting
 from transcode.probe import facts_of, insist_on_wall
 from transcode.progress import ProgressReader
 from transcode.quality.gauge import Pair
@@ -161,8 +161,15 @@ def _encoded(work: Work) -> Made:
     if work.laps:
         if work.laps.start_again and work.plan.picture is not None and not work.plan.filters:
             raise OutputUntrue((NOT_COPIED,))
-        work = replace(work, plan=replace(work.plan, clock=work.laps.clock))
+        work = replace(work, plan=replace(_long_enough(work, work.laps), clock=work.laps.clock))
     return _by_hardware_or_software(work, path, using) if work.plan.filters else _encoded_by(LIBX264, work, path)
+
+
+def _long_enough(work: Work, laps: Laps) -> Plan:
+    """Planned was from the container's length, which is about that of one lap, or counts what lies between them."""
+    if not laps.length_ms:
+        return work.plan
+    return lasting(work.plan, work.facts, laps.length_ms, longest_hours=work.settings.longest_hours)
 
 
 @contextmanager
@@ -201,11 +208,12 @@ def _by_hardware_or_software(work: Work, path: Path, using: Bench) -> Made:
 def _encoded_by(encoder: Encoder, work: Work, path: Path) -> Made:
     """Pictures and waveform come out of the same decode."""
     plan, output = work.plan, work.folder / OUTPUT
+    length_ms = work.laps.length_ms or None if work.laps else None
     output.mkdir()
     waveform = Waveform(plan.waveform_channels) if plan.waveform_channels else None
     listener = Listener(
         stopping=work.stopping,
-        progress=progress_of(work, "encoding" if plan.filters else "copying pictures, encoding sound"),
+        progress=progress_of(work, "encoding" if plan.filters else "copying pictures, encoding sound", length_ms),
         output=Blocks(waveform).take if waveform else None,
     )
     with _its_turn(work):

@@ -7,7 +7,7 @@ was measured in Chromium 156 and narrowed to what others play too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from evidence.vocabulary import Condition, RenditionMethod
@@ -183,6 +183,15 @@ def transcode(facts: MediaFacts, because: str, limits: Limits) -> Plan:
         pictures=storyboard(facts) if facts.length_ms and gap < GAP_BOMB_MS else None,
         limits=limits,
     )
+
+
+def lasting(plan: Plan, facts: MediaFacts, length_ms: int, *, longest_hours: float) -> Plan:
+    """The plan for a master that is found to last for another time than its container says: with pictures for all of
+    that time, and with limits by it. Gaps that nobody fills in are none of a clock that was followed packet by packet.
+    """
+    told = facts.model_copy(update={"duration_ms": length_ms})
+    pictures = storyboard(told) if plan.filters else plan.pictures
+    return replace(plan, pictures=pictures, limits=limits_for(told, longest_hours=longest_hours))
 
 
 def _sound_only(facts: MediaFacts, limits: Limits) -> Plan:

@@ -149,11 +149,12 @@ def write_anew(session: WriteSession, recording: Recording, row: Rendition, resu
 
 
 def _write_length(recording: Recording, playback: Result) -> None:
-    """A recording is at least as long as its copy plays: a header counts no further than its clock, and that may have
-    started again on the way.
+    """A recording is at least as long as its copy plays: a header counts no further than its clock. Where that starts
+    again on the way, it is as long as that: the header counts one lap, or what lies between the times of two.
     """
     plays = int(playback.facts.get("plays_ms") or 0)
-    if recording.duration_ms is not None and plays > recording.duration_ms + LENGTH_SLACK_MS:
+    header = recording.duration_ms
+    if header is not None and plays and (playback.facts.get("clock") or plays > header + LENGTH_SLACK_MS):
         recording.duration_ms = plays
 
 

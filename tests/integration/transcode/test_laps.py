@@ -75,6 +75,24 @@ def test_two_laps_lie_end_to_end_with_their_sound(workroom: Workroom, tmp_path: 
     assert numbers(clip) == [*range(90, 100), *range(10)]
 
 
+def cue_times(text: str) -> list[float]:
+    """When each picture of a storyboard begins, and when the last one ends, in seconds."""
+    stamps = [line.split(" --> ") for line in text.splitlines() if "-->" in line]
+    told = [*(begins for begins, _ in stamps), stamps[-1][1]]
+    return [sum(float(each) * unit for each, unit in zip(at.split(":"), (3600, 60, 1), strict=True)) for at in told]
+
+
+def test_a_storyboard_reaches_over_all_laps(workroom: Workroom, tmp_path: Path) -> None:
+    recording = workroom.keeps(joined(tmp_path, *[("-c:a", "ac3")] * 3))
+    workroom.examines(recording)
+    with workroom.working():
+        rows = workroom.finished(recording)
+    assert rows[RenditionKind.PLAYBACK].state is RenditionState.READY, rows[RenditionKind.PLAYBACK].reason
+    times = cue_times(workroom.bytes_of(rows[RenditionKind.STORYBOARD]).decode())
+    assert times == [*range(len(times))]
+    assert times[-1] == pytest.approx(12.5, abs=0.6)
+
+
 def muted(folder: Path, *coding: str, name: str = "muted.ts") -> Path:
     """Twenty seconds, with no packet of sound from the fourth to the sixteenth."""
     whole, found = numbered(folder / f"whole-{name}", *REORDERED, *coding, seconds=20), folder / name
