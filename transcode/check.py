@@ -13,6 +13,7 @@ from typing import Final
 
 from evidence.vocabulary import Condition, RenditionMethod
 from transcode.errors import OutputUntrue
+from transcode.laps import LOST
 from transcode.matching import AGREE, Finding, Kind, compare
 from transcode.media import MediaFacts
 from transcode.packets import UNSAID, Manifest, Track
@@ -198,7 +199,8 @@ def _check_pictures(compared: Compared, checked: Checked, *, damaged: bool) -> N
         checked.findings.append(f"the copy has {times.copy_frames} pictures, the master {expected}")
     if times.strangers:
         told = f"{times.strangers} pictures are shown at other times than the master says"
-        checked.remarks.append(f"{told}, {times.worst_us / 1000:.0f} ms at most" if times.worst_us else told)
+        by_how_much = times.worst_us and compared.lapped != LOST
+        checked.remarks.append(f"{told}, {times.worst_us / 1000:.0f} ms at most" if by_how_much else told)
 
 
 def _first_shown(compared: Compared) -> str:
@@ -210,7 +212,7 @@ def _first_shown(compared: Compared) -> str:
 
 def _check_sounds(compared: Compared, checked: Checked, *, damaged: bool) -> None:
     """Each sound track ends when the master's packets do, or when its decoded samples say, whichever is later; and
-    there is as much of it as of them.
+    there is as much of it as of them. Where a clock starts again and its laps are not laid, packets say no such end.
     """
     mine = [max(0, ends - compared.master.start_us) // 1000 for ends in compared.master.sound_us]
     if mine and compared.decoded_ms:
@@ -225,7 +227,7 @@ def _check_sounds(compared: Compared, checked: Checked, *, damaged: bool) -> Non
             checked.findings.append(_another_length(number, found, expected))
         elif lacking := _lacking(compared, number):
             checked.remarks.append(lacking)
-        elif off:
+        elif off and compared.lapped != LOST:
             checked.remarks.append(_another_length(number, found, expected))
     if len(mine) != len(compared.copy.sound_us):
         checked.findings.append(f"the copy has {len(compared.copy.sound_us)} sound tracks of {len(mine)}")

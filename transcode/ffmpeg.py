@@ -183,7 +183,10 @@ def _pictures(plan: Plan, master: Any, folder: str) -> tuple[list[Any], list[Any
     sheet = sheet.filter("setsar", 1).filter("tile", f"{ACROSS}x{DOWN}")
     poster = parts[2].filter("scale", board.poster_width, POSTER_HEIGHT).filter("setsar", 1).filter("thumbnail", 50)
     return [parts[0]], [
-        ffmpeg.output(sheet, folder + SHEET, format="image2", **{"q:v": 5, "fps_mode": "passthrough"}),
+        # No more of them than are spoken of: where a clock starts again, the times between may be any.
+        ffmpeg.output(
+            sheet, folder + SHEET, format="image2", **{"q:v": 5, "fps_mode": "passthrough", "frames:v": board.sheets}
+        ),
         ffmpeg.output(poster, folder + POSTER, format="image2", **{"q:v": 3, "frames:v": 1, "update": 1}),
     ]
 

@@ -16,6 +16,7 @@ from tests.support.cutting import body_of, samples
 from tests.support.media import REORDERED
 from tests.support.numbered import numbered, numbers, packet_times
 from tests.support.workroom import Workroom
+from transcode.laps import LOST
 
 SECOND = 1_000_000
 HIGH = ("-af", "aeval=0.2*sin(2*PI*1500*t):c=same")
@@ -91,6 +92,24 @@ def test_a_storyboard_reaches_over_all_laps(workroom: Workroom, tmp_path: Path) 
     times = cue_times(workroom.bytes_of(rows[RenditionKind.STORYBOARD]).decode())
     assert times == [*range(len(times))]
     assert times[-1] == pytest.approx(12.5, abs=0.6)
+
+
+def test_laps_a_whole_clock_apart_are_as_long_as_they_play(workroom: Workroom, tmp_path: Path) -> None:
+    # The second counts 33 bits to their end after about two seconds: by its header it all lasts for 26.5 hours.
+    recording = workroom.keeps(joined(tmp_path, ("-c:a", "ac3"), ("-c:a", "ac3", "-output_ts_offset", "95440")))
+    workroom.examines(recording)
+    with workroom.working():
+        rows = workroom.finished(recording)
+    copy = rows[RenditionKind.PLAYBACK]
+    assert {kind: row.reason for kind, row in rows.items() if row.state is not RenditionState.READY} == {}
+    assert abs((workroom.recording(recording).duration_ms or 0) - 8000) < 300
+    times = cue_times(workroom.bytes_of(rows[RenditionKind.STORYBOARD]).decode())
+    assert times == [*range(len(times))]
+    assert times[-1] == pytest.approx(8, abs=0.6)
+    assert copy.facts["clock"] == LOST
+    assert not [said for said in copy.facts["remarks"] if "954" in said], (
+        "no length or distance of a clock not followed"
+    )
 
 
 def muted(folder: Path, *coding: str, name: str = "muted.ts") -> Path:
