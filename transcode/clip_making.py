@@ -25,6 +25,7 @@ from transcode.clip_recipe import Recipe
 from transcode.clip_said import ClipSaid, DecodedSaid, HashesSaid, IndexSaid, WrittenSaid
 from transcode.ending import How
 from transcode.errors import OutputUntrue, RenderFailed, SettingsRefused
+from transcode.laps import starts_of
 from transcode.making import Work, fetch
 from transcode.packets import Manifest
 from transcode.progress import ProgressReader
@@ -87,6 +88,7 @@ class _Maker:
         self.picture: Line | None = None
         self.lines: dict[int, Line] = {}
         self.manifest = Manifest(())
+        self.starts: dict[int, tuple[int, ...]] = {}
         self.origin = Fraction(0)
         self.numbers: Numbers | None = None
         # Sounds that cannot be laid beside anything, and why.
@@ -102,7 +104,7 @@ class _Maker:
         """Read the master through once."""
         found = self.facts.picture
         said = self._ask(IndexSaid, "looking for places to cut", do="index", picture=found.index if found else None)
-        self.manifest = said.manifest()
+        self.manifest, self.starts = said.manifest(), starts_of(said.counted)
         self.picture = clip_plan.with_times(said.picture.as_line()) if said.picture is not None else None
         self.lines = {each.index: each.as_line() for each in said.sounds}
         self.origin = clip_plan.begins_at([*([self.picture] if self.picture else []), *self.lines.values()])
@@ -143,7 +145,7 @@ class _Maker:
         self.origin = Fraction(0)
         for index, line in self.lines.items():
             try:
-                self.lines[index] = clip_numbers.moved(line, offsets)
+                self.lines[index] = clip_numbers.moved(line, offsets, self.starts.get(index, ()))
             except NoClip as refused:
                 self.adrift[index] = str(refused)
 
@@ -344,8 +346,7 @@ class _Maker:
         self, kind: type[SaidT], phase: str, *, path: Path | None = None, other: Path | None = None, **told: Any
     ) -> SaidT:
         """Let a child work on the master (or on the file at `path`), and believe its answer as far as it checks."""
-        work, read = self.work, path or self.path
-        limits = work.plan.limits
+        work, read, limits = self.work, path or self.path, self.work.plan.limits
         # Thousands of ticks: more than an argument holds.
         said = work.folder / TOLD
         said.write_text(json.dumps(told), encoding="utf-8")

@@ -166,9 +166,12 @@ def following(line: Line) -> tuple[Fraction, ...]:
     return tuple(found)
 
 
-def moved(line: Line, offsets: Sequence[Fraction]) -> Line:
-    """A sound's packets on the clock that the offsets lead to. Raises NoClip where its laps are not those."""
-    starts = _starts(line.pts, line.base)
+def moved(line: Line, offsets: Sequence[Fraction], known: Sequence[int] = ()) -> Line:
+    """A sound's packets on the clock that the offsets lead to. Raises NoClip where its laps are not those.
+
+    `known`: the packets with which laps begin, by where they lie in the file; those without sound among them.
+    """
+    starts = list(known) if len(known) == len(offsets) else _starts(line.pts, line.base)
     if len(starts) != len(offsets):
         raise NoClip(
             f"the clock of sound track {line.index} starts again in other places than that of the pictures, so that it "

@@ -108,18 +108,20 @@ def laps_of(said: ReadingSaid, streams: Sequence[int]) -> Laps | None:
     columns = [_Column(track) for track in tracks if track.listed]
     if not any(column.jumps for column in columns):
         return None
-    few = all(len(column.jumps) < MOST_LAPS for column in columns)
-    bounds = _bounds(columns) if few and len(columns) == len(tracks) else None
-    if bounds is None or len(bounds) >= MOST_LAPS:
-        return Laps((), said)
-    for column in columns:
-        column.starts = [0, *(column.begins(bound) for bound in bounds)]
-    if _width(columns) > WIDEST:
+    if len(columns) < len(tracks) or not _parted(columns) or _width(columns) > WIDEST:
         return Laps((), said)
     offsets = _offsets(columns)
     moves = tuple(column.move(offsets) for column in columns)
     laid = _laid(said, columns, moves)
     return Laps(moves, laid) if laid else Laps((), said)
+
+
+def starts_of(counted: Sequence[TrackSaid]) -> dict[int, tuple[int, ...]]:
+    """The packets with which each lap begins, of every stream; nothing where which belong together is not certain. A
+    stream that has nothing in a lap begins it where it begins the next.
+    """
+    columns = [_Column(track) for track in counted if track.packets and track.listed and track.places]
+    return {column.index: tuple(column.starts) for column in columns} if _parted(columns) else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +208,17 @@ def _jumps(ticks: Sequence[int], base: Fraction) -> Iterator[tuple[int, bool]]:
         if latest != UNSAID and not latest - back <= at <= latest + on:
             yield number, at < latest
         latest = at
+
+
+def _parted(columns: Sequence[_Column]) -> bool:
+    """Say of each stream where its laps begin; false where that is not certain."""
+    few = all(len(column.jumps) < MOST_LAPS for column in columns)
+    bounds = _bounds(columns) if few else None
+    if bounds is None or len(bounds) >= MOST_LAPS:
+        return False
+    for column in columns:
+        column.starts = [0, *(column.begins(bound) for bound in bounds)]
+    return True
 
 
 def _adds_up(track: TrackSaid) -> int:

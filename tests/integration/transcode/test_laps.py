@@ -180,6 +180,20 @@ def test_a_lap_without_sound_gets_no_other_laps_sound(
     is_silent_where_the_master_is(copy)
 
 
+@pytest.mark.parametrize("codec", ["ac3", "aac"])
+def test_clips_have_the_sound_of_laps_around_one_that_has_none(workroom: Workroom, tmp_path: Path, codec: str) -> None:
+    recording = workroom.keeps(joined(tmp_path, ("-c:a", codec), ("-an",), (*HIGH, "-c:a", codec)))
+    workroom.examines(recording)
+    with workroom.working():
+        workroom.finished(recording)
+        clip = cut(workroom, recording, start=50, end=250)
+        heard = cut(workroom, recording, kind="sound", unit="microsecond", start=0, end=12 * SECOND)
+    assert (clip.state, heard.state) == (RenditionState.READY, RenditionState.READY), (clip.reason, heard.reason)
+    beside, alone = tones(samples(body_of(workroom, clip))), tones(samples(body_of(workroom, heard)))
+    assert (beside[:3], beside[5:11], beside[13:16]) == ([440] * 3, [0] * 6, [1500] * 3)
+    assert (alone[:7], alone[9:15], alone[17:23]) == ([440] * 7, [0] * 6, [1500] * 6)
+
+
 def test_laps_without_sound_are_laid_too(workroom: Workroom, tmp_path: Path) -> None:
     row, copy = made(workroom, joined(tmp_path, ("-c:a", "ac3"), ("-an",)))
     says_so(row)
