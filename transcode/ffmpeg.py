@@ -17,7 +17,7 @@ from transcode.child import PROGRESS, Command, Listener
 from transcode.ending import Ending, How
 from transcode.errors import ChildBroke, RenderFailed, SettingsRefused
 from transcode.hardware import LIBX264, Encoder
-from transcode.inside.guards import FORMATS, MAX_PIXELS, MAX_STREAMS
+from transcode.inside.guards import FORMATS, MAX_PIXELS, MAX_STREAMS, SHORT, kind_of_short
 from transcode.plan import Plan
 from transcode.sandbox import Wall
 from transcode.settings import TranscodeSettings
@@ -136,12 +136,21 @@ def opened_for(encoder: Encoder, wall: Wall) -> Wall:
 def arguments(plan: Plan, source: Path, folder: Path, encoder: Encoder = LIBX264) -> list[str]:
     """FFmpeg's arguments for a plan, without the program."""
     # Its own plain name and the protocol spelt out: nothing in a name can be read as an option or a protocol.
-    master = ffmpeg.input(f"file:{source}", **GUARDS, **_clock(plan))
+    master = ffmpeg.input(f"file:{source}", **guards(source), **_clock(plan))
     outputs = _outputs(plan, master, f"file:{folder}/", encoder)
     whole = outputs[0] if len(outputs) == 1 else ffmpeg.merge_outputs(*outputs)
     whole = whole.global_args("-hide_banner", "-nostdin", "-loglevel", "error", "-y")
     told = list(whole.global_args("-progress", f"pipe:{PROGRESS}").compile(cmd="ffmpeg"))[1:]
     return [*encoder.before, *told] if plan.filters else told
+
+
+def guards(master: Path) -> dict[str, str | int]:
+    """With what FFmpeg opens a master; with the name of its kind, where it is too short for FFmpeg to know it."""
+    kind = None
+    if master.is_file():
+        with master.open("rb") as file:
+            kind = kind_of_short(file.read(SHORT))
+    return {**GUARDS, "f": kind} if kind else {**GUARDS}
 
 
 def _clock(plan: Plan) -> dict[str, str | None]:

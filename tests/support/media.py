@@ -16,6 +16,7 @@ from tests.support import coded_fields
 
 TIME_LIMIT: Final = 120
 PICTURE: Final = ("-f", "lavfi", "-i", "testsrc2=s=320x240:r=25:d=2")
+TINY: Final = ("-f", "lavfi", "-i", "color=gray:s=64x64:r=25:d=1")
 BARS: Final = ("-f", "lavfi", "-i", "testsrc=s=320x240:r=25:d=2")
 LARGE: Final = ("-f", "lavfi", "-i", "testsrc2=s=1280x960:r=25:d=1")
 ODD: Final = ("-f", "lavfi", "-i", "testsrc2=s=321x243:r=25:d=1")
@@ -77,6 +78,8 @@ RECIPES: Final[Mapping[str, tuple[str, ...]]] = {
     "h264-wrapping.ts": (*PICTURE, *SOUND, *REORDERED, *AAC, *WRAPPING),
     "mpeg2-wrapping.ts": (*PICTURE, *SOUND, "-c:v", "mpeg2video", "-c:a", "mp2", *WRAPPING),
     "one-picture.ts": (*PICTURE, *QUICK, "-frames:v", "1"),
+    "tiny.ts": (*TINY, *QUICK, "-frames:v", "2"),
+    "tiny-mpeg2.ts": (*TINY, "-c:v", "mpeg2video", "-frames:v", "2"),
     "two-pictures.ts": (*PICTURE, *SOUND, *QUICK, *AAC, "-t", "0.08"),
     "h264.mkv": (*PICTURE, *SOUND, *REORDERED, *AAC),
     "h264.flv": (*PICTURE, *SOUND, *PLAIN, *AAC, "-ar", "44100"),

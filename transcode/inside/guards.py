@@ -11,3 +11,11 @@ FORMATS = (
 MAX_PIXELS = 50_000_000
 """Above the largest camera: 8K is 33 million."""
 MAX_STREAMS = 32
+SHORT = 10 * 204
+"""Bytes below which FFmpeg does not count the packets of a transport stream, and guesses by what is in the first."""
+
+
+def kind_of_short(beginning: bytes) -> str | None:
+    """The demuxer of a transport stream too short for FFmpeg to know it: a packet every 188 bytes, to the very end."""
+    marks = beginning[::188]
+    return "mpegts" if len(beginning) < SHORT and len(marks) > 2 and set(marks) == {0x47} else None

@@ -17,7 +17,7 @@ import av
 import av.logging
 from av.container import InputContainer
 
-from transcode.inside.guards import FORMATS, MAX_PIXELS, MAX_STREAMS
+from transcode.inside.guards import FORMATS, MAX_PIXELS, MAX_STREAMS, SHORT, kind_of_short
 
 ONE_READ = 64 * 1024
 BLOCK = 1024 * 1024
@@ -133,15 +133,20 @@ class Master:
     def opened(self) -> InputContainer:
         """As a container. Raises av.FFmpegError where it is refused."""
         self.bytes.seek(0)
-        return guarded(self._name or self.bytes)
+        kind = kind_of_short(self.bytes.read(SHORT))
+        self.bytes.seek(0)
+        return guarded(self._name or self.bytes, kind=kind)
 
 
-def guarded(source: str | Readable, *, formats: str | None = None) -> InputContainer:
-    """Open a container with every guard on; `formats` for one of our own making. Raises av.FFmpegError."""
+def guarded(source: str | Readable, *, formats: str | None = None, kind: str | None = None) -> InputContainer:
+    """Open a container with every guard on; `formats` for one of our own making, `kind` where it is known for certain.
+
+    Raises av.FFmpegError.
+    """
     guards = {
         "format_whitelist": formats or FORMATS,
         "protocol_whitelist": "file",
         "max_pixels": str(MAX_PIXELS),
         "max_streams": str(MAX_STREAMS),
     }
-    return av.open(source, mode="r", options=guards, metadata_errors="replace", buffer_size=ONE_READ)
+    return av.open(source, mode="r", format=kind, options=guards, metadata_errors="replace", buffer_size=ONE_READ)

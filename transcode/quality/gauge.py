@@ -19,7 +19,7 @@ from typing import Final, Literal
 from transcode import child, ffmpeg
 from transcode.child import Command, Listener
 from transcode.ending import Ending
-from transcode.ffmpeg import GUARDS, Tool
+from transcode.ffmpeg import Tool, guards
 from transcode.plan import Plan
 from transcode.quality.samples import Sample
 from transcode.sandbox import Wall
@@ -127,7 +127,7 @@ def arguments(pair: Pair, samples: Sequence[Sample], gauge: Gauge) -> list[str]:
 
 
 def _input(path: Path, seconds: float | None) -> list[str]:
-    told = [word for name, value in GUARDS.items() for word in (f"-{name}", str(value))]
+    told = [word for name, value in guards(path).items() for word in (f"-{name}", str(value))]
     # By the file's own clock: FFmpeg would otherwise count from where any of its streams begins.
     seek = [] if seconds is None else ["-seek_timestamp", "1", "-ss", f"{seconds:.6f}"]
     return [*told, *seek, "-i", f"file:{path}"]
