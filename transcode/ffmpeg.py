@@ -144,7 +144,7 @@ def arguments(plan: Plan, source: Path, folder: Path, encoder: Encoder = LIBX264
     return [*encoder.before, *told] if plan.filters else told
 
 
-def guards(master: Path) -> dict[str, str | int]:
+def guards(master: Path) -> dict[str, object]:
     """With what FFmpeg opens a master; with the name of its kind, where it is too short for FFmpeg to know it."""
     kind = None
     if master.is_file():
