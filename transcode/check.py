@@ -13,7 +13,6 @@ from typing import Final
 
 from evidence.vocabulary import Condition, RenditionMethod
 from transcode.errors import OutputUntrue
-from transcode.laps import LOST
 from transcode.matching import AGREE, Finding, Kind, compare
 from transcode.media import MediaFacts
 from transcode.packets import UNSAID, Manifest, Track
@@ -79,7 +78,7 @@ class Compared:
     """Everything that is held against each other. `decoded_ms`: what the decoder made of the first sound track.
 
     `lapped`: that the master's clock starts again, and what that is for the copy; empty where it goes on. The times of
-    `master` are then those of its laps one after the other, where they could be laid so.
+    `master` are then those of its laps one after the other, where they could be laid so; `lost` where they could not.
     """
 
     plan: Plan
@@ -91,6 +90,7 @@ class Compared:
     packets: Manifests
     decoded_ms: int = 0
     lapped: str = ""
+    lost: bool = False
 
 
 def check(compared: Compared, *, complaints: bool = False) -> Checked:
@@ -108,6 +108,7 @@ def check(compared: Compared, *, complaints: bool = False) -> Checked:
         checked.remarks.append(compared.lapped)
     if compared.master.ended_early:
         checked.remarks.append(f"a part of the master is not shown: {compared.master.ended_early}")
+    checked.remarks += _not_shown(compared)
     _check_output(compared, checked)
     _check_pictures(compared, checked, damaged=damaged)
     _check_sounds(compared, checked, damaged=damaged or bool(compared.lapped))
@@ -117,6 +118,19 @@ def check(compared: Compared, *, complaints: bool = False) -> Checked:
     if checked.findings:
         raise OutputUntrue(tuple(checked.findings))
     return checked
+
+
+def _not_shown(compared: Compared) -> list[str]:
+    """Other pictures of the master than those that the copy is of: a second camera, or what somebody joined to it."""
+    if compared.plan.picture is None:
+        return []
+    found = [each for each in compared.master.counted if each.kind == "video" and each.packets]
+    spans = [(each, _span(compared.master, each.index)) for each in found if each.index != compared.plan.picture]
+    return [
+        "the master has other pictures, too, which are not shown here: "
+        + (f"{lasting.lasts / 1e6:.1f} s of them" if lasting is not None else f"{each.packets:,} of them")
+        for each, lasting in spans
+    ]
 
 
 def _recovered(compared: Compared) -> dict[str, object]:
@@ -199,7 +213,7 @@ def _check_pictures(compared: Compared, checked: Checked, *, damaged: bool) -> N
         checked.findings.append(f"the copy has {times.copy_frames} pictures, the master {expected}")
     if times.strangers:
         told = f"{times.strangers} pictures are shown at other times than the master says"
-        by_how_much = times.worst_us and compared.lapped != LOST
+        by_how_much = times.worst_us and not compared.lost
         checked.remarks.append(f"{told}, {times.worst_us / 1000:.0f} ms at most" if by_how_much else told)
 
 
@@ -227,7 +241,7 @@ def _check_sounds(compared: Compared, checked: Checked, *, damaged: bool) -> Non
             checked.findings.append(_another_length(number, found, expected))
         elif lacking := _lacking(compared, number):
             checked.remarks.append(lacking)
-        elif off and compared.lapped != LOST:
+        elif off and not compared.lost:
             checked.remarks.append(_another_length(number, found, expected))
     if len(mine) != len(compared.copy.sound_us):
         checked.findings.append(f"the copy has {len(compared.copy.sound_us)} sound tracks of {len(mine)}")

@@ -318,6 +318,7 @@ def hold_against(
         packets=packets,
         decoded_ms=decoded_ms,
         lapped=work.laps.remark if work.laps else "",
+        lost=bool(work.laps and not work.laps.moves),
     )
     return check(compared, complaints=complaints), copy, packets
 

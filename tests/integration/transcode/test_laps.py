@@ -112,6 +112,14 @@ def test_laps_a_whole_clock_apart_are_as_long_as_they_play(workroom: Workroom, t
     )
 
 
+def test_what_is_joined_under_other_numbers_of_streams_is_said_not_to_be_shown(
+    workroom: Workroom, tmp_path: Path
+) -> None:
+    other = ("-output_ts_offset", "4", "-mpegts_start_pid", "0x200")
+    row, _ = made(workroom, joined(tmp_path, ("-c:a", "aac"), ("-c:a", "aac", *other)))
+    assert [said for said in row.facts["remarks"] if "not shown here: 4.0 s" in said], row.facts["remarks"]
+
+
 def muted(folder: Path, *coding: str, name: str = "muted.ts") -> Path:
     """Twenty seconds, with no packet of sound from the fourth to the sixteenth."""
     whole, found = numbered(folder / f"whole-{name}", *REORDERED, *coding, seconds=20), folder / name
