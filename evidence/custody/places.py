@@ -40,14 +40,27 @@ PAST = f"NOT {HAS_ROW} AND NOT {WAITS}"
 # and, after a LEFT JOIN of its number, whether the log has it, or will.
 IN_LOG = f"(l.seq IS NOT NULL OR {WAITS})"
 
-# Rows in the way of the next numbers: by their own number, or by an event that waits for another.
+# Rows in the way of the next numbers: by their own number, by an event that waits for another, or by waiting for a
+# number without an event.
 IN_THE_WAY = text("""
-SELECT l.seq, (SELECT e.id FROM custody.event e WHERE e.ingest_no = l.ingest_no AND e.at = l.at) AS event
+(SELECT l.seq, l.ingest_no,
+  (SELECT e.id FROM custody.event e WHERE e.ingest_no = l.ingest_no AND e.at = l.at) AS event
 FROM custody.leaf l
-WHERE l.seq >= :start AND l.seq < :end
-  OR l.ingest_no IN (SELECT ingest_no FROM custody.queue ORDER BY ingest_no LIMIT :end - :start)
-ORDER BY l.seq LIMIT 1
+WHERE l.seq >= :start AND l.seq < :end OR l.ingest_no IN (SELECT ingest_no FROM custody.queue)
+ORDER BY l.seq LIMIT 1)
+UNION ALL
+(SELECT NULL, q.ingest_no, NULL FROM custody.queue q
+WHERE NOT EXISTS (SELECT 1 FROM custody.event e WHERE e.ingest_no = q.ingest_no AND e.at = q.at)
+ORDER BY q.ingest_no LIMIT 1)
+LIMIT 1
 """)
+# Where the numbers end that stand without a gap from `start` on: nobody has those beyond, whatever the state says.
+NUMBERS_END = text(f"""
+SELECT CAST(:start AS bigint) + count(*) FROM (
+  SELECT seq, CAST(:start AS bigint) - 1 + row_number() OVER (ORDER BY seq) AS place
+  FROM custody.leaf WHERE seq >= :start AND seq < {END}) AS each
+WHERE seq = place
+""")  # noqa: S608 - put together of our own constants
 BEYOND = text(f"""
 SELECT l.seq, (SELECT e.id FROM custody.event e WHERE e.ingest_no = l.ingest_no AND e.at = l.at) AS event
 FROM custody.leaf l WHERE l.seq < 0 OR l.seq >= {END} ORDER BY l.seq LIMIT 1000
@@ -59,10 +72,17 @@ PAST_THE_LOG = text(
 
 
 def in_the_way(session: ReadSession, start: int, end: int) -> Row[Any] | None:
-    """The first row, `seq` and `event` (an id, None where it is gone), that keeps the numbers `start` to `end` from
-    being given. The state must be locked: then no honest row stands from its size on.
+    """The first row that keeps the numbers `start` to `end` from being given: `seq` and `event` (an id, None where it
+    is gone) of one of custody.leaf; of one of custody.queue that waits for no event `seq` is None. And its `ingest_no`.
+
+    The state must be locked: then no honest row stands from its size on.
     """
     return session.execute(IN_THE_WAY, {"start": start, "end": end}).first()
+
+
+def numbers_end(session: ReadSession, start: int) -> int:
+    """Where the log's numbers from `start` on end: at its size, or before it at the first that nothing has."""
+    return int(session.execute(NUMBERS_END, {"start": start}).scalar_one())
 
 
 def beyond(session: ReadSession) -> list[str]:

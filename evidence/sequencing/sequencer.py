@@ -23,7 +23,7 @@ from evidence.database import psycopg_url
 from evidence.outages import log_failure
 from evidence.outside.errors import WouldFork
 from evidence.sequencing import mishaps
-from evidence.sequencing.errors import Displaced, MustHalt, SignerRefuses, StoreDiffers
+from evidence.sequencing.errors import Displaced, LeafDiffers, MustHalt, SignerRefuses, StoreDiffers
 from evidence.sequencing.integrating import Grown, Step, integrate, load
 from evidence.sequencing.numbering import BATCH, held, is_waiting, number, number_taken, take_over
 from evidence.sequencing.opening import look
@@ -151,7 +151,7 @@ class Sequencer:
         try:
             with self.house.writing() as session:
                 return number(session, epoch)
-        except IntegrityError as error:
+        except (IntegrityError, LeafDiffers) as error:
             with self.house.writing() as session:
                 stray = number_taken(session, epoch)
             if stray is None:
