@@ -63,8 +63,11 @@ WHERE seq = place
 """)  # noqa: S608 - put together of our own constants
 BEYOND = text(f"""
 SELECT l.seq, (SELECT e.id FROM custody.event e WHERE e.ingest_no = l.ingest_no AND e.at = l.at) AS event
-FROM custody.leaf l WHERE l.seq < 0 OR l.seq >= {END} ORDER BY l.seq LIMIT 1000
+FROM custody.leaf l WHERE l.seq < 0 OR l.seq >= greatest({END}, :signed) ORDER BY l.seq LIMIT 1000
 """)  # noqa: S608 - put together of our own constants
+SET_BACK = text(f"""
+SELECT {END} AS size, count(*) AS many FROM custody.leaf WHERE seq >= {END} AND seq < :signed
+""")  # noqa: S608 - as above
 PAST_THE_LOG = text(
     f"SELECT e.ingest_no, e.id FROM custody.event e WHERE e.subject = :subject AND {PAST}"  # noqa: S608 - as above
     " ORDER BY e.subject_no LIMIT 1"
@@ -85,13 +88,23 @@ def numbers_end(session: ReadSession, start: int) -> int:
     return int(session.execute(NUMBERS_END, {"start": start}).scalar_one())
 
 
-def beyond(session: ReadSession) -> list[str]:
-    """Each row of custody.leaf that stands where the log has no numbers, in words."""
-    return [
+def beyond(session: ReadSession, *, signed: int) -> list[str]:
+    """Each row of custody.leaf that stands where the log has no numbers, in words.
+
+    `signed`: the size of the newest signed checkpoint. What stands below it may be the log's own, though the state says
+    that the log ends before it.
+    """
+    size, many = session.execute(SET_BACK, {"signed": signed}).one()
+    back = (
+        f"custody.state says that the log has {size} events, a signed checkpoint is over {signed}, and {many} rows of"
+        " custody.leaf stand between: no number there is to be taken away, `continuity custody rollforward` holds each"
+        " against what was signed"
+    )
+    return ([back] if many else []) + [
         f"a row of custody.leaf stands beyond the log's end, at number {seq},"
         f" {'of no event that is there' if event is None else f'of event {event}'}: no sequencer wrote it, and nothing"
         " rests on it"
-        for seq, event in session.execute(BEYOND)
+        for seq, event in session.execute(BEYOND, {"signed": signed})
     ]
 
 

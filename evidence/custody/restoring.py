@@ -7,7 +7,7 @@ again with the next place of its subject, and all else that it says stays as it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -35,6 +35,13 @@ KEPT_OUT = (
     "event {id} of the log cannot be put back: a row of custody.event that says something else stands in its place"
     " (its ingest_no is {no}, its id {found}). Nothing was written. The owner of the tables has to take that row away"
     ' (run-book rolled-back, "a row in the place of an event"); then `continuity custody rollforward` again'
+)
+
+NUMBER_TAKEN = (
+    "event {id} of the log cannot be given back its number {wanted}: a row of custody.leaf that no sequencer wrote"
+    " stands at number {seq} (its ingest_no is {no}), and it is not what was signed. Nothing was written. The owner of"
+    ' the tables has to take that row away (run-book chain-does-not-verify, "a number that was not given"); then'
+    " `continuity custody rollforward` again"
 )
 
 _Key = tuple[UUID, datetime]  # what an event is known by: an id alone can be borrowed
@@ -91,13 +98,7 @@ def _put_back(
         added = insert(CustodyEvent).returning(CustodyEvent.ingest_no, sort_by_parameter_order=True)
         numbers |= zip(map(_key, fresh), session.scalars(added, fresh), strict=True)
     session.execute(delete(Queued).where(Queued.ingest_no.in_(there.values())))
-    session.execute(
-        insert(Leaf),
-        [
-            {"seq": seq, "ingest_no": numbers[_key(row)], "at": row["at"], "leaf_hash": row["leaf_hash"]}
-            for seq, row in enumerate(rows, start)
-        ],
-    )
+    _number(session, {seq: (row, numbers[_key(row)]) for seq, row in enumerate(rows, start)})
     _erase_again(session, leaves)
     return _sealed_missing(session, leaves, [row["id"] for row in rows])
 
@@ -123,6 +124,26 @@ def _there(session: WriteSession, rows: Sequence[dict[str, Any]]) -> dict[_Key, 
                 raise LogDisagrees(KEPT_OUT.format(id=row["id"], no=found.ingest_no, found=found.id))
             there[_key(row)] = found.ingest_no
     return there
+
+
+def _number(session: WriteSession, wanted: Mapping[int, tuple[dict[str, Any], int]]) -> None:
+    """Give events their numbers, each with its order of writing; those have them that the log had when the row of its
+    state was set back. Raises LogDisagrees where a row that says something else keeps one out.
+    """
+    at_place = Leaf.seq.between(min(wanted), max(wanted))
+    by_event = {no: (seq, row["id"]) for seq, (row, no) in wanted.items()}
+    placed = {
+        seq: {"seq": seq, "ingest_no": no, "at": row["at"], "leaf_hash": row["leaf_hash"]}
+        for seq, (row, no) in wanted.items()
+    }
+    for found in session.scalars(select(Leaf).where(at_place | Leaf.ingest_no.in_(by_event))):
+        right = placed.get(found.seq)
+        if right is None or any(getattr(found, name) != value for name, value in right.items()):
+            seq, event = by_event.get(found.ingest_no) or (found.seq, wanted[found.seq][0]["id"])
+            raise LogDisagrees(NUMBER_TAKEN.format(id=event, wanted=seq, seq=found.seq, no=found.ingest_no))
+        del placed[found.seq]
+    if placed:
+        session.execute(insert(Leaf), list(placed.values()))
 
 
 def _key(row: dict[str, Any]) -> _Key:

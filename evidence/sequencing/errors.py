@@ -127,7 +127,10 @@ class NumberTaken(MustHalt):
     def __init__(self, seq: int | None, *, size: int, event: UUID | None, ingest_no: int) -> None:
         of = "of no event that is there" if event is None else f"of event {event}"
         if seq is None:
-            found = f"a row of custody.queue {of} waits for a number (its ingest_no is {ingest_no})"
+            found = (
+                f"a row of custody.queue waits for a number and its event is not there (its ingest_no is {ingest_no}):"
+                " the event was taken away, or never was"
+            )
         elif 0 <= seq < size:  # the number is the log's own, and the queue is what somebody wrote into
             found = f"a row of custody.queue {of} waits for a number, and the event has the number {seq} already"
         else:

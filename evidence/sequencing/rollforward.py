@@ -166,14 +166,16 @@ def _write(session: WriteSession, fetched: _Fetched, *, by: Actor, unwitnessed: 
     if start > signed_for:
         # Nobody has a number beyond the first that is not there, whatever that row says.
         start = numbers_end(session, signed_for)
-    if (row := in_the_way(session, start, max(start, signed_for) + 1)) is not None:
+    # What stands below the end of what was signed may be the log's own: `restore` holds it against that.
+    end = max(start, signed_for)
+    if (row := in_the_way(session, end, end + 1)) is not None:
         raise RollForwardRefused(str(NumberTaken(row.seq, size=start, event=row.event, ingest_no=row.ingest_no)))
     restored = Restored(0, [], 0)
     if signed_for > start:
         restored = restore(session, fetched.each(), start=start)
     # Also where nothing came back: the edge in the row may be what stopped the log, and this one was held against
     # what is signed. What was integrated beyond it is integrated again, and is the same twice.
-    state.size, state.integrated_size = max(start, signed_for), signed_for
+    state.size, state.integrated_size = end, signed_for
     state.root, state.frontier = fetched.frontier.root(), list(fetched.frontier.nodes)
     state.epoch += 1
     state.halted = None

@@ -147,7 +147,9 @@ class Sequencer:
         return grown
 
     def _number(self, epoch: int) -> int:
-        """Number what waits. Raises NumberTaken where a row that no sequencer wrote stands in the way."""
+        """Number what waits. Raises NumberTaken where a row that no sequencer wrote stands in the way; as `look` does
+        where the row is below what was signed.
+        """
         try:
             with self.house.writing() as session:
                 return number(session, epoch)
@@ -156,6 +158,7 @@ class Sequencer:
                 stray = number_taken(session, epoch)
             if stray is None:
                 raise
+            look(self.house, self.signer)  # where the row of the state was set back, the numbers are the log's own
             raise stray from error
 
     def _publish(self, epoch: int, grown: Grown) -> int:
