@@ -19,6 +19,7 @@ from evidence.outside.keys import LogKeys
 from evidence.sequencing.errors import MustHalt, RolledBack
 from evidence.sequencing.reading import seq_of
 from evidence.sequencing.sequencer import Sequencer
+from tests.integration.evidence.completeness.test_fsck import broken
 from tests.integration.evidence.sequencing import test_rollforward
 from tests.integration.evidence.sequencing.test_number_taken import remove
 from tests.integration.evidence.sequencing.test_rollforward import forward, grow
@@ -186,3 +187,47 @@ def test_a_number_that_is_not_what_was_signed_is_named_until_it_is_gone(
     remove(world.house)
     forward(world, keys)
     goes_on(world, keys)
+
+
+@pytest.mark.parametrize("when", ["after the copy", "waits in the copy", "state set back"])
+@pytest.mark.parametrize("kind", ["junk", "twice"])
+def test_what_was_signed_and_is_no_event_comes_back_as_what_it_is(
+    world: World, keys: LogKeys, database_template: EmbeddedPostgres, when: str, kind: str
+) -> None:
+    grow(world, keys)
+    [copied] = write_events(world.house, 1)
+    row, before = row_of(world, copied), published_size(world.house)
+    leaf = b"junk" if kind == "junk" else row["leaf"]
+
+    def insider() -> None:
+        write(world, leaf, queue=True, at=row["at"])
+
+    if when == "waits in the copy":
+        insider()
+    with restored_later(database_template, world.house.sessions.engine) as restore:
+        if when != "waits in the copy":
+            insider()
+        Sequencer(world.house, keys).lead_once()
+        grow(world, keys)
+        size, wrong = published_size(world.house), broken(fsck.verify(world.house))
+        assert wrong, "verification names it"
+        if when == "state set back":
+            as_service(world.house, text(SET_BACK.format(before)))
+        else:
+            restore()
+    done = forward(world, keys)
+    assert (done.to_size, done.moved) == (size, 0)
+    goes_on(world, keys)
+    assert broken(fsck.verify(world.house)) <= wrong
+    forward(world, keys)
+
+
+def test_waiting_bytes_that_are_no_event_do_not_stop_their_subject(
+    world: World, keys: LogKeys, database_template: EmbeddedPostgres
+) -> None:
+    row = lost_event(world, keys, database_template)
+    write(world, b"junk", queue=True, subject=row["subject"], n=77)
+    [after] = write_events(world.house, 1, subjects=[row["subject"]])
+    assert forward(world, keys).moved == 1
+    goes_on(world, keys)
+    assert row_of(world, after)["n"] == row["n"] + 1
