@@ -43,9 +43,9 @@ OF_SUBJECTS: Mapping[str, str] = {
 }
 
 
-def of_numbers(session: ReadSession) -> list[str]:
-    """What is wrong with numbers, queue and state."""
-    return [*beyond(session), *_asked(session, QUESTIONS)]
+def of_numbers(session: ReadSession, *, signed: int) -> list[str]:
+    """What is wrong with numbers, queue and state, of a log of which so many events were signed for."""
+    return [*beyond(session, signed=signed), *_asked(session, QUESTIONS)]
 
 
 def of_subjects(session: ReadSession) -> list[str]:

@@ -15,6 +15,7 @@ from evidence import clock
 from evidence.completeness import taken
 from evidence.completeness.expected import LONGEST, Recorded, expect
 from evidence.completeness.matching import Difference, Gap, Wanted
+from evidence.completeness.taken import OUR_KEY
 from evidence.custody import ledger, rows
 from evidence.custody.events import SYSTEM, Actor, Event, EventType
 from evidence.custody.places import IN_LOG, NUMBER
@@ -37,7 +38,6 @@ MOST_INCIDENTS = 200  # of one census; one more stands for all others
 MOST_KEPT = 100_000  # differences named in a census's own report; each new one is an event as well
 NOT_COUNTED, MORE = "census not finished", "census more"  # subjects of incidents that name no object
 VERSION = re.compile(r"[!-~][ -~]{0,199}")
-OUR_KEY = re.compile(MASTERS + r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 # A key is `masters/` and the id, so the order of ids is the order of keys; two indexes give it, and a page of each
 # side is enough for a page of both. One statement sees a master and its event, or neither. An event counts that has its
@@ -145,9 +145,11 @@ class Journal:
     def _add(self, session: WriteSession, each: Difference) -> None:
         if each.subject in self._open:
             self.still_there.add(each.subject)
-        was_there = shown(each.subject) in self._before
+        event = _event(self._census, each, self._house.masters.bucket)
+        told = (event.subject, each.gap.value, event.facts.get("version_id"))
+        was_there = self._before.has(shown(each.subject), told)
         if not was_there:
-            ledger.record(session, _event(self._census, each, self._house.masters.bucket))
+            ledger.record(session, event)
         if each.subject in self._open or (was_there and each.subject in self._let_be):
             return
         self._opened += 1

@@ -80,12 +80,12 @@ def verify(
     in_store, signed_for = standing.in_store, standing.signed.size
     reads = partial(ranges.read, house, integrated=in_store, signed=signed_for, back=closely or read_back)
     with ThreadPoolExecutor(1, thread_name_prefix="verify-books") as beside:
-        tables = beside.submit(_whole_tables, house, closely=closely) if whole_tiles == 0 else None
+        tables = beside.submit(_whole_tables, house, signed_for, closely=closely) if whole_tiles == 0 else None
         for stretch in _stretches(reads, whole_tiles, standing.size, stopping or threading.Event()):
             walk.take(stretch)
             if stretch.gaps:
                 break
-        of_tables = tables.result() if tables else _beyond(house)
+        of_tables = tables.result() if tables else _beyond(house, signed_for)
     walk.numbers += of_tables.numbers
     walk.history += of_tables.history
     claims = (*_claims(house, standing, walk, whole_tiles), *of_tables.people)
@@ -101,15 +101,15 @@ class OfTables:
     people: Sequence[Claim] = ()
 
 
-def _whole_tables(house: House, *, closely: bool) -> OfTables:
+def _whole_tables(house: House, signed_for: int, *, closely: bool) -> OfTables:
     with house.reading() as session:
-        numbers, history = books.of_numbers(session), books.of_subjects(session)
+        numbers, history = books.of_numbers(session, signed=signed_for), books.of_subjects(session)
     return OfTables(numbers, history, _about_people(house, closely=closely))
 
 
-def _beyond(house: House) -> OfTables:
+def _beyond(house: House, signed_for: int) -> OfTables:
     with house.reading() as session:
-        return OfTables(numbers=places.beyond(session))
+        return OfTables(numbers=places.beyond(session, signed=signed_for))
 
 
 def _about_people(house: House, *, closely: bool) -> list[Claim]:

@@ -40,18 +40,34 @@ PAST = f"NOT {HAS_ROW} AND NOT {WAITS}"
 # and, after a LEFT JOIN of its number, whether the log has it, or will.
 IN_LOG = f"(l.seq IS NOT NULL OR {WAITS})"
 
-# Rows in the way of the next numbers: by their own number, or by an event that waits for another.
+# Rows in the way of the next numbers: by their own number, by an event that waits for another, or by waiting for a
+# number without an event.
 IN_THE_WAY = text("""
-SELECT l.seq, (SELECT e.id FROM custody.event e WHERE e.ingest_no = l.ingest_no AND e.at = l.at) AS event
+(SELECT l.seq, l.ingest_no,
+  (SELECT e.id FROM custody.event e WHERE e.ingest_no = l.ingest_no AND e.at = l.at) AS event
 FROM custody.leaf l
-WHERE l.seq >= :start AND l.seq < :end
-  OR l.ingest_no IN (SELECT ingest_no FROM custody.queue ORDER BY ingest_no LIMIT :end - :start)
-ORDER BY l.seq LIMIT 1
+WHERE l.seq >= :start AND l.seq < :end OR l.ingest_no IN (SELECT ingest_no FROM custody.queue)
+ORDER BY l.seq LIMIT 1)
+UNION ALL
+(SELECT NULL, q.ingest_no, NULL FROM custody.queue q
+WHERE NOT EXISTS (SELECT 1 FROM custody.event e WHERE e.ingest_no = q.ingest_no AND e.at = q.at)
+ORDER BY q.ingest_no LIMIT 1)
+LIMIT 1
 """)
+# Where the numbers end that stand without a gap from `start` on: nobody has those beyond, whatever the state says.
+NUMBERS_END = text(f"""
+SELECT CAST(:start AS bigint) + count(*) FROM (
+  SELECT seq, CAST(:start AS bigint) - 1 + row_number() OVER (ORDER BY seq) AS place
+  FROM custody.leaf WHERE seq >= :start AND seq < {END}) AS each
+WHERE seq = place
+""")  # noqa: S608 - put together of our own constants
 BEYOND = text(f"""
 SELECT l.seq, (SELECT e.id FROM custody.event e WHERE e.ingest_no = l.ingest_no AND e.at = l.at) AS event
-FROM custody.leaf l WHERE l.seq < 0 OR l.seq >= {END} ORDER BY l.seq LIMIT 1000
+FROM custody.leaf l WHERE l.seq < 0 OR l.seq >= greatest({END}, :signed) ORDER BY l.seq LIMIT 1000
 """)  # noqa: S608 - put together of our own constants
+SET_BACK = text(f"""
+SELECT {END} AS size, count(*) AS many FROM custody.leaf WHERE seq >= {END} AND seq < :signed
+""")  # noqa: S608 - as above
 PAST_THE_LOG = text(
     f"SELECT e.ingest_no, e.id FROM custody.event e WHERE e.subject = :subject AND {PAST}"  # noqa: S608 - as above
     " ORDER BY e.subject_no LIMIT 1"
@@ -59,19 +75,36 @@ PAST_THE_LOG = text(
 
 
 def in_the_way(session: ReadSession, start: int, end: int) -> Row[Any] | None:
-    """The first row, `seq` and `event` (an id, None where it is gone), that keeps the numbers `start` to `end` from
-    being given. The state must be locked: then no honest row stands from its size on.
+    """The first row that keeps the numbers `start` to `end` from being given: `seq` and `event` (an id, None where it
+    is gone) of one of custody.leaf; of one of custody.queue that waits for no event `seq` is None. And its `ingest_no`.
+
+    The state must be locked: then no honest row stands from its size on.
     """
     return session.execute(IN_THE_WAY, {"start": start, "end": end}).first()
 
 
-def beyond(session: ReadSession) -> list[str]:
-    """Each row of custody.leaf that stands where the log has no numbers, in words."""
-    return [
+def numbers_end(session: ReadSession, start: int) -> int:
+    """Where the log's numbers from `start` on end: at its size, or before it at the first that nothing has."""
+    return int(session.execute(NUMBERS_END, {"start": start}).scalar_one())
+
+
+def beyond(session: ReadSession, *, signed: int) -> list[str]:
+    """Each row of custody.leaf that stands where the log has no numbers, in words.
+
+    `signed`: the size of the newest signed checkpoint. What stands below it may be the log's own, though the state says
+    that the log ends before it.
+    """
+    size, many = session.execute(SET_BACK, {"signed": signed}).one()
+    back = (
+        f"custody.state says that the log has {size} events, a signed checkpoint is over {signed}, and {many} rows of"
+        " custody.leaf stand between: no number there is to be taken away, `continuity custody rollforward` holds each"
+        " against what was signed"
+    )
+    return ([back] if many else []) + [
         f"a row of custody.leaf stands beyond the log's end, at number {seq},"
         f" {'of no event that is there' if event is None else f'of event {event}'}: no sequencer wrote it, and nothing"
         " rests on it"
-        for seq, event in session.execute(BEYOND)
+        for seq, event in session.execute(BEYOND, {"signed": signed})
     ]
 
 

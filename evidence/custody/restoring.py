@@ -7,21 +7,26 @@ again with the next place of its subject, and all else that it says stays as it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, text, tuple_, update
+from pydantic import ValidationError
+from sqlalchemy import and_, delete, insert, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from evidence import clock
 from evidence.custody.canonical import canonical, read_canonical
 from evidence.custody.events import EventType
+from evidence.custody.facts_of_log import SealedErased
+from evidence.custody.leaf import Leaf as ReadLeaf
 from evidence.custody.leaf import hash_of, read_leaf
 from evidence.custody.rows import CustodyEvent, Head, Leaf, Queued, Sealed
 from evidence.database import WriteSession
-from evidence.errors import LogDisagrees
+from evidence.errors import LogDisagrees, NotALeaf
 
 AT_ONCE = 500  # events in one statement
 
@@ -30,11 +35,29 @@ TAKE_WAITING = text(
     " WHERE e.subject = :subject ORDER BY e.subject_no"
 )
 
+# The row that bytes have which are no event: at their number, where that was given already, or while they wait for one.
+ASIDE = text("""
+SELECT e.id, e.subject, e.subject_no, e.type, e.at FROM custody.leaf l JOIN custody.event e USING (ingest_no, at)
+WHERE l.seq = :seq AND e.leaf_hash = :hash AND NOT e.id = ANY(:but)
+UNION ALL
+SELECT e.id, e.subject, e.subject_no, e.type, e.at FROM custody.queue q JOIN custody.event e USING (ingest_no, at)
+WHERE e.leaf_hash = :hash AND NOT e.id = ANY(:but)
+LIMIT 1
+""")
+NO_EVENT = "no event"  # the type of a row for such bytes where nothing says what it was
+
 # What the owner of the tables has to do where a row stands in the place of an event that comes back.
 KEPT_OUT = (
     "event {id} of the log cannot be put back: a row of custody.event that says something else stands in its place"
     " (its ingest_no is {no}, its id {found}). Nothing was written. The owner of the tables has to take that row away"
     ' (run-book rolled-back, "a row in the place of an event"); then `continuity custody rollforward` again'
+)
+
+NUMBER_TAKEN = (
+    "event {id} of the log cannot be given back its number {wanted}: a row of custody.leaf that no sequencer wrote"
+    " stands at number {seq} (its ingest_no is {no}), and it is not what was signed. Nothing was written. The owner of"
+    ' the tables has to take that row away (run-book chain-does-not-verify, "a number that was not given"); then'
+    " `continuity custody rollforward` again"
 )
 
 _Key = tuple[UUID, datetime]  # what an event is known by: an id alone can be borrowed
@@ -81,25 +104,20 @@ def _put_back(
     session: WriteSession, leaves: Sequence[bytes], *, start: int, ends: dict[UUID, tuple[int, bytes]]
 ) -> list[tuple[UUID, str]]:
     """One batch: events that are not there, and the numbers of all. The sealed values that are not there."""
-    rows = [_row(leaf) for leaf in leaves]
+    said = [_read(leaf) for leaf in leaves]
+    rows = _rows(session, leaves, said, start=start)
     there = _there(session, rows)
-    for row in rows:
-        ends[row["subject"]] = (row["subject_no"], row["leaf_hash"])
+    ends |= {row["subject"]: (row["subject_no"], row["leaf_hash"]) for row in rows if _ends(row)}
     numbers = dict(there)
     fresh = [row for row in rows if _key(row) not in there]
     if fresh:
         added = insert(CustodyEvent).returning(CustodyEvent.ingest_no, sort_by_parameter_order=True)
         numbers |= zip(map(_key, fresh), session.scalars(added, fresh), strict=True)
     session.execute(delete(Queued).where(Queued.ingest_no.in_(there.values())))
-    session.execute(
-        insert(Leaf),
-        [
-            {"seq": seq, "ingest_no": numbers[_key(row)], "at": row["at"], "leaf_hash": row["leaf_hash"]}
-            for seq, row in enumerate(rows, start)
-        ],
-    )
-    _erase_again(session, leaves)
-    return _sealed_missing(session, leaves, [row["id"] for row in rows])
+    _number(session, {seq: (row, numbers[_key(row)]) for seq, row in enumerate(rows, start)})
+    events = [each for each in said if each is not None]
+    _erase_again(session, events)
+    return _sealed_missing(session, events)
 
 
 def _there(session: WriteSession, rows: Sequence[dict[str, Any]]) -> dict[_Key, int]:
@@ -125,12 +143,52 @@ def _there(session: WriteSession, rows: Sequence[dict[str, Any]]) -> dict[_Key, 
     return there
 
 
+def _number(session: WriteSession, wanted: Mapping[int, tuple[dict[str, Any], int]]) -> None:
+    """Give events their numbers, each with its order of writing; those have them that the log had when the row of its
+    state was set back. Raises LogDisagrees where a row that says something else keeps one out.
+    """
+    at_place = Leaf.seq.between(min(wanted), max(wanted))
+    by_event = {no: (seq, row["id"]) for seq, (row, no) in wanted.items()}
+    placed = {
+        seq: {"seq": seq, "ingest_no": no, "at": row["at"], "leaf_hash": row["leaf_hash"]}
+        for seq, (row, no) in wanted.items()
+    }
+    for found in session.scalars(select(Leaf).where(at_place | Leaf.ingest_no.in_(by_event))):
+        right = placed.get(found.seq)
+        if right is None or any(getattr(found, name) != value for name, value in right.items()):
+            seq, event = by_event.get(found.ingest_no) or (found.seq, wanted[found.seq][0]["id"])
+            raise LogDisagrees(NUMBER_TAKEN.format(id=event, wanted=seq, seq=found.seq, no=found.ingest_no))
+        del placed[found.seq]
+    if placed:
+        session.execute(insert(Leaf), list(placed.values()))
+
+
 def _key(row: dict[str, Any]) -> _Key:
     return row["id"], row["at"]
 
 
-def _row(leaf: bytes) -> dict[str, Any]:
-    said = read_leaf(leaf)
+def _rows(
+    session: WriteSession, leaves: Sequence[bytes], said: Sequence[ReadLeaf | None], *, start: int
+) -> list[dict[str, Any]]:
+    """A row for each leaf, as the leaf says. What was signed and is no event, or says that it is one that came before
+    it, gets a row that stands in nobody's history: its bytes are in the log for good, and verification names them.
+    """
+    as_said = [None if each is None else _row(each, leaf) for each, leaf in zip(said, leaves, strict=True)]
+    taken = _names_below(session, [row for row in as_said if row is not None], start)
+    at = session.scalar(select(Leaf.at).where(Leaf.seq < start, Leaf.seq >= 0).order_by(Leaf.seq.desc()).limit(1))
+    at = at or next((row["at"] for row in as_said if row is not None), clock.now())
+    rows: list[dict[str, Any]] = []
+    for seq, (leaf, told) in enumerate(zip(leaves, as_said, strict=True), start):
+        row, names = told, set() if told is None else _names(told)
+        if row is None or names & taken:
+            row = _row_aside(session, leaf, seq=seq, at=at, but={each["id"] for each in rows})
+        taken |= names
+        at = row["at"]
+        rows.append(row)
+    return rows
+
+
+def _row(said: ReadLeaf, leaf: bytes) -> dict[str, Any]:
     return {
         "id": UUID(said.id),
         "subject": UUID(said.subj),
@@ -142,22 +200,68 @@ def _row(leaf: bytes) -> dict[str, Any]:
     }
 
 
-def _erase_again(session: WriteSession, leaves: Sequence[bytes]) -> None:
+def _row_aside(session: WriteSession, leaf: bytes, *, seq: int, at: datetime, but: set[UUID]) -> dict[str, Any]:
+    """The row that such bytes have, numbered or waiting; else one of their own, with a name made out of them."""
+    found = session.execute(ASIDE, {"seq": seq, "hash": hash_of(leaf), "but": list(but)}).mappings().first()
+    if found is not None:
+        return {**found, "leaf": leaf, "leaf_hash": hash_of(leaf)}
+    name = UUID(bytes=hashlib.sha256(seq.to_bytes(8) + leaf).digest()[:16])
+    place = {"id": name, "subject": name, "subject_no": 1, "type": NO_EVENT, "at": at}
+    return {**place, "leaf": leaf, "leaf_hash": hash_of(leaf)}
+
+
+def _ends(row: dict[str, Any]) -> bool:
+    """Whether the row says where its subject's history ends: its leaf says so too, or the subject is its own."""
+    said = _read(row["leaf"])
+    return row["id"] == row["subject"] or (said is not None and _row(said, row["leaf"]) == row)
+
+
+def _names(row: dict[str, Any]) -> set[tuple[Any, ...]]:
+    """What no two events of one time may have in common."""
+    return {(row["id"], row["at"]), (row["subject"], row["subject_no"], row["at"])}
+
+
+def _names_below(session: WriteSession, rows: Sequence[dict[str, Any]], start: int) -> set[tuple[Any, ...]]:
+    """Those names of these rows that events have whose number is below `start`."""
+    place = tuple_(CustodyEvent.subject, CustodyEvent.subject_no)
+    alike = [CustodyEvent.id.in_([row["id"] for row in rows])]
+    alike.append(place.in_([(row["subject"], row["subject_no"]) for row in rows]))
+    of_event = and_(
+        Leaf.ingest_no == CustodyEvent.ingest_no, Leaf.at == CustodyEvent.at, Leaf.seq.between(0, start - 1)
+    )
+    columns = (CustodyEvent.id, CustodyEvent.subject, CustodyEvent.subject_no, CustodyEvent.at)
+    found = [session.execute(select(*columns).join(Leaf, of_event).where(each)).mappings().all() for each in alike]
+    return {name for each in found for row in each for name in _names(dict(row))}
+
+
+def _read(leaf: bytes) -> ReadLeaf | None:
+    """None for bytes that are no leaf: who can queue an event can have any signed for."""
+    try:
+        return read_leaf(leaf)
+    except NotALeaf:
+        return None
+
+
+def _erase_again(session: WriteSession, events: Sequence[ReadLeaf]) -> None:
     """What had been erased came back with the older copy."""
-    for leaf in leaves:
-        said = read_leaf(leaf)
-        if said.type == EventType.SEALED_ERASED:
-            session.execute(
-                update(Sealed)
-                .where(Sealed.event_id == UUID(said.facts["event"]), Sealed.field == said.facts["field"])
-                .values(salt=None, value_enc=None, erased_by=UUID(said.id))
-            )
+    for said in events:
+        if said.type != EventType.SEALED_ERASED:
+            continue
+        try:
+            erased = SealedErased.model_validate(said.facts)
+        except ValidationError:
+            continue  # written past the ledger: it names no value
+        session.execute(
+            update(Sealed)
+            .where(Sealed.event_id == UUID(erased.event), Sealed.field == erased.field)
+            .values(salt=None, value_enc=None, erased_by=UUID(said.id))
+        )
 
 
-def _sealed_missing(session: WriteSession, leaves: Sequence[bytes], ids: Sequence[UUID]) -> list[tuple[UUID, str]]:
-    kept = select(Sealed.event_id, Sealed.field).where(Sealed.event_id.in_(ids))
+def _sealed_missing(session: WriteSession, events: Sequence[ReadLeaf]) -> list[tuple[UUID, str]]:
+    kept = select(Sealed.event_id, Sealed.field).where(Sealed.event_id.in_([UUID(said.id) for said in events]))
     there = {(row.event_id, row.field) for row in session.execute(kept)}
-    wanted = [(UUID(said.id), field) for said in map(read_leaf, leaves) for field in said.sealed]
+    wanted = [(UUID(said.id), field) for said in events for field in said.sealed]
     return [each for each in wanted if each not in there]
 
 
@@ -166,6 +270,8 @@ def _set_end(session: WriteSession, subject: UUID, n: int, leaf_hash: bytes) -> 
     waiting = session.execute(TAKE_WAITING, {"subject": subject}).all()
     moved = 0
     for row in waiting:
+        if _read(bytes(row.leaf)) is None:
+            continue  # no event, and of nobody's history: it stays as it is, and verification names it
         said = cast("dict[str, Any]", read_canonical(row.leaf))
         if (said["n"], said["prev"]) != (n + 1, leaf_hash.hex()):
             leaf = canonical({**said, "n": n + 1, "prev": leaf_hash.hex()})

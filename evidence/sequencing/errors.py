@@ -11,6 +11,7 @@
     ├── StrangeCheckpoint  the store has a checkpoint that no key of ours signed  call someone
     ├── StillHalted     it was halted before, and nobody has mended it        roll forward
     ├── NumberTaken     a row that no sequencer wrote stands where the next number goes  the owner removes it
+    ├── NumbersEnd      the state says that the log has more events than have a number  roll forward
     ├── LeafDiffers     an event is not the one that was hashed              restore it from its bundle
     ├── StoreDiffers    an object that is written once is there with other bytes, or without its lock
     ├── SignerRefuses   the signer has signed something that this does not extend   roll forward
@@ -123,9 +124,14 @@ class NumberTaken(MustHalt):
 
     run_book = "chain-does-not-verify"
 
-    def __init__(self, seq: int, *, size: int, event: UUID | None) -> None:
+    def __init__(self, seq: int | None, *, size: int, event: UUID | None, ingest_no: int) -> None:
         of = "of no event that is there" if event is None else f"of event {event}"
-        if 0 <= seq < size:  # the number is the log's own, and the queue is what somebody wrote into
+        if seq is None:
+            found = (
+                f"a row of custody.queue waits for a number and its event is not there (its ingest_no is {ingest_no}):"
+                " the event was taken away, or never was"
+            )
+        elif 0 <= seq < size:  # the number is the log's own, and the queue is what somebody wrote into
             found = f"a row of custody.queue {of} waits for a number, and the event has the number {seq} already"
         else:
             found = f"a row of custody.leaf that no sequencer wrote stands at number {seq}, {of}"
@@ -135,6 +141,17 @@ class NumberTaken(MustHalt):
             " `continuity custody rollforward` lifts the halt"
         )
         self.seq, self.event = seq, event
+
+
+class NumbersEnd(MustHalt):
+    """The row that says how far the log has come was set forward: it points at numbers that nobody has."""
+
+    def __init__(self, *, size: int, end: int) -> None:
+        super().__init__(
+            f"custody.state says that the log has {size} events, and its numbers end at {end}: that row was changed"
+            f" past the sequencer, or numbers were taken away. {ROLL_FORWARD}"
+        )
+        self.size, self.end = size, end
 
 
 class LeafDiffers(MustHalt):

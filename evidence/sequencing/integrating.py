@@ -57,8 +57,6 @@ def integrate(house: House, epoch: int, grown: Grown, at_step: Step, *, size: in
     """
     with house.reading() as session:
         leaves = numbered_leaves(session, grown.edge.size, min(grown.edge.size + AT_ONCE, size))
-    if not leaves:
-        return grown
     edge, full = grown.edge.grown(leaves)
     outdated = grown.parts & {each.path for each in full}
     after = Grown(edge, grown.frontier.extend(leaf_hash(leaf) for leaf in leaves), grown.parts - outdated)
@@ -75,7 +73,7 @@ def integrate(house: House, epoch: int, grown: Grown, at_step: Step, *, size: in
 
 
 def numbered_leaves(session: ReadSession, start: int, end: int) -> list[bytes]:
-    """The bytes of the leaves with numbers from `start` to before `end`, as far as there are any.
+    """The bytes of the leaves with numbers from `start` to before `end`.
 
     Raises LeafDiffers where one is gone, or has other bytes than those whose hash was given the number.
     """
@@ -89,6 +87,8 @@ def numbered_leaves(session: ReadSession, start: int, end: int) -> list[bytes]:
         if (found := leaf_hash(leaf)) != wanted:
             raise LeafDiffers(seq, found=f"its bytes have the hash {found.hex()}, and {wanted.hex()} was kept")
         leaves.append(bytes(leaf))
+    if len(leaves) < end - start:
+        raise LeafDiffers(start + len(leaves), found="no event has it")
     return leaves
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import exists, select, text, update
 
-from evidence.custody.places import in_the_way
+from evidence.custody.places import in_the_way, numbers_end
 from evidence.custody.rows import LogState, Queued
 from evidence.database import ReadSession, WriteSession
-from evidence.sequencing.errors import Displaced, LeafDiffers, NumberTaken, StillHalted
+from evidence.sequencing.errors import Displaced, LeafDiffers, NumbersEnd, NumberTaken, StillHalted
 
 BATCH = 5000  # events that get their number in one transaction
 
@@ -55,9 +55,11 @@ def is_waiting(session: ReadSession) -> bool:
 def number(session: WriteSession, epoch: int, *, most: int = BATCH) -> int:
     """Give up to `most` waiting events the next numbers; how many have one then.
 
-    Raises LeafDiffers, Displaced, and IntegrityError where a number is taken already: see `number_taken`.
+    Raises NumbersEnd, Displaced, and LeafDiffers or IntegrityError where something is in the way: see `number_taken`.
     """
     state = held(session, epoch)
+    if (end := numbers_end(session, state.integrated_size)) != state.size:
+        raise NumbersEnd(size=state.size, end=end)
     taken, placed = session.execute(PLACE, {"most": most, "size": state.size}).one()
     if taken != placed:
         raise LeafDiffers(state.size, found=f"{taken - placed} events of its batch were queued and are not there")
@@ -73,7 +75,9 @@ def number_taken(session: WriteSession, epoch: int, *, most: int = BATCH) -> Num
     """
     state = held(session, epoch)
     row = in_the_way(session, state.size, state.size + most)
-    return None if row is None else NumberTaken(row.seq, size=state.size, event=row.event)
+    if row is None:
+        return None
+    return NumberTaken(row.seq, size=state.size, event=row.event, ingest_no=row.ingest_no)
 
 
 def halt(session: WriteSession, reason: str) -> bool:

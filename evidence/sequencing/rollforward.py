@@ -18,7 +18,7 @@ from sqlalchemy import select, text
 from evidence.bootstrap import House
 from evidence.custody import ledger, log_keys
 from evidence.custody.events import SYSTEM, Actor, Event, EventType
-from evidence.custody.places import IN_LOG, NUMBER, in_the_way
+from evidence.custody.places import IN_LOG, NUMBER, in_the_way, numbers_end
 from evidence.custody.restoring import Restored, hold_writers, mark_missing, restore
 from evidence.custody.rows import LogState, PublishedCheckpoint
 from evidence.database import WriteSession, psycopg_url
@@ -162,30 +162,34 @@ def _write(session: WriteSession, fetched: _Fetched, *, by: Actor, unwitnessed: 
     state = session.get_one(LogState, 1, with_for_update=True)
     if state.size != fetched.start:
         raise RollForwardRefused("the log has moved meanwhile: a sequencer runs somewhere")
-    if (row := in_the_way(session, state.size, fetched.frontier.size + 1)) is not None:
-        raise RollForwardRefused(str(NumberTaken(row.seq, size=state.size, event=row.event)))
+    start, signed_for = state.size, fetched.frontier.size
+    if start > signed_for:
+        # Nobody has a number beyond the first that is not there, whatever that row says.
+        start = numbers_end(session, signed_for)
+    # What stands below the end of what was signed may be the log's own: `restore` holds it against that.
+    end = max(start, signed_for)
+    if (row := in_the_way(session, end, end + 1)) is not None:
+        raise RollForwardRefused(str(NumberTaken(row.seq, size=start, event=row.event, ingest_no=row.ingest_no)))
     restored = Restored(0, [], 0)
-    if fetched.frontier.size > state.size:
-        restored = restore(session, fetched.each(), start=state.size)
-        state.size = fetched.frontier.size
-    if fetched.frontier.size >= state.integrated_size:
-        # Also where nothing came back: the edge in the row may be what stopped the log, and this one was held against
-        # what is signed.
-        state.integrated_size = fetched.frontier.size
-        state.root, state.frontier = fetched.frontier.root(), list(fetched.frontier.nodes)
+    if signed_for > start:
+        restored = restore(session, fetched.each(), start=start)
+    # Also where nothing came back: the edge in the row may be what stopped the log, and this one was held against
+    # what is signed. What was integrated beyond it is integrated again, and is the same twice.
+    state.size, state.integrated_size = end, signed_for
+    state.root, state.frontier = fetched.frontier.root(), list(fetched.frontier.nodes)
     state.epoch += 1
     state.halted = None
     for signed in fetched.checkpoints:
         if signed.checkpoint.size <= state.integrated_size:
             make_known(session, signed, unwitnessed=unwitnessed)
     newest = fetched.checkpoints[-1].checkpoint
-    facts = {"from_size": fetched.start, "to_size": state.size, "root": newest.root.hex()}
+    facts = {"from_size": start, "to_size": state.size, "root": newest.root.hex()}
     event = Event(type=EventType.LOG_ROLLED_FORWARD, subject=SYSTEM, actor=by, facts=facts)
     recorded = ledger.record(session, event)
     mark_missing(session, restored.sealed_missing, because=recorded.id)
-    because = f"the log was rolled forward from {fetched.start} to {state.size} events"
+    because = f"the log was rolled forward from {start} to {state.size} events"
     settle_incident(session, kind=IncidentKind.LOG_HALTED, subject=SUBJECT, because=because, by=by)
-    return RolledForward(fetched.start, state.size, len(restored.sealed_missing), restored.moved)
+    return RolledForward(start, state.size, len(restored.sealed_missing), restored.moved)
 
 
 def _give_no_reference_twice(session: WriteSession) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from evidence.database import psycopg_url
 from evidence.outages import log_failure
 from evidence.outside.errors import WouldFork
 from evidence.sequencing import mishaps
-from evidence.sequencing.errors import Displaced, MustHalt, SignerRefuses, StoreDiffers
+from evidence.sequencing.errors import Displaced, LeafDiffers, MustHalt, SignerRefuses, StoreDiffers
 from evidence.sequencing.integrating import Grown, Step, integrate, load
 from evidence.sequencing.numbering import BATCH, held, is_waiting, number, number_taken, take_over
 from evidence.sequencing.opening import look
@@ -147,15 +147,18 @@ class Sequencer:
         return grown
 
     def _number(self, epoch: int) -> int:
-        """Number what waits. Raises NumberTaken where a row that no sequencer wrote stands in the way."""
+        """Number what waits. Raises NumberTaken where a row that no sequencer wrote stands in the way; as `look` does
+        where the row is below what was signed.
+        """
         try:
             with self.house.writing() as session:
                 return number(session, epoch)
-        except IntegrityError as error:
+        except (IntegrityError, LeafDiffers) as error:
             with self.house.writing() as session:
                 stray = number_taken(session, epoch)
             if stray is None:
                 raise
+            look(self.house, self.signer)  # where the row of the state was set back, the numbers are the log's own
             raise stray from error
 
     def _publish(self, epoch: int, grown: Grown) -> int:

@@ -50,6 +50,11 @@ def stored_otherwise(world: World, subject: UUID | None) -> None:
     stray(world, subject or row["subject"], canonical(said), kind="master.stored", n=0)
 
 
+def gaps_told(world: World) -> int:
+    with world.house.reading() as session:
+        return int(session.scalars(text("SELECT count(*) FROM custody.event WHERE type = 'census.gap'")).one())
+
+
 def recording_of(world: World) -> UUID:
     with world.house.reading() as session:
         return session.scalars(select(Recording.id)).one()
@@ -76,19 +81,42 @@ def test_a_row_of_a_count_stops_no_count_and_hides_nothing(
     census.take(world.house)
     with world.house.reading() as session:
         key, version = session.execute(text("SELECT key, version_id FROM master")).one()
-    said = {"gaps": [{"subject": f"missing {key} {version}"}]} if report == "hides" else report
+    gap = {"gap": "missing", "key": key, "subject": f"missing {key} {version}"}
+    said = {"gaps": [gap]} if report == "hides" else report
     if is_named:
-        if report == "hides":
-            return  # what services may change in the row of an event is named by nobody
         as_service(world.house, text("UPDATE custody.census SET report = CAST(:r AS jsonb)"), r=json.dumps(said))
     else:
         at = clock.from_text("2099-01-01T00:00:00.000000Z")
         as_service(world.house, COUNT, id=new_id(), at=at, event=new_id(), report=json.dumps(said))
     vandal.remove(key, version)
     assert census.take(world.house).missing == 1
+    assert gaps_told(world) == 1
+
+
+def test_a_row_that_names_another_master_than_its_count_found_hides_nothing(
+    world: World, vandal: Vandal, shelf: Shelf
+) -> None:
+    for body in (b"one", b"other"):
+        shelf.recording(body)
     with world.house.reading() as session:
-        gaps = "SELECT count(*) FROM custody.event WHERE type = 'census.gap'"
-        assert session.execute(text(gaps)).scalar_one() == 1
+        (first, one), (second, other) = session.execute(text("SELECT key, version_id FROM master ORDER BY key")).all()
+    vandal.remove(first, one)
+    assert census.take(world.house).missing == 1
+    assert gaps_told(world) == 1
+    assert census.take(world.house).missing == 1
+    assert gaps_told(world) == 1, "it was there before"
+    changed = "replace(replace(CAST(report AS text), :first, :second), :one, :other)"
+    as_service(
+        world.house,
+        text(f"UPDATE custody.census SET report = CAST({changed} AS jsonb)"),
+        first=first,
+        second=second,
+        one=one,
+        other=other,
+    )
+    vandal.remove(second, other)
+    assert census.take(world.house).missing == 2
+    assert gaps_told(world) == 3, "of the first again: whether it was there before cannot be told"
 
 
 @pytest.mark.parametrize(("kind", "leaf"), [("nonsense", None), ("master.viewed", b"junk"), ("master.viewed", b"\xff")])

@@ -16,16 +16,18 @@ from evidence.embedded import EmbeddedPostgres
 from evidence.errors import LogDisagrees
 from evidence.identifiers import new_id
 from evidence.outside.keys import LogKeys
-from evidence.sequencing.errors import MustHalt
+from evidence.sequencing.errors import MustHalt, RolledBack
 from evidence.sequencing.reading import seq_of
 from evidence.sequencing.sequencer import Sequencer
+from tests.integration.evidence.completeness.test_fsck import broken
 from tests.integration.evidence.sequencing import test_rollforward
+from tests.integration.evidence.sequencing.test_number_taken import remove
 from tests.integration.evidence.sequencing.test_rollforward import forward, grow
-from tests.support.house import World
-from tests.support.log import waiting, write_events
+from tests.support.house import World, until
+from tests.support.log import QUICK, published_size, sequencing, waiting, write_events
 from tests.support.recordings import Shelf
 from tests.support.servers import restored_later
-from tests.support.stray import EVENT, as_service
+from tests.support.stray import EVENT, as_service, number_it
 
 world, keys = test_rollforward.world, test_rollforward.keys
 
@@ -129,3 +131,103 @@ def test_an_edge_that_somebody_emptied_is_put_right(world: World, keys: LogKeys)
     Sequencer(world.house, keys).lead_once()
     assert waiting(world.house) == 0
     assert fsck.verify(world.house).contradicted == ()
+
+
+SET_BACK = (
+    "UPDATE custody.state SET size = {0}, integrated_size = {0}, published_size = {0}, witnessed_size = {0},"
+    " published_root = c.root, witnessed_root = c.root FROM custody.checkpoint c WHERE c.size = {0}"
+)
+
+
+def test_a_state_that_was_set_back_takes_no_true_number_for_a_forged_one(world: World, keys: LogKeys) -> None:
+    grow(world, keys)
+    with world.house.reading() as session:
+        before = session.scalar(text("SELECT size FROM custody.state"))
+    grow(world, keys)
+    as_service(world.house, text(SET_BACK.format(before)))
+    with pytest.raises(RolledBack):
+        Sequencer(world.house, keys).lead_once()
+    found = fsck.verify(world.house).of("numbers").words
+    assert "no sequencer wrote it" not in found
+    assert f"the log has {before} events, a signed checkpoint is over {before + 3}, and 3 rows" in found
+    done = forward(world, keys)
+    assert (done.from_size, done.to_size, done.moved) == (before, before + 3, 0)
+    goes_on(world, keys)
+    assert fsck.verify(world.house).contradicted == ()
+
+
+def test_a_state_that_is_set_back_under_a_sequencer_is_said_to_be_that(world: World, keys: LogKeys) -> None:
+    grow(world, keys)
+    before = published_size(world.house)
+    with sequencing(Sequencer(world.house, keys, QUICK)) as raised:
+        write_events(world.house, 3)
+        until(lambda: published_size(world.house) == before + 3, what="the next checkpoint")
+        as_service(world.house, text(SET_BACK.format(before)))
+        write_events(world.house, 1)
+        until(lambda: bool(raised), what="the halt")
+    assert isinstance(raised[0], RolledBack), raised
+    forward(world, keys)
+    goes_on(world, keys)
+    assert fsck.verify(world.house).contradicted == ()
+
+
+@pytest.mark.parametrize("ahead", [0, 900_000])
+def test_a_number_that_is_not_what_was_signed_is_named_until_it_is_gone(
+    world: World, keys: LogKeys, database_template: EmbeddedPostgres, ahead: int
+) -> None:
+    row = lost_event(world, keys, database_template)
+    with world.house.reading() as session:
+        end = session.scalar(text("SELECT size FROM custody.state"))
+    event = write(world, **row) if ahead else write(world, b"{}")
+    with world.house.reading() as session:
+        [id_] = session.scalars(text("SELECT id FROM custody.event WHERE ingest_no = :no"), {"no": event})
+    number_it(world.house, id_, end + ahead)
+    with pytest.raises(LogDisagrees, match=f"at number {end + ahead} .its ingest_no is {event}.*not what was signed"):
+        forward(world, keys)
+    remove(world.house)
+    forward(world, keys)
+    goes_on(world, keys)
+
+
+@pytest.mark.parametrize("when", ["after the copy", "waits in the copy", "state set back"])
+@pytest.mark.parametrize("kind", ["junk", "twice"])
+def test_what_was_signed_and_is_no_event_comes_back_as_what_it_is(
+    world: World, keys: LogKeys, database_template: EmbeddedPostgres, when: str, kind: str
+) -> None:
+    grow(world, keys)
+    [copied] = write_events(world.house, 1)
+    row, before = row_of(world, copied), published_size(world.house)
+    leaf = b"junk" if kind == "junk" else row["leaf"]
+
+    def insider() -> None:
+        write(world, leaf, queue=True, at=row["at"])
+
+    if when == "waits in the copy":
+        insider()
+    with restored_later(database_template, world.house.sessions.engine) as restore:
+        if when != "waits in the copy":
+            insider()
+        Sequencer(world.house, keys).lead_once()
+        grow(world, keys)
+        size, wrong = published_size(world.house), broken(fsck.verify(world.house))
+        assert wrong, "verification names it"
+        if when == "state set back":
+            as_service(world.house, text(SET_BACK.format(before)))
+        else:
+            restore()
+    done = forward(world, keys)
+    assert (done.to_size, done.moved) == (size, 0)
+    goes_on(world, keys)
+    assert broken(fsck.verify(world.house)) <= wrong
+    forward(world, keys)
+
+
+def test_waiting_bytes_that_are_no_event_do_not_stop_their_subject(
+    world: World, keys: LogKeys, database_template: EmbeddedPostgres
+) -> None:
+    row = lost_event(world, keys, database_template)
+    write(world, b"junk", queue=True, subject=row["subject"], n=77)
+    [after] = write_events(world.house, 1, subjects=[row["subject"]])
+    assert forward(world, keys).moved == 1
+    goes_on(world, keys)
+    assert row_of(world, after)["n"] == row["n"] + 1

@@ -10,7 +10,8 @@ from evidence.completeness import fsck
 from evidence.completeness.claims import Verdict
 from evidence.custody.events import Actor
 from evidence.models import Incident
-from evidence.sequencing.errors import NumberTaken, RollForwardRefused
+from evidence.sequencing.errors import LeafDiffers, NumbersEnd, NumberTaken, RollForwardRefused, StoreDiffers
+from evidence.sequencing.numbering import number, take_over
 from evidence.sequencing.rollforward import roll_forward
 from evidence.sequencing.sequencer import Sequencer
 from evidence.tlog.signing import KeyPair
@@ -99,4 +100,58 @@ def test_an_event_that_has_its_number_and_is_queued_again_keeps_it(house: House,
     as_service(house, text("DELETE FROM custody.queue q USING custody.leaf l WHERE q.ingest_no = l.ingest_no"))
     roll_forward(house, keys, by=BY, unwitnessed=True)
     Sequencer(house, keys).lead_once()
+    assert fsck.verify(house).contradicted == ()
+
+
+@pytest.mark.parametrize("ingest_no", [-5, 900_000])
+def test_what_waits_and_is_no_event_halts_the_log_until_it_is_gone(house: House, keys: KeyPair, ingest_no: int) -> None:
+    write_events(house, 5)
+    Sequencer(house, keys).lead_once()
+    as_service(house, text("INSERT INTO custody.queue VALUES (:no, now())"), no=ingest_no)
+    write_events(house, 1)
+    reason = halts(house, keys)
+    assert isinstance(reason, NumberTaken)
+    assert f"its event is not there (its ingest_no is {ingest_no})" in str(reason)
+    with pytest.raises(RollForwardRefused, match=f"its ingest_no is {ingest_no}"):
+        roll_forward(house, keys, by=BY, unwitnessed=True)
+    with house.writing() as session:
+        session.execute(text("DELETE FROM custody.queue WHERE ingest_no = :no"), {"no": ingest_no})
+    roll_forward(house, keys, by=BY, unwitnessed=True)
+    Sequencer(house, keys).lead_once()
+    assert waiting(house) == 0
+    assert fsck.verify(house).contradicted == ()
+
+
+@pytest.mark.parametrize("many", [0, 1])
+@pytest.mark.parametrize("column", ["size", "size = 99, integrated_size"])
+def test_a_state_set_forward_gives_no_number_and_is_put_right(
+    house: House, keys: KeyPair, many: int, column: str
+) -> None:
+    write_events(house, 5)
+    Sequencer(house, keys).lead_once()
+    as_service(house, text(f"UPDATE custody.state SET {column} = 99"))
+    write_events(house, many)
+    assert isinstance(halts(house, keys), NumbersEnd | LeafDiffers | StoreDiffers)
+    assert waiting(house) == many + 1, "beside the event of the incident; none has a number that does not follow"
+    done = roll_forward(house, keys, by=BY, unwitnessed=True)
+    assert (done.from_size, done.to_size) == (5, 5)
+    Sequencer(house, keys).lead_once()
+    assert waiting(house) == 0
+    assert published_size(house) == log_size(house) < 99
+    assert fsck.verify(house).contradicted == ()
+
+
+def test_numbers_that_nobody_signed_for_yet_stay_where_a_state_set_forward_is_put_right(
+    house: House, keys: KeyPair
+) -> None:
+    write_events(house, 5)
+    Sequencer(house, keys).lead_once()
+    write_events(house, 2)
+    with house.writing() as session:
+        number(session, take_over(session).epoch)
+    as_service(house, text("UPDATE custody.state SET size = 99"))
+    done = roll_forward(house, keys, by=BY, unwitnessed=True)
+    assert (done.from_size, done.to_size) == (7, 7)
+    Sequencer(house, keys).lead_once()
+    assert published_size(house) == 8
     assert fsck.verify(house).contradicted == ()
