@@ -69,14 +69,14 @@ def verify(
     against = newest.hold(house)
     with house.reading() as session:
         size, integrated, published = session.execute(STATE).one()
-        standing = Standing(size, integrated, published, against)
+        standing, head = Standing(size, integrated, published, against), reading.log_head(session)
         whole_tiles = max(0, min(since or 0, standing.published) - 1) // WIDTH * WIDTH
     if standing.size == 0:
         empty = tuple(not_proved(name, LOG, NOTHING) for name in OF_EVENTS)
         return Verification(size=0, claims=(*empty, *signed.claims(house, 0, None, against), *_halt(against)))
     closely = standing.size - whole_tiles <= LOOKED_AT
     tree = TileTree(reading.tile_reader(house.custody), max(standing.published, standing.signed.size))
-    walk = Walk(house, whole_tiles, tree.subtree, integrated=standing.in_store, every_leaf=closely)
+    walk = Walk(house, whole_tiles, tree.subtree, head=head, integrated=standing.in_store, every_leaf=closely)
     in_store, signed_for = standing.in_store, standing.signed.size
     reads = partial(ranges.read, house, integrated=in_store, signed=signed_for, back=closely or read_back)
     with ThreadPoolExecutor(1, thread_name_prefix="verify-books") as beside:

@@ -142,7 +142,7 @@ def _included(asked: _Asked) -> Claim:
 def _not_before(asked: _Asked) -> Claim:
     """What each event says of its age, against the tree of the events before it."""
     with asked.house.reading() as session:
-        roots = seen.Roots(asked.house, reading.subtree_reader(session, asked.house.custody))
+        roots = seen.Roots(reading.subtree_reader(session, asked.house.custody), asked.head)
     said = list(seen.said_by(asked.leaves))
     found = [fault for seq, says in said if (fault := roots.fault(seq, says))]
     sizes = (seen.size_of(says) for _, says in said)

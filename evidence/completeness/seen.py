@@ -9,68 +9,62 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row
 
 from evidence.completeness.claims import Claim, judged, not_proved
 from evidence.custody.leaf import read_leaf
 from evidence.errors import NotALeaf
 from evidence.store.errors import ObjectMissing
+from evidence.tlog.checkpoint import Checkpoint
 from evidence.tlog.errors import TlogError
-from evidence.tlog.merkle import EMPTY_ROOT, HASH_SIZE, Frontier, Subtree
+from evidence.tlog.merkle import EMPTY_ROOT, HASH_SIZE, Subtree
 from evidence.tlog.tiles import WIDTH
-
-if TYPE_CHECKING:
-    from evidence.bootstrap import House
 
 SIZE: Final = 8
 SAYS: Final = SIZE + HASH_SIZE
 """Bytes that say what one event has seen: how many events, and their root."""
-RECORDED = text("SELECT root FROM custody.checkpoint WHERE size = :size")
 NONE_NAMED = "No event names a checkpoint that it was written after"
-HASHES = text("SELECT leaf_hash FROM custody.leaf WHERE seq >= :first AND seq < :last ORDER BY seq")
 
 
 class Roots:
-    """The root of the log at every size that is asked for: as a walk has found it, else out of tiles and numbers.
+    """The root of the log at every size that is asked for: as a walk has found it, else out of the store's tiles.
 
-    Where the recorded checkpoint over so many events has another, or none can be put together, the events before are
-    not those that were signed, which other claims say. An event that names the recorded one, or that nothing can be
-    held against, is not to blame for that: its age is `doubted`.
+    Rows of the database may be others than those that were signed. So an event is to blame where the tiles have another
+    root than it names, and lead to `head`, the newest checkpoint. Where they do not, its age is `doubted`.
     """
 
-    def __init__(self, house: House, subtree: Subtree) -> None:
-        self._house, self._subtree = house, subtree
-        self._known: dict[int, tuple[bytes, ...]] = {0: (EMPTY_ROOT,)}
+    def __init__(self, subtree: Subtree, head: Checkpoint | None) -> None:
+        self._subtree, self._head = subtree, head
+        self._walked: dict[int, bytes] = {0: EMPTY_ROOT}
+        self._stored: dict[int, bytes | None] = {}
         self.doubted = False
 
-    def learn(self, size: int, *roots: bytes) -> None:
-        """What the tree over so many events was found to be, and what was recorded of it."""
-        self._known[size] = roots if len(set(roots)) > 1 else roots[:1]
+    def learn(self, size: int, root: bytes) -> None:
+        """What the tree over so many events was found to be."""
+        self._walked[size] = root
 
     def fault(self, seq: int, says: bytes) -> str:
         """What is wrong with a checkpoint that event `seq` says it has seen, in words; else nothing."""
         size, root = size_of(says), says[SIZE:]
         if size > seq:
             return f"event {seq} names a checkpoint over {size} events, which came after it"
-        if size not in self._known:
-            self.learn(size, *self._at(size))
-        known = self._known[size]
-        if known and root not in known:
-            return f"event {seq} names another root of the first {size} events than they have"
-        self.doubted |= len(known) != 1
-        return ""
+        if self._walked.get(size) == root:
+            return ""
+        if (stored := self._in_store(size)) == root:
+            return ""
+        if stored is None or self._head is None or self._in_store(self._head.size) != self._head.root:
+            self.doubted = True
+            return ""
+        return f"event {seq} names another root of the first {size} events than they have"
 
-    def _at(self, size: int) -> Iterator[bytes]:
-        whole = size // WIDTH * WIDTH
-        with self._house.reading() as session:
-            hashes = [bytes(each) for each in session.scalars(HASHES, {"first": whole, "last": size})]
-            recorded = [bytes(each) for each in session.scalars(RECORDED, {"size": size})]
-        if len(hashes) == size - whole:
+    def _in_store(self, size: int) -> bytes | None:
+        if size not in self._stored:
+            self._stored[size] = None
             with suppress(TlogError, ObjectMissing):
-                yield Frontier(whole, whole_tiles(whole, self._subtree)).extend(hashes).root()
-        yield from recorded
+                self._stored[size] = self._subtree(0, size)
+        return self._stored[size]
 
 
 def size_of(says: bytes) -> int:
@@ -105,7 +99,7 @@ def claim(subject: str, sizes: Iterable[int], found: Sequence[str], *, doubted: 
     """The claim `not_before`; `sizes` are those of the checkpoints that the events name."""
     earlier = set(sizes) - {0}
     if not found and (doubted or not earlier):
-        why = "The events before them do not stand as they were signed" if doubted else NONE_NAMED
+        why = "The store does not lead from the events before them to what was signed" if doubted else NONE_NAMED
         return not_proved("not_before", subject, f"{why}.")
     return judged(
         "not_before", subject, found,

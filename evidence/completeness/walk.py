@@ -14,6 +14,7 @@ from evidence.completeness.closely import Link
 from evidence.completeness.ranges import NEXT, PLACE, SUBJECT, Bundle, Stretch
 from evidence.completeness.tree import root_over
 from evidence.custody.leaf import ZERO
+from evidence.tlog.checkpoint import Checkpoint
 from evidence.tlog.merkle import HASH_SIZE, Frontier, Subtree
 from evidence.tlog.tiles import WIDTH
 
@@ -34,7 +35,16 @@ WHERE e.subject = :subject AND e.subject_no = :n AND l.seq < :seq
 class Walk:
     """The state of one walk. It begins at `start`, a multiple of 256; what lies before is taken from `subtree`."""
 
-    def __init__(self, house: House, start: int, subtree: Subtree, *, integrated: int, every_leaf: bool) -> None:
+    def __init__(
+        self,
+        house: House,
+        start: int,
+        subtree: Subtree,
+        *,
+        head: Checkpoint | None,
+        integrated: int,
+        every_leaf: bool,
+    ) -> None:
         self.size = start
         self.events: list[str] = []
         self.numbers: list[str] = []
@@ -48,7 +58,7 @@ class Walk:
         self._house, self._start, self._integrated, self._every_leaf = house, start, integrated, every_leaf
         self._next: dict[bytes, bytes] = {}
         self._trunk, self._edge = Frontier(start // WIDTH, seen.whole_tiles(start, subtree)), Frontier()
-        self.earlier = seen.Roots(house, subtree)
+        self.earlier = seen.Roots(subtree, head)
         self._rows = _rows(start, subtree)
 
     @property
@@ -141,7 +151,7 @@ class Walk:
         for cut in cuts:
             self._edge, before, self.size = self._edge.extend(hashes[before:cut]), cut, start + cut
             root = self.frontier.root()
-            self.earlier.learn(self.size, root, stretch.checkpoints[self.size])
+            self.earlier.learn(self.size, root)
             if stretch.checkpoints[self.size] != root:
                 _keep(self.roots, [f"the checkpoint over {self.size} events has another root than these events"])
         self.size = start + len(hashes)

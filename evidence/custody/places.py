@@ -102,8 +102,8 @@ def beyond(session: ReadSession, *, signed: int) -> list[str]:
     )
     return ([back] if many else []) + [
         f"a row of custody.leaf stands beyond the log's end, at number {seq},"
-        f" {'of no event that is there' if event is None else f'of event {event}'}: no sequencer wrote it, and nothing"
-        " rests on it"
+        f" {'of no event that is there' if event is None else f'of event {event}'}: somebody wrote it past the"
+        " sequencer, or set custody.state back; nothing rests on it"
         for seq, event in session.execute(BEYOND, {"signed": signed})
     ]
 

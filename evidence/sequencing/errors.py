@@ -12,6 +12,7 @@
     ├── StillHalted     it was halted before, and nobody has mended it        roll forward
     ├── NumberTaken     a row that no sequencer wrote stands where the next number goes  the owner removes it
     ├── NumbersEnd      the state says that the log has more events than have a number  roll forward
+    ├── CheckpointTaken  a row that no sequencer wrote stands where a checkpoint goes  the owner removes it
     ├── LeafDiffers     an event is not the one that was hashed              restore it from its bundle
     ├── StoreDiffers    an object that is written once is there with other bytes, or without its lock
     ├── SignerRefuses   the signer has signed something that this does not extend   roll forward
@@ -152,6 +153,21 @@ class NumbersEnd(MustHalt):
             f" past the sequencer, or numbers were taken away. {ROLL_FORWARD}"
         )
         self.size, self.end = size, end
+
+
+class CheckpointTaken(MustHalt):
+    """What was signed cannot be recorded: a row that no sequencer wrote stands in its place."""
+
+    run_book = "chain-does-not-verify"
+
+    def __init__(self, size: int) -> None:
+        super().__init__(
+            f"the checkpoint over {size} events is signed and stored and cannot be recorded: a row of"
+            " custody.checkpoint that no sequencer wrote stands in its place. The owner of the tables has to take that"
+            ' row away (run-book chain-does-not-verify, "a checkpoint that was not signed"); then `continuity custody'
+            " rollforward` lifts the halt"
+        )
+        self.size = size
 
 
 class LeafDiffers(MustHalt):

@@ -13,7 +13,7 @@ from evidence.bootstrap import House
 from evidence.custody.log_keys import signing_keys
 from evidence.custody.rows import LogState, PublishedCheckpoint
 from evidence.database import ReadSession, WriteSession
-from evidence.sequencing.errors import RootsDiffer, StrangeCheckpoint
+from evidence.sequencing.errors import CheckpointTaken, RootsDiffer, StrangeCheckpoint
 from evidence.sequencing.integrating import Grown, Step, put_all
 from evidence.sequencing.numbering import held
 from evidence.sequencing.reading import PARTIAL, PUBLISHED, tile_reader
@@ -57,7 +57,8 @@ def sizes_kept(store: CustodyStore, *, above: int | None = None) -> Iterator[int
 def publish(house: House, epoch: int, grown: Grown, signer: Signer, *, at_step: Step, unwitnessed: bool) -> Signed:
     """Sign what has been integrated and make it known; `unwitnessed`: no witness is asked, so it counts at once.
 
-    Raises RootsDiffer before anything is signed, StrangeCheckpoint, CustodyObjectDiffers, StoreAway, Displaced.
+    Raises RootsDiffer before anything is signed, StrangeCheckpoint, CustodyObjectDiffers, StoreAway, Displaced;
+    CheckpointTaken after that.
     """
     put_all(house.custody, [(PARTIAL + each.path, each.data) for each in grown.edge.partial()], locked=False)
     at_step("parts stored")
@@ -76,16 +77,29 @@ def publish(house: House, epoch: int, grown: Grown, signer: Signer, *, at_step: 
 
 
 def make_known(session: WriteSession, signed: Signed, *, unwitnessed: bool) -> None:
-    """Write a stored checkpoint into the database, and tell those who wait. The state must be locked."""
+    """Write a stored checkpoint into the database, and tell those who wait. The state must be locked.
+
+    Raises CheckpointTaken where a row that no sequencer wrote stands in its place.
+    """
     state = session.get_one(LogState, 1)
     checkpoint = signed.checkpoint
-    if session.get(PublishedCheckpoint, checkpoint.size) is None:
+    there = session.get(PublishedCheckpoint, checkpoint.size)
+    if there is not None and not _is_of(there, checkpoint):
+        raise CheckpointTaken(checkpoint.size)
+    if there is None:
         session.add(PublishedCheckpoint(size=checkpoint.size, root=checkpoint.root, note=signed.note))
     state.published_size, state.published_root = checkpoint.size, checkpoint.root
     if unwitnessed:
         state.witnessed_size, state.witnessed_root = checkpoint.size, checkpoint.root
     session.flush()
     session.execute(text("SELECT pg_notify(:channel, :size)"), {"channel": PUBLISHED, "size": str(checkpoint.size)})
+
+
+def _is_of(row: PublishedCheckpoint, checkpoint: Checkpoint) -> bool:
+    try:
+        return row.root == checkpoint.root and parse_note(row.note).text == checkpoint.text()
+    except TlogError:
+        return False
 
 
 def known_keys(session: ReadSession, signer: Signer) -> list[VerifierKey]:

@@ -69,8 +69,12 @@ class RolledForward:
 
 @dataclass(frozen=True, slots=True)
 class _Fetched:
-    """What the store has beyond the database, checked against the signed checkpoints."""
+    """What the store has beyond the database, checked against the signed checkpoints.
 
+    The database says that it has `size` events; its numbers end at `start`.
+    """
+
+    size: int
     start: int
     leaves: BinaryIO
     checkpoints: list[Signed]
@@ -96,13 +100,13 @@ def roll_forward(
     with _alone(house), tempfile.TemporaryFile() as kept:
         try:
             fetched = _fetch(house, signer, [VerifierKey.parse(each) for each in handles or ()], kept)
+            with house.writing() as session:
+                hold_writers(session)
+                done = _write(session, fetched, by=by, unwitnessed=unwitnessed)
+                log_keys.enter_again(session, handles or {})
+                return replace(done, doubled=_give_no_reference_twice(session))
         except (MustHalt, TlogError) as error:
             raise RollForwardRefused(f"the log cannot be rolled forward: {error}") from error
-        with house.writing() as session:
-            hold_writers(session)
-            done = _write(session, fetched, by=by, unwitnessed=unwitnessed)
-            log_keys.enter_again(session, handles or {})
-            return replace(done, doubled=_give_no_reference_twice(session))
 
 
 def _fetch(house: House, signer: Signer, ours: Sequence[VerifierKey], kept: BinaryIO) -> _Fetched:
@@ -110,6 +114,7 @@ def _fetch(house: House, signer: Signer, ours: Sequence[VerifierKey], kept: Bina
         keys = [*known_keys(session, signer), *(key for key in ours if key.algorithm is Algorithm.ED25519)]
         state = session.get_one(LogState, 1)
         size, published = state.size, state.published_size
+        numbered = numbers_end(session, 0)  # of a row that was set forward, nobody has the numbers
         known = set(session.scalars(select(PublishedCheckpoint.size)))
     found = newest_kept(house).kept
     if found is None:
@@ -122,7 +127,7 @@ def _fetch(house: House, signer: Signer, ours: Sequence[VerifierKey], kept: Bina
     origin = house.settings.log_origin
     unknown = [read_signed(each.key, each.note, origin=origin, keys=keys) for each in reversed(there)]
     with house.reading() as session:
-        frontier = frontier_of(session, house.custody, min(size, newest.checkpoint.size), newest.checkpoint.size)
+        frontier = frontier_of(session, house.custody, min(numbered, newest.checkpoint.size), newest.checkpoint.size)
         before = [each for each in unknown if each.checkpoint.size < frontier.size]
         for each in before:
             _agree(each, frontier_of(session, house.custody, each.checkpoint.size, newest.checkpoint.size))
@@ -130,7 +135,7 @@ def _fetch(house: House, signer: Signer, ours: Sequence[VerifierKey], kept: Bina
     if frontier.size in beyond:
         _agree(beyond[frontier.size], frontier)
     frontier = _follow(house, frontier, newest, beyond, kept)
-    return _Fetched(size, kept, [*before, *(beyond[each] for each in sorted(beyond))], frontier)
+    return _Fetched(size, numbered, kept, [*before, *(beyond[each] for each in sorted(beyond))], frontier)
 
 
 def _follow(house: House, frontier: Frontier, newest: Signed, beyond: dict[int, Signed], kept: BinaryIO) -> Frontier:
@@ -160,12 +165,9 @@ def _agree(signed: Signed, frontier: Frontier) -> None:
 
 def _write(session: WriteSession, fetched: _Fetched, *, by: Actor, unwitnessed: bool) -> RolledForward:
     state = session.get_one(LogState, 1, with_for_update=True)
-    if state.size != fetched.start:
+    if state.size != fetched.size:
         raise RollForwardRefused("the log has moved meanwhile: a sequencer runs somewhere")
-    start, signed_for = state.size, fetched.frontier.size
-    if start > signed_for:
-        # Nobody has a number beyond the first that is not there, whatever that row says.
-        start = numbers_end(session, signed_for)
+    start, signed_for = fetched.start, fetched.frontier.size
     # What stands below the end of what was signed may be the log's own: `restore` holds it against that.
     end = max(start, signed_for)
     if (row := in_the_way(session, end, end + 1)) is not None:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
+from contextlib import suppress
+from pathlib import Path
+
 import pytest
 from sqlalchemy import text
 
@@ -9,30 +14,47 @@ from evidence.bootstrap import House
 from evidence.completeness import fsck
 from evidence.completeness.claims import Verdict
 from evidence.custody.events import Actor
+from evidence.embedded import EmbeddedPostgres
 from evidence.models import Incident
-from evidence.sequencing.errors import LeafDiffers, NumbersEnd, NumberTaken, RollForwardRefused, StoreDiffers
+from evidence.sequencing.errors import (
+    CheckpointTaken,
+    LeafDiffers,
+    MustHalt,
+    NumbersEnd,
+    NumberTaken,
+    RollForwardRefused,
+    StoreDiffers,
+)
 from evidence.sequencing.numbering import number, take_over
+from evidence.sequencing.reading import log_head
 from evidence.sequencing.rollforward import roll_forward
 from evidence.sequencing.sequencer import Sequencer
 from evidence.tlog.signing import KeyPair
 from tests.integration.evidence.sequencing.test_mishaps import halts
 from tests.support.log import published_size, waiting, write_events
+from tests.support.servers import restored_later
 from tests.support.stray import as_service, log_size, number_it, stray_event
 
 FACTS = {"event": "0", "field": "name"}
 BY = Actor.system("test of numbers")
-REMOVE = (
-    "ALTER TABLE custody.leaf DISABLE TRIGGER insert_only",
-    "DELETE FROM custody.leaf WHERE seq >= (SELECT size FROM custody.state) OR seq < 0",
-    "ALTER TABLE custody.leaf ENABLE TRIGGER insert_only",
-)
+RUN_BOOK = Path(__file__).parents[4] / "docs" / "runbooks" / "chain-does-not-verify.md"
 
 
 def remove(house: House) -> None:
     """What the run-book has the owner of the tables do."""
-    with house.writing() as session:
-        for statement in REMOVE:
-            session.execute(text(statement))
+    with house.reading() as session:
+        head = log_head(session)
+    do(house, "A number that was not given", head.size if head else 0)
+
+
+def do(house: House, part: str, size: int) -> None:
+    """The statements of this part of the run-book, as they stand there."""
+    said = RUN_BOOK.read_text("utf-8").partition(f"## {part}\n")[2]
+    statements = textwrap.dedent(said.partition("```sql\n")[2].partition("```")[0])
+    with house.sessions.engine.begin() as connection:
+        for each in re.sub(r"\bS\b", str(size), statements).split(";"):
+            if each.strip() and each.strip() not in {"BEGIN", "COMMIT"}:
+                connection.execute(text(each))
 
 
 @pytest.mark.parametrize("ahead", [0, 2])
@@ -155,3 +177,97 @@ def test_numbers_that_nobody_signed_for_yet_stay_where_a_state_set_forward_is_pu
     Sequencer(house, keys).lead_once()
     assert published_size(house) == 8
     assert fsck.verify(house).contradicted == ()
+
+
+def written(house: House) -> int:
+    """How many events there are, whether they have a number or not."""
+    with house.reading() as session:
+        return int(session.execute(text("SELECT count(*) FROM custody.event")).scalar_one())
+
+
+class Died(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize(
+    ("many", "dies", "back"),
+    [(5, "numbered", "size = 7"), (300, "integrated", "size = 250, integrated_size = 5")],
+)
+@pytest.mark.parametrize("waiting_too", [True, False])
+def test_events_of_a_state_that_was_set_back_get_their_numbers_again(
+    house: House, keys: KeyPair, many: int, dies: str, back: str, waiting_too: bool
+) -> None:
+    write_events(house, 5)
+    Sequencer(house, keys).lead_once()
+    write_events(house, many)
+
+    def die(step: str) -> None:
+        if step == dies:
+            raise Died
+
+    with pytest.raises(Died):
+        Sequencer(house, keys, at_step=die).lead_once()
+    as_service(house, text(f"UPDATE custody.state SET {back}"))
+    if waiting_too:
+        write_events(house, 1)
+    with suppress(MustHalt):
+        Sequencer(house, keys).lead_once()
+    assert any("or set custody.state back" in each for each in fsck.verify(house).of("numbers").findings)
+    remove(house)
+    roll_forward(house, keys, by=BY, unwitnessed=True)
+    Sequencer(house, keys).lead_once()
+    assert waiting(house) == 0
+    assert log_size(house) == written(house) > 5 + many
+    assert fsck.verify(house).contradicted == ()
+
+
+def test_a_state_set_forward_on_a_database_that_was_rolled_back_is_put_right(
+    house: House, keys: KeyPair, database_template: EmbeddedPostgres
+) -> None:
+    write_events(house, 8)
+    Sequencer(house, keys).lead_once()
+    with restored_later(database_template, house.sessions.engine) as restore:
+        write_events(house, 20)
+        Sequencer(house, keys).lead_once()
+        restore()
+    as_service(house, text("UPDATE custody.state SET size = 1000"))
+    done = roll_forward(house, keys, by=BY, unwitnessed=True)
+    assert (done.from_size, done.to_size) == (8, 28)
+    Sequencer(house, keys).lead_once()
+    assert fsck.verify(house).contradicted == ()
+
+
+def test_a_row_in_the_place_of_a_checkpoint_halts_the_log_until_it_is_gone(house: House, keys: KeyPair) -> None:
+    write_events(house, 5)
+    Sequencer(house, keys).lead_once()
+    rows = "INSERT INTO custody.checkpoint (size, root, note) SELECT n, sha256('x'), 'x' FROM generate_series(8, 40) n"
+    as_service(house, text(rows))
+    write_events(house, 3)
+    reason = halts(house, keys)
+    assert isinstance(reason, CheckpointTaken)
+    assert reason.size == 8
+    with pytest.raises(RollForwardRefused, match=r"a row of custody\.checkpoint that no sequencer wrote"):
+        roll_forward(house, keys, by=BY, unwitnessed=True)
+    do(house, "A checkpoint that was not signed", 8)
+    roll_forward(house, keys, by=BY, unwitnessed=True)
+    Sequencer(house, keys).lead_once()
+    assert published_size(house) == written(house) > 8
+    assert fsck.verify(house).contradicted == ()
+
+
+def test_a_row_that_has_the_root_and_no_note_is_none_of_the_log(house: House, keys: KeyPair) -> None:
+    write_events(house, 5)
+
+    def writes(step: str) -> None:
+        if step == "checkpoint stored":
+            as_service(
+                house,
+                text("INSERT INTO custody.checkpoint (size, root, note) SELECT size, root, 'x' FROM custody.state"),
+            )
+
+    with pytest.raises(CheckpointTaken):
+        Sequencer(house, keys, at_step=writes).lead_once()
+    as_service(house, text("UPDATE custody.state SET published_size = size, published_root = root"))
+    found = fsck.verify(house).of("checkpoint")
+    assert found.verdict is Verdict.CONTRADICTED
+    assert any("cannot be read" in each for each in found.findings)
