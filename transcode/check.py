@@ -208,6 +208,8 @@ def _check_pictures(compared: Compared, checked: Checked, *, damaged: bool) -> N
     missing = expected - times.copy_frames
     if missing and (damaged or abs(missing) <= max(2, expected // 100)):
         told = f"{times.copy_frames} of the master's {expected} pictures could be decoded"
+        if missing < 0:
+            told = f"{times.copy_frames} pictures could be decoded, the master says that it has {expected}"
         checked.remarks.append(told + _first_shown(compared))
     elif missing:
         checked.findings.append(f"the copy has {times.copy_frames} pictures, the master {expected}")

@@ -47,9 +47,9 @@ PICTURE_RECIPE: Final = {
 TELLING: Final = {"stats_enc_post:v:0": f"pipe:{PROGRESS}", "stats_enc_post_fmt:v:0": "at={t}"}
 """`-progress` is silent until every output has begun, and the storyboard's begins with its first full sheet."""
 SOUND_RECIPE: Final = {"c:a": "aac", "b:a": "128k"}
-DRAWN: Final = {"c:a": "pcm_s16le", "avoid_negative_ts": "disabled", "f": FORMAT}
-"""Samples for a waveform, each block at the time at which the copy has it."""
 NO_LABELS: Final = {"map_metadata": -1, "map_chapters": -1}
+DRAWN: Final = {**NO_LABELS, "c:a": "pcm_s16le", "avoid_negative_ts": "disabled", "f": FORMAT}
+"""Samples for a waveform, each block at the time at which the copy has it, and no label of the master before them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,3 +63,10 @@ def test_sound_is_drawn_when_it_is_heard(
     silent = range(8) if dropped is LATE else range(4, 16)
     found = loud(workroom, without_packets(tmp_path, coding, dropped, suffix), method)
     assert found == [second not in silent for second in range(20)]
+
+
+def test_what_a_recording_is_called_is_no_part_of_its_sound(workroom: Workroom, tmp_path: Path) -> None:
+    whole, found = numbered(tmp_path / "whole.mkv", *REORDERED, *ENCODED, seconds=4), tmp_path / "named.mkv"
+    told = ["-i", str(whole), "-c", "copy", "-metadata", "title=HENDON 12", "-y", str(found)]
+    subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *told], check=True, timeout=60)
+    assert loud(workroom, found, RenditionMethod.TRANSCODE) == [True] * 4
