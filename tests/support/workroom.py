@@ -20,7 +20,7 @@ from evidence.identifiers import new_id
 from evidence.jobs import Lane, enqueue
 from evidence.models import Agent, Arrival, DockingSession, Quarantine, Recording, Rendition
 from evidence.register import Described, Verified, register_master, register_recording
-from evidence.store import Lock
+from evidence.store import Lock, StoredObject
 from evidence.store.keys import master_key
 from evidence.vocabulary import AgentKind, ArrivalState, MasterRole, Playability, RecordingKind, RenditionKind
 from evidence.vocabulary import RenditionState as State
@@ -43,11 +43,11 @@ class Workroom:
     def keeps(self, path: Path, *, label: str = "cam-1") -> UUID:
         """Put a file into the store and register it; nobody has examined it yet."""
         body, number = path.read_bytes(), new_id()
-        version = self._put(number, body)
+        held = self._put(number, body)
         with self.house.writing() as session:
             arrival = self._arrival(session, number, path.name, len(body), label)
             master = register_master(
-                session, arrival, self._verified(body, version), role=MasterRole.MEDIA, by=Actor.system("test")
+                session, arrival, self._verified(body, held), role=MasterRole.MEDIA, by=Actor.system("test")
             )
             described = Described(kind=RecordingKind.BODY_WORN, title=path.name)
             register_recording(session, master, arrival, described, clock_offset_ms=None)
@@ -108,14 +108,14 @@ class Workroom:
         assert row.key is not None
         return b"".join(self.house.renditions.read(row.key))
 
-    def _put(self, number: UUID, body: bytes) -> str:
+    def _put(self, number: UUID, body: bytes) -> StoredObject:
         key, lock = master_key(number), Lock("GOVERNANCE", clock.now() + timedelta(days=1))
         signed = self.house.masters.sign_put(
             key, size=len(body), sha256=hashlib.sha256(body).hexdigest(), lock=lock, expires=timedelta(minutes=5)
         )
         answer = self._store.request("PUT", signed.url, body=body, headers=dict(signed.headers))
         assert answer.status == 200, answer.data
-        return self.house.masters.confirm(key, size=len(body), lock=lock).version_id
+        return self.house.masters.confirm(key, size=len(body), lock=lock)
 
     def _arrival(self, session: WriteSession, number: UUID, name: str, size: int, label: str) -> Arrival:
         agent = session.scalars(select(Agent)).first()
@@ -146,15 +146,16 @@ class Workroom:
         return arrival
 
     @staticmethod
-    def _verified(body: bytes, version: str) -> Verified:
+    def _verified(body: bytes, held: StoredObject) -> Verified:
         now = clock.now()
+        assert held.lock is not None
         return Verified(
             sha256=hashlib.sha256(body).hexdigest(),
             sha512=hashlib.sha512(body).hexdigest(),
             tree="0" * 64,
             size=len(body),
-            version_id=version,
-            lock_mode="GOVERNANCE",
-            lock_until=now + timedelta(days=1),
+            version_id=held.version_id,
+            lock_mode=held.lock.mode,
+            lock_until=held.lock.until,
             verified_at=now,
         )

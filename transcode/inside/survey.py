@@ -97,6 +97,9 @@ class Survey:
             self._show(self._decoded(packet))
         elif packet.size and self.pictures is not None and packet.is_keyframe and self.pictures.wants(packet):
             frames = [*self._decoded(packet), *self._decoded(None, packet.stream)]
+            for frame in frames:
+                # What comes out at the end is told no base of its time.
+                frame.time_base = packet.time_base
             packet.stream.codec_context.flush_buffers()
             self._show(frames)
 
