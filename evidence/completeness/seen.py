@@ -20,7 +20,6 @@ from evidence.store.errors import ObjectMissing
 from evidence.tlog.checkpoint import Checkpoint
 from evidence.tlog.errors import TlogError
 from evidence.tlog.merkle import EMPTY_ROOT, HASH_SIZE, Subtree
-from evidence.tlog.tiles import WIDTH
 
 SIZE: Final = 8
 SAYS: Final = SIZE + HASH_SIZE
@@ -70,16 +69,6 @@ class Roots:
 def size_of(says: bytes) -> int:
     """Of how many events the checkpoint is that an event says it has seen."""
     return int.from_bytes(says[:SIZE], "big")
-
-
-def whole_tiles(end: int, subtree: Subtree) -> tuple[bytes, ...]:
-    """The edge over the first `end` events, a multiple of 256: one node for each bit set in it, largest first."""
-    nodes, at, tiles = [], 0, end // WIDTH
-    for bit in reversed(range(tiles.bit_length())):
-        if tiles >> bit & 1:
-            nodes.append(subtree(at, at + (WIDTH << bit)))
-            at += WIDTH << bit
-    return tuple(nodes)
 
 
 def said_by(leaves: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:

@@ -57,7 +57,7 @@ class Walk:
         self.objects = self.read_back = 0
         self._house, self._start, self._integrated, self._every_leaf = house, start, integrated, every_leaf
         self._next: dict[bytes, bytes] = {}
-        self._trunk, self._edge = Frontier(start // WIDTH, seen.whole_tiles(start, subtree)), Frontier()
+        self._trunk, self._edge = _trunk(start, subtree), Frontier()
         self.earlier = seen.Roots(subtree, head)
         self._rows = _rows(start, subtree)
 
@@ -177,6 +177,17 @@ class Walk:
             _keep(self.tiles, [differs] if differs else [])
         self._rows[level] = []
         self._up(level + 1, root_over(row))
+
+
+def _trunk(start: int, subtree: Subtree) -> Frontier:
+    """The edge over whole tiles, where a tile's root counts as one leaf."""
+    nodes, at, tiles = [], 0, start // WIDTH
+    for bit in reversed(range(tiles.bit_length())):
+        if tiles >> bit & 1:
+            end = at + (WIDTH << bit)
+            nodes.append(subtree(at, end))
+            at = end
+    return Frontier(tiles, tuple(nodes))
 
 
 def _rows(start: int, subtree: Subtree) -> list[list[bytes]]:
