@@ -140,6 +140,11 @@ def _has_news(connection: DBAPIConnection) -> bool:
     return bool(looking.poll(0))
 
 
+def connection_of(session: WriteSession) -> Connection:
+    """The connection in whose transaction a writing session is, or will be: what is not yet flushed is not in it."""
+    return session.bind if isinstance(session.bind, Connection) else session.connection()
+
+
 def one_row(connection: Connection, statement: str, values: Mapping[str, Any]) -> tuple[Any, ...]:
     """The one row of a statement that goes to the driver as it stands, in the connection's transaction.
 
@@ -170,7 +175,9 @@ class Sessions:
     def __init__(self, engine: Engine, *, log_origin: str) -> None:
         self.engine = engine
         # The ledger reads the log's name here, so that no caller has to carry it.
-        self._make = sessionmaker(engine, expire_on_commit=False, info={"log_origin": log_origin})
+        info = {"log_origin": log_origin}
+        self._make = sessionmaker(engine, expire_on_commit=False, info=info)
+        self._join = sessionmaker(expire_on_commit=False, info=info, join_transaction_mode="rollback_only")
 
     @contextmanager
     def reading(self, **info: object) -> Iterator[ReadSession]:
@@ -182,6 +189,17 @@ class Sessions:
 
     @contextmanager
     def writing(self) -> Iterator[WriteSession]:
-        """A session committed once, when the block ends without an exception."""
-        with self._make() as session, session.begin():
-            yield WriteSession(ReadSession(session))
+        """A session committed once, when the block ends without an exception.
+
+        The transaction is the connection's, and the session joins it when it is first asked for something: an act that
+        only records an event goes past it, and what SQLAlchemy keeps account of in one is a tenth of such an act.
+        """
+        with self.engine.begin() as connection:
+            session = self._join(bind=connection)
+            try:
+                yield WriteSession(ReadSession(session))
+                if session.in_transaction():
+                    session.commit()
+            finally:
+                if session.in_transaction() or session.identity_map:
+                    session.close()

@@ -23,7 +23,7 @@ from evidence.custody.leaf import FORMAT, ZERO, Leaf, hash_of, read_leaf, write_
 from evidence.custody.places import IN_LOG, NUMBER, past_the_log
 from evidence.custody.rows import CustodyEvent, Head
 from evidence.custody.sealing import Revealed, check_sealed, erasable, revealed, seal
-from evidence.database import ReadSession, WriteSession, one_row
+from evidence.database import ReadSession, WriteSession, connection_of, one_row
 from evidence.errors import LogDisagrees, NotALeaf
 from evidence.identifiers import new_id
 
@@ -76,7 +76,7 @@ def record(session: WriteSession, event: Event) -> Recorded:
     canonical form; the caller's change must then not happen either.
     """
     check_facts(event)
-    connection = session.connection()
+    connection = connection_of(session)
     n, prev, at, seen, root = one_row(connection, NEXT, {"subject": event.subject, "zero": ZERO})
     event_id = new_id()
     origin = str(session.info["log_origin"])
