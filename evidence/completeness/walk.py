@@ -147,20 +147,28 @@ class Walk:
     def _grow(self, bundle: Bundle, stretch: Stretch) -> None:
         hashes = [bundle.tile[at : at + HASH_SIZE] for at in range(0, len(bundle.tile), HASH_SIZE)]
         start, before = bundle.number * WIDTH, 0
-        cuts = sorted(size - start for size in stretch.checkpoints if start < size <= start + len(hashes))
-        for cut in cuts:
-            self._edge, before, self.size = self._edge.extend(hashes[before:cut]), cut, start + cut
-            root = self.frontier.root()
-            self.earlier.learn(self.size, root)
-            if stretch.checkpoints[self.size] != root:
-                _keep(self.roots, [f"the checkpoint over {self.size} events has another root than these events"])
-        self.size = start + len(hashes)
+        end = start + len(hashes)
+        for size in sorted(size for size in stretch.checkpoints if start < size < end):
+            self._edge, before = self._edge.extend(hashes[before : size - start]), size - start
+            self._hold_root(size, stretch)
+        self.size = end
         if len(hashes) < WIDTH:
             self._edge = self._edge.extend(hashes[before:])
-            return
-        root = root_over(hashes)
-        self._up(0, root)
-        self._trunk, self._edge = self._trunk.extend([root]), Frontier()
+        else:
+            root = root_over(hashes)
+            self._up(0, root)
+            self._trunk, self._edge = self._trunk.extend([root]), Frontier()
+        # A full tile is part of the trunk before it has a root: the trunk folds it with those that it completes.
+        if end in stretch.checkpoints:
+            self._hold_root(end, stretch)
+
+    def _hold_root(self, size: int, stretch: Stretch) -> None:
+        """A recorded checkpoint over all the events that the walk has come past must have their root."""
+        self.size = size
+        root = self.frontier.root()
+        self.earlier.learn(size, root)
+        if stretch.checkpoints[size] != root:
+            _keep(self.roots, [f"the checkpoint over {size} events has another root than these events"])
 
     def _up(self, level: int, node: bytes) -> None:
         """A full tile's root is a hash of the level above; a tile that it fills there is held against the store."""

@@ -149,6 +149,18 @@ def test_a_sequencer_between_any_two_writes_contradicts_nothing(grown: World) ->
     assert set().union(*passed.values()) == set()
 
 
+@pytest.mark.parametrize("size", [256, 512, 768, 1024, 1536])
+def test_a_checkpoint_over_whole_tiles_is_verified_as_any_other(kept: World, size: int) -> None:
+    write_events(kept.house, size - len(log_keys(kept.house, kept.folder).vkeys()))
+    sequence(kept)
+    assert published_size(kept.house) == size
+    assert fsck.verify(kept.house).holds
+    write_events(kept.house, 5)
+    sequence(kept)
+    assert fsck.verify(kept.house).holds
+    assert fsck.verify(kept.house, since=size).holds
+
+
 @pytest.mark.parametrize("step", ["tiles stored", "checkpoint stored", "latest stored"])
 def test_what_a_sequencer_leaves_where_it_dies_contradicts_nothing(grown: World, step: str) -> None:
     def die(reached: str) -> None:
