@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
-
-from sqlalchemy import text
 
 from evidence.completeness import stamped
 from evidence.completeness.claims import LOG, MOST_FINDINGS, Claim, judged, not_proved
@@ -15,9 +14,9 @@ from evidence.custody import log_keys
 from evidence.errors import NotFound
 from evidence.outside import unbelieved
 from evidence.outside.strays import reason_of
-from evidence.sequencing import reading
+from evidence.sequencing import leftovers, reading
 from evidence.sequencing.kept import Kept, in_words, newest_first
-from evidence.sequencing.publishing import checkpoint_key, sizes_kept
+from evidence.sequencing.publishing import checkpoint_key
 from evidence.store.errors import ObjectMissing
 from evidence.tlog.checkpoint import parse_checkpoint
 from evidence.tlog.errors import TlogError
@@ -29,8 +28,7 @@ if TYPE_CHECKING:
     from evidence.bootstrap import House
     from evidence.completeness.newest import Newest
 
-LOOKED_FOR = 1000  # newest checkpoints of the database that are looked for in the store
-RECORDED = text("SELECT size FROM custody.checkpoint ORDER BY size DESC LIMIT :many")
+PATIENCE = 3.0  # seconds in which a sequencer that stored a checkpoint writes it down
 FAILS = "The events are not those that were signed"
 NO_KEY = "No event of the log names a key that signed it yet: whether one signed cannot be told."
 UNSIGNED = "No checkpoint has been published yet: nobody has signed for these events."
@@ -132,20 +130,21 @@ def not_stored(house: House, published: int, note: bytes) -> list[str]:
 def _unrecorded(house: House, published: int) -> list[Kept]:
     """The newest checkpoints that the store keeps and the database has not: its table is insert only.
 
-    And objects under the names of such that are none. Where the database has every one by name, nothing is read.
+    And objects under the names of such that are none. Where the database has every one by name, nothing is read. A
+    checkpoint is stored first and written down then, so those that are missing are looked for once more.
     """
-    with house.reading() as session:
-        recorded = set(session.scalars(RECORDED, {"many": LOOKED_FOR}))
-    oldest = min(recorded, default=0) if len(recorded) == LOOKED_FOR else 0
-    kept = sizes_kept(house.custody, above=oldest) if published else ()
-    missing = [size for size in kept if size <= published and size not in recorded]
+    missing = leftovers.unrecorded(house, published)
     found, counted = list[Kept](), 0
     for each in newest_first(house, missing):
         found.append(each)
         counted += each.counts
         if counted == MOST_FINDINGS:
             break
-    return found
+    if not counted:
+        return found
+    time.sleep(PATIENCE)
+    still = set(leftovers.unrecorded(house, published))
+    return [each for each in found if each.size in still]
 
 
 def _witnessed(house: House, note: bytes) -> Claim:

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert
 
 from evidence import clock
 from evidence.bootstrap import House
 from evidence.custody.log_keys import signing_keys
 from evidence.custody.rows import LogState, PublishedCheckpoint
 from evidence.database import ReadSession, WriteSession
-from evidence.sequencing.errors import CheckpointTaken, RootsDiffer, StrangeCheckpoint
+from evidence.sequencing.errors import CheckpointTaken, Displaced, RootsDiffer, StrangeCheckpoint
 from evidence.sequencing.integrating import Grown, Step, put_all
 from evidence.sequencing.numbering import held
 from evidence.sequencing.reading import PARTIAL, PUBLISHED, tile_reader
@@ -67,13 +68,27 @@ def publish(house: House, epoch: int, grown: Grown, signer: Signer, *, at_step: 
         held(session, epoch)
     signed = _stored(house, checkpoint, signer, at_step)
     at_step("checkpoint stored")
-    house.custody.put_latest(LATEST, signed.note)
-    at_step("latest stored")
-    with house.writing() as session:
-        held(session, epoch)
-        make_known(session, signed, unwitnessed=unwitnessed)
+    try:
+        with house.writing() as session:
+            held(session, epoch)
+        house.custody.put_latest(LATEST, signed.note)
+        at_step("latest stored")
+        with house.writing() as session:
+            held(session, epoch)
+            make_known(session, signed, unwitnessed=unwitnessed)
+    except Displaced:
+        # Another one leads since and has gone on. The store has this checkpoint for good: so the database has it too.
+        with house.writing() as session:
+            write_down(session, signed)
+        raise
     at_step("published")
     return signed
+
+
+def write_down(session: WriteSession, signed: Signed) -> None:
+    """Write down a stored checkpoint that others have come past, where no row stands in its place."""
+    row = {"size": signed.checkpoint.size, "root": signed.checkpoint.root, "note": signed.note}
+    session.execute(insert(PublishedCheckpoint).values(row).on_conflict_do_nothing())
 
 
 def make_known(session: WriteSession, signed: Signed, *, unwitnessed: bool) -> None:

@@ -22,7 +22,7 @@ from evidence.custody.rows import LogState
 from evidence.database import psycopg_url
 from evidence.outages import log_failure
 from evidence.outside.errors import WouldFork
-from evidence.sequencing import mishaps
+from evidence.sequencing import leftovers, mishaps
 from evidence.sequencing.errors import Displaced, LeafDiffers, MustHalt, SignerRefuses, StoreDiffers
 from evidence.sequencing.integrating import Grown, Step, integrate, load
 from evidence.sequencing.numbering import BATCH, held, is_waiting, number, number_taken, take_over
@@ -103,6 +103,7 @@ class Sequencer:
         self.leading.set()
         log.info("leading", epoch=epoch, size=grown.edge.size, published=published)
         due, wanted = time.monotonic(), False
+        looked, looks_until = due, due + leftovers.LATE
         while not stop.is_set():
             with _in_our_words():
                 grown = self._integrated(epoch, grown)
@@ -110,6 +111,9 @@ class Sequencer:
                     published = self._publish(epoch, grown)
                     grown = grown.with_parts()
                     due = time.monotonic() + self.pace.checkpoint
+                if looked + self.pace.checkpoint <= time.monotonic() < looks_until:
+                    leftovers.write_them_down(self.house, self.signer)
+                    looked = time.monotonic()
             trouble.over()
             wanted = any(True for _ in line.notifies(timeout=self.pace.look, stop_after=1))
 
@@ -121,6 +125,7 @@ class Sequencer:
             epoch, published = state.epoch, state.published_size
         grown = load(self.house)
         self.at_step("taken over")
+        leftovers.write_them_down(self.house, self.signer)
         if opened.newest is None or opened.recorded:
             return epoch, grown, published
         # Signed and stored, and not written down when the process before died.
