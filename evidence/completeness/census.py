@@ -96,12 +96,13 @@ class Census:
         return f"{self.found} of {self.expected} masters are there; {differ}."
 
 
-def take(house: House, *, stopping: threading.Event | None = None) -> Census:
+def take(house: House, *, stopping: threading.Event | None = None, most_kept: int = counted.MOST_KEPT) -> Census:
     """Count the store, write down what was found, and open an incident for each object that differs.
 
-    What cannot be counted is written down as a census that failed. Raises JobStopped when told to stop.
+    `most_kept`: differences that the report names; of the rest it says which events tell of them. What cannot be
+    counted is written down as a census that failed. Raises JobStopped when told to stop.
     """
-    count = _Count(house, stopping or threading.Event())
+    count = _Count(house, stopping or threading.Event(), most_kept)
     failed = None
     try:
         count.run()
@@ -115,10 +116,10 @@ def take(house: House, *, stopping: threading.Event | None = None) -> Census:
 class _Count:
     """One census on its way. The differences that it comes upon are written down as it goes."""
 
-    def __init__(self, house: House, stopping: threading.Event) -> None:
+    def __init__(self, house: House, stopping: threading.Event, most_kept: int) -> None:
         self.id, self.began = new_id(), clock.now()
         self.tally = Tally()
-        self.journal = counted.Journal(house, self.id)
+        self.journal = counted.Journal(house, self.id, most_kept=most_kept)
         self._house, self._stopping = house, stopping
         self._locks = _Sample(house.settings.census_locks)
         self._asked_again: list[Wanted] = []  # masters with an open incident, whatever the lot says

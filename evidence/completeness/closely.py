@@ -9,17 +9,22 @@ from typing import Any
 from sqlalchemy import Row
 
 from evidence import clock
+from evidence.completeness import seen
 from evidence.custody.leaf import Leaf, hash_of, read_leaf
 from evidence.errors import NotALeaf
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Where an event stands among those of its subject. `prev` is None where the leaf cannot be read."""
+    """Where an event stands among those of its subject, and what it says it has seen, with its number in the log.
+
+    `prev` is None where the leaf cannot be read, and then `saw` is too.
+    """
 
     subject: bytes
     n: int
     prev: bytes | None
+    saw: tuple[int, bytes] | None = None
 
 
 def look(rows: Sequence[Row[Any]], *, origin: str) -> tuple[list[str], list[Link]]:
@@ -37,7 +42,8 @@ def look(rows: Sequence[Row[Any]], *, origin: str) -> tuple[list[str], list[Link
             found += [f"{name}: {words}" for words in _beside(row, leaf, origin)]
         found += [f"{name}: {words}" for words in _hashes(row)]
         prev = None if leaf is None else bytes.fromhex(leaf.prev)
-        links.append(Link(row.subject.bytes, row.subject_no, prev))
+        saw = None if leaf is None else (row.seq, seen.said(leaf))
+        links.append(Link(row.subject.bytes, row.subject_no, prev, saw))
     return found, links
 
 

@@ -15,6 +15,7 @@ from evidence import clock
 from evidence.completeness import taken
 from evidence.completeness.expected import LONGEST, Recorded, expect
 from evidence.completeness.matching import Difference, Gap, Wanted
+from evidence.completeness.packed import Packed, entry
 from evidence.completeness.taken import OUR_KEY
 from evidence.custody import ledger, rows
 from evidence.custody.events import SYSTEM, Actor, Event, EventType
@@ -36,6 +37,7 @@ PAGE = 5_000  # records read at a time, each page in a transaction of its own
 AT_ONCE = 100  # differences written down in one transaction
 MOST_INCIDENTS = 200  # of one census; one more stands for all others
 MOST_KEPT = 100_000  # differences named in a census's own report; each new one is an event as well
+MOST_PACKED = 4_000_000  # of which it says beyond those which event told of them: 32 bytes each
 NOT_COUNTED, MORE = "census not finished", "census more"  # subjects of incidents that name no object
 VERSION = re.compile(r"[!-~][ -~]{0,199}")
 
@@ -101,14 +103,17 @@ def known_arrivals(house: House, keys: Sequence[str]) -> Mapping[str, bool]:
 class Journal:
     """Writes differences down as they are found: an event for each new one, an incident for each.
 
-    An event is new where the census before did not find the same. `kept` are the first of them, for the report.
+    An event is new where the census before did not find the same. `kept` are the first `most_kept` of them, for the
+    report, and `told_by` the events that told of each; `rest` says as much of all others.
     """
 
-    def __init__(self, house: House, census: UUID) -> None:
+    def __init__(self, house: House, census: UUID, *, most_kept: int = MOST_KEPT) -> None:
         self.kept: list[Difference] = []
+        self.told_by: list[UUID] = []
+        self.rest: list[bytes] = []
         self.still_there: set[str] = set()
         self._in_order: set[str] = set()
-        self._house, self._census, self._opened = house, census, 0
+        self._house, self._census, self._most_kept, self._opened = house, census, most_kept, 0
         with house.reading() as session:
             self._before = taken.differed_before(session)
             of_census = select(Incident.subject).where(Incident.kind == IncidentKind.CENSUS_GAP)
@@ -119,10 +124,15 @@ class Journal:
     def add(self, found: Sequence[Difference]) -> None:
         """Write some differences down."""
         for start in range(0, len(found), AT_ONCE):
+            batch = found[start : start + AT_ONCE]
             with self._house.writing() as session:
-                for each in found[start : start + AT_ONCE]:
-                    self._add(session, each)
-        self.kept += found[: MOST_KEPT - len(self.kept)]
+                before = self._standing(session, batch)
+                told_by = [self._add(session, *each) for each in zip(batch, before, strict=True)]
+            room = self._most_kept - len(self.kept)
+            self.kept += batch[:room]
+            self.told_by += told_by[:room]
+            others = list(zip(batch, told_by, strict=True))[room : room + MOST_PACKED - len(self.rest)]
+            self.rest += [entry(shown(each.subject), event) for each, event in others]
 
     def is_open(self, subject: str) -> bool:
         """Whether an incident of this subject stood open when the census began."""
@@ -142,22 +152,34 @@ class Journal:
         over = {each for each in self._open if each in self._in_order or not each.startswith(about_ours)}
         return over - self.still_there
 
-    def _add(self, session: WriteSession, each: Difference) -> None:
+    def _standing(self, session: ReadSession, batch: Sequence[Difference]) -> list[UUID | None]:
+        """Of each difference the event that told of it, where it was there before: as the log has that event."""
+        said = [self._before.event_of(shown(each.subject)) for each in batch]
+        told = taken.told(session, [event for event in said if event])
+        as_told = [told.get(event) if event else None for event in said]
+        return [
+            event if before is not None and before == self._tells(each) else None
+            for each, event, before in zip(batch, said, as_told, strict=True)
+        ]
+
+    def _tells(self, each: Difference) -> taken.Told:
+        event = _event(self._census, each, self._house.masters.bucket)
+        return event.subject, each.gap.value, event.facts.get("version_id")
+
+    def _add(self, session: WriteSession, each: Difference, before: UUID | None) -> UUID:
+        """The event that tells of the difference: a new one, or the one of `before`."""
         if each.subject in self._open:
             self.still_there.add(each.subject)
-        event = _event(self._census, each, self._house.masters.bucket)
-        told = (event.subject, each.gap.value, event.facts.get("version_id"))
-        was_there = self._before.has(shown(each.subject), told)
-        if not was_there:
-            ledger.record(session, event)
-        if each.subject in self._open or (was_there and each.subject in self._let_be):
-            return
+        event = before or ledger.record(session, _event(self._census, each, self._house.masters.bucket)).id
+        if each.subject in self._open or (before and each.subject in self._let_be):
+            return event
         self._opened += 1
         if self._opened <= MOST_INCIDENTS:
             open_incident(session, _trouble(each), by=BY)
         elif self._opened == MOST_INCIDENTS + 1:
             self.still_there.add(MORE)
             open_incident(session, _more(), by=BY)
+        return event
 
 
 def write_down(house: House, census: Census, journal: Journal) -> None:
@@ -175,7 +197,7 @@ def write_down(house: House, census: Census, journal: Journal) -> None:
                 )
         else:
             event = _failure(session, census)
-        session.execute(insert(rows.Census).values(**_row(census), event_id=event))
+        session.execute(insert(rows.Census).values(**_row(census, journal), event_id=event))
 
 
 def _failure(session: WriteSession, census: Census) -> UUID:
@@ -259,8 +281,8 @@ def _more() -> Trouble:
     return Trouble(
         kind=IncidentKind.CENSUS_GAP,
         subject=MORE,
-        reason=f"The census found more than {MOST_INCIDENTS} new differences; its report names all of them.",
-        advice="See docs/runbooks/census-gap.md: `continuity custody census --json` prints every one.",
+        reason=f"The census found more than {MOST_INCIDENTS} new differences; the log has an event for each of them.",
+        advice=f"See docs/runbooks/census-gap.md: `continuity custody census --json` prints them, up to {MOST_KEPT:,}.",
     )
 
 
@@ -272,12 +294,17 @@ def _taken(census: Census) -> Event:
     return Event(type=EventType.CENSUS_TAKEN, subject=SYSTEM, actor=BY, facts=facts)
 
 
-def _row(census: Census) -> dict[str, Any]:
-    gaps = [{**as_said(each), "subject": shown(each.subject)} for each in census.gaps]
+def _row(census: Census, journal: Journal) -> dict[str, Any]:
+    gaps = [
+        {**as_said(each), "subject": shown(each.subject), "event": str(event)}
+        for each, event in zip(journal.kept, journal.told_by, strict=True)
+    ]
     report = {
         "words": census.words, "gaps": gaps, "versions": census.versions, "unfinished": census.unfinished,
         "locks_asked": census.locks_asked,
     }  # fmt: skip
+    if journal.rest:
+        report["rest"] = Packed.of(journal.rest).as_text
     if census.failed is not None:
         report["failed"] = census.failed
     return {

@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Row
 
 from evidence.completeness.claims import Claim, judged, not_proved
-from evidence.custody.leaf import read_leaf
+from evidence.custody.leaf import Leaf, read_leaf
 from evidence.errors import NotALeaf
 from evidence.store.errors import ObjectMissing
 from evidence.tlog.checkpoint import Checkpoint
@@ -71,12 +71,16 @@ def size_of(says: bytes) -> int:
     return int.from_bytes(says[:SIZE], "big")
 
 
+def said(leaf: Leaf) -> bytes:
+    """What the event of this leaf says it has seen."""
+    return leaf.seen.size.to_bytes(SIZE, "big") + bytes.fromhex(leaf.seen.root)
+
+
 def said_by(leaves: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
     """What each of these leaves says it has seen, with its number. What cannot be read is named by others."""
     for seq, body in leaves:
         with suppress(NotALeaf):
-            said = read_leaf(body).seen
-            yield seq, said.size.to_bytes(SIZE, "big") + bytes.fromhex(said.root)
+            yield seq, said(read_leaf(body))
 
 
 def leaves_in(rows: Sequence[Row[Any]]) -> Iterator[tuple[int, bytes]]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,7 @@ from sqlalchemy import Row, text
 
 from evidence import clock
 from evidence.completeness.matching import Gap
+from evidence.completeness.packed import Packed
 from evidence.custody.events import SYSTEM, EventType
 from evidence.custody.facts_of_log import CensusGap, CensusTaken
 from evidence.custody.leaf import Leaf, read_leaf
@@ -41,19 +42,16 @@ LEFT JOIN {NUMBER}
 WHERE e.subject = :subject AND e.type = :type AND e.at <= :latest AND {IN_LOG}
 ORDER BY e.subject_no DESC LIMIT :most
 """)  # noqa: S608 - put together of our own constants
-# What differed in the newest whole count: out of the row that was written in the same transaction as its event. The
-# services may change the row, so it is held against that event and against those that told of each difference.
-DIFFERED = text(f"""
-SELECT c.report, e.id, e.at, e.leaf FROM custody.event e
-JOIN custody.census c ON c.event_id = e.id AND NOT c.report ? 'failed'
-  AND position(convert_to('"census":"' || c.id || '"', 'UTF8') IN e.leaf) > 0
-LEFT JOIN {NUMBER}
-WHERE e.subject = :subject AND e.type = :type AND e.at <= :latest AND {IN_LOG}
-ORDER BY e.subject_no DESC LIMIT 1
-""")  # noqa: S608 - put together of our own constants
+# What differed in a count: out of the row that was written in the same transaction as its event. The services may
+# change the row, so it is held against that event and against those that told of each difference.
+REPORT = text("""
+SELECT report FROM custody.census WHERE id = :census AND event_id = :event AND NOT report ? 'failed'
+""")
+# By the index of ids. Of two events with one id, the one that came first has it.
 TOLD = text(f"""
-SELECT e.subject, e.leaf FROM custody.event e LEFT JOIN {NUMBER}
-WHERE e.subject = ANY(:subjects) AND e.type = :type AND {IN_LOG}
+SELECT e.id, e.subject, e.leaf FROM custody.event e LEFT JOIN {NUMBER}
+WHERE e.id = ANY(:events) AND e.type = :type AND {IN_LOG}
+ORDER BY e.ingest_no DESC
 """)  # noqa: S608 - put together of our own constants
 # A count that failed has the event of its incident.
 STRAYS = text("""
@@ -71,6 +69,7 @@ AHEAD = text("SELECT at FROM custody.event WHERE subject = :subject AND type = :
 class Counted:
     """A count that the log has: when it began, in objects what it found, and whether nothing differed."""
 
+    census: UUID
     began_at: datetime
     expected: int
     found: int
@@ -86,58 +85,59 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What differed in the newest whole count, by the subjects that its row names, and what the log was told of."""
+    """What differed in the newest whole count, and which event told of it: as its row says, by subjects.
 
-    named: frozenset[str] = frozenset()
-    told: frozenset[Told] = frozenset()
+    The row alone says nothing: `told` has what the event said, where the log has it.
+    """
 
-    def has(self, subject: str, told: Told) -> bool:
-        """Whether a difference was there: the row alone says nothing of what no event of the log ever told."""
-        return subject in self.named and told in self.told
+    named: Mapping[str, UUID] = field(default_factory=dict)
+    rest: Packed = field(default_factory=Packed)
+
+    def event_of(self, subject: str) -> UUID | None:
+        """The event that is said to have told of the difference; None where it was not there."""
+        return self.named.get(subject) or self.rest.get(subject)
 
 
 def last(session: ReadSession) -> Counted | None:
     """The newest whole count that an event of the log tells of; none of a time to come."""
-    words = {"subject": SYSTEM, "type": EventType.CENSUS_TAKEN.value, "most": MOST}
-    for row in session.execute(TAKEN, {**words, "latest": clock.now() + MOST_AHEAD}):
-        counted = _counted(row, row.began)
-        if counted is not None:
-            return counted
-    return None
+    return next((counted for _, counted in _newest(session)), None)
 
 
 def differed_before(session: ReadSession) -> Before:
     """What differed in the newest whole count that the log has; what cannot be one names nothing.
 
-    Nor does a row that names more differences of a kind than its event counted.
+    Nor does a row that names more differences of a kind than its event counted. Where a roll-forward brought the event
+    back and the row is lost, nobody knows what differed: an older row may name what was in order since.
     """
-    words = {"subject": SYSTEM, "type": EventType.CENSUS_TAKEN.value, "latest": clock.now() + MOST_AHEAD}
-    row = session.execute(DIFFERED, words).first()
-    counted = None if row is None else _counted(row, began=())
-    if row is None or counted is None:
+    event, counted = next(_newest(session), (None, None))
+    if counted is None:
         return Before()
-    listed = row.report.get("gaps") if isinstance(row.report, dict) else None
+    report = session.scalars(REPORT, {"census": counted.census, "event": event}).first()
+    said = report if isinstance(report, dict) else {}
+    listed, rest = said.get("gaps"), Packed.read(said.get("rest"))
     gaps = [each for each in (listed if isinstance(listed, list) else ()) if isinstance(each, dict)]
     kinds = Counter(str(each.get("gap")) for each in gaps)
     if any(many > getattr(counted, kind, 0) for kind, many in kinds.items()) or kinds.keys() - {*Gap}:
         return Before()
-    named = frozenset(each["subject"] for each in gaps if isinstance(each.get("subject"), str))
-    return Before(named, _told(session, [str(each.get("key")) for each in gaps])) if named else Before()
+    if len(gaps) + len(rest) > counted.missing + counted.extra + counted.changed:
+        return Before()
+    named = {each["subject"]: _id(each.get("event")) for each in gaps if isinstance(each.get("subject"), str)}
+    return Before({subject: event for subject, event in named.items() if event}, rest)
 
 
-def _told(session: ReadSession, keys: Sequence[str]) -> frozenset[Told]:
-    """Each difference about these keys, and about those that are no master's, that an event of the log tells of."""
-    masters = [UUID(key.removeprefix(MASTERS)) for key in keys if OUR_KEY.fullmatch(key)]
-    told = set[Told]()
-    for row in session.execute(TOLD, {"subjects": [SYSTEM, *masters], "type": EventType.CENSUS_GAP.value}):
+def told(session: ReadSession, events: Sequence[UUID]) -> dict[UUID, Told]:
+    """What those of these events that the log has told of a difference."""
+    found: dict[UUID, Told] = {}
+    words = {"events": list(events), "type": EventType.CENSUS_GAP.value}
+    for row in session.execute(TOLD, words) if events else ():
         try:
             leaf = read_leaf(bytes(row.leaf))
             said = CensusGap.model_validate(leaf.facts)
         except (NotALeaf, ValidationError):
             continue  # verification names what is no event
-        if (leaf.subj, leaf.type) == (str(row.subject), EventType.CENSUS_GAP.value):
-            told.add((row.subject, said.gap, said.version_id))
-    return frozenset(told)
+        if (leaf.id, leaf.subj, leaf.type) == (str(row.id), str(row.subject), EventType.CENSUS_GAP.value):
+            found[row.id] = (row.subject, said.gap, said.version_id)
+    return found
 
 
 def strays(session: ReadSession) -> list[str]:
@@ -153,6 +153,22 @@ def strays(session: ReadSession) -> list[str]:
     return [*found, *(f"an event says that the store was counted at {clock.as_text(each)}" for each in ahead)]
 
 
+def _newest(session: ReadSession) -> Iterator[tuple[UUID, Counted]]:
+    """The newest counts that events of the log tell of, each with its event; none of a time to come."""
+    words = {"subject": SYSTEM, "type": EventType.CENSUS_TAKEN.value, "most": MOST}
+    for row in session.execute(TAKEN, {**words, "latest": clock.now() + MOST_AHEAD}).all():
+        counted = _counted(row, row.began)
+        if counted is not None:
+            yield row.id, counted
+
+
+def _id(said: object) -> UUID | None:
+    try:
+        return UUID(str(said))
+    except ValueError:
+        return None
+
+
 def _counted(row: Row[Any], began: Sequence[datetime]) -> Counted | None:
     try:
         leaf = read_leaf(bytes(row.leaf))
@@ -165,6 +181,7 @@ def _counted(row: Row[Any], began: Sequence[datetime]) -> Counted | None:
     except ValidationError:
         return None  # written past the ledger, which lets no such event in
     return Counted(
+        census=UUID(said.census),
         began_at=min([row.at, *began]),
         expected=said.expected,
         found=said.found,

@@ -80,13 +80,14 @@ class Walk:
         _keep(self.others, [f"event {seq}: the store has another event under this number" for seq in stretch.others])
         self.objects, self.read_back = self.objects + stretch.objects, self.read_back + stretch.read_back
         for bundle in stretch.bundles:
-            rows = self._events(bundle) if bundle.links is None or self._every_leaf else None
-            if rows is None and bundle.links is not None:
+            links = None
+            if bundle.links is not None and not self._every_leaf:
                 self._follow(bundle, bundle.links)
             else:
-                self._follow_closely(bundle, self._look(bundle, rows or ()))
+                links = self._look(bundle, self._events(bundle))
+                self._follow_closely(bundle, links)
             self._grow(bundle, stretch)
-            self._hold_seen(bundle, rows)
+            self._hold_seen(bundle, links)
 
     def _events(self, bundle: Bundle) -> Sequence[Row[Any]]:
         first = bundle.number * WIDTH
@@ -123,14 +124,20 @@ class Walk:
             after = (link.n + 1).to_bytes(8, "big")
             self._next[link.subject] = after + bundle.tile[at * HASH_SIZE : (at + 1) * HASH_SIZE]
 
-    def _hold_seen(self, bundle: Bundle, rows: Sequence[Row[Any]] | None) -> None:
-        """What the events say they have seen, each once for a bundle; one by one where that is not right."""
+    def _hold_seen(self, bundle: Bundle, links: Sequence[Link] | None) -> None:
+        """What the events say they have seen, each once for a bundle; one by one where that is not right.
+
+        `links`: of events that were looked at one by one already.
+        """
         last = bundle.number * WIDTH + bundle.members - 1
-        once = bundle.seen if rows is None else None
+        once = bundle.seen if links is None else None
         if once is not None and not any(self.earlier.fault(last, says) for says in once):
             self.seen_sizes |= {seen.size_of(says) for says in once}
             return
-        said = list(seen.said_by(seen.leaves_in(rows if rows is not None else self._events(bundle))))
+        if links is None:
+            said = list(seen.said_by(seen.leaves_in(self._events(bundle))))
+        else:
+            said = [link.saw for link in links if link.saw is not None]
         self.seen_sizes |= {seen.size_of(says) for _, says in said}
         _keep(self.seen, [fault for seq, says in said if (fault := self.earlier.fault(seq, says))])
 

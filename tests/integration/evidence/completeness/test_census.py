@@ -120,6 +120,51 @@ def test_a_gap_is_told_once_and_settles_when_it_closes(world: World, vandal: Van
     assert incidents(world) == {}
 
 
+def gaps_told(world: World) -> list[str | None]:
+    with world.house.reading() as session:
+        lines = [*ledger.history(session, SYSTEM)]
+        for master in masters_of(world):
+            lines += ledger.history(session, master.id)
+    return [line.facts["version_id"] for line in lines if line.type is EventType.CENSUS_GAP]
+
+
+def test_each_of_more_gaps_than_the_report_names_is_told_once(world: World, vandal: Vandal, shelf: Shelf) -> None:
+    for body in (b"there", b"gone"):
+        shelf.recording(body)
+    lost = masters_of(world)[1]
+    vandal.remove(lost.key, lost.version_id)
+    keys = [f"masters/{new_id()}" for _ in range(4)]
+    versions = [vandal.put(each, b"unknown") for each in keys]
+    for _ in range(3):
+        taken = census.take(world.house, most_kept=1)
+        assert (taken.missing, taken.extra, len(taken.gaps)) == (1, 4, 1)
+    assert sorted(map(str, gaps_told(world))) == sorted([*versions, lost.version_id])
+    vandal.remove(keys[-1], versions[-1])
+    assert census.take(world.house, most_kept=1).extra == 3
+    again = vandal.put(keys[-1], b"unknown")
+    for _ in range(2):
+        assert census.take(world.house, most_kept=1).extra == 4
+    assert sorted(map(str, gaps_told(world))) == sorted([*versions, again, lost.version_id]), "what is new, and once"
+
+
+def test_what_a_newer_count_found_in_order_is_told_again_though_its_row_is_lost(
+    world: World, vandal: Vandal, shelf: Shelf
+) -> None:
+    shelf.recording(b"there")
+    [only] = masters_of(world)
+    vandal.hide(only.key)
+    mark = next(version for key, version in vandal.versions() if key == only.key and version != only.version_id)
+    assert census.take(world.house).changed == 1
+    vandal.remove(only.key, mark)
+    newer = census.take(world.house)
+    assert newer.holds, newer.words
+    with world.house.writing() as session:  # as a roll-forward leaves it: the event came back, and the row did not
+        session.execute(text("DELETE FROM custody.census WHERE id = :id"), {"id": newer.id})
+    vandal.hide(only.key)
+    assert census.take(world.house).changed == 1
+    assert gaps_told(world) == [only.version_id] * 2
+
+
 def test_what_an_arrival_has_stored_is_not_unknown(world: World, vandal: Vandal, shelf: Shelf) -> None:
     shelf.recording(b"registered")
     docking = shelf.docking("bay 9")
