@@ -168,13 +168,14 @@ def _write(session: WriteSession, fetched: _Fetched, *, by: Actor, unwitnessed: 
     if state.size != fetched.size:
         raise RollForwardRefused("the log has moved meanwhile: a sequencer runs somewhere")
     start, signed_for = fetched.start, fetched.frontier.size
-    # What stands below the end of what was signed may be the log's own: `restore` holds it against that.
+    # What stands below the end of what was signed may be the log's own: `restore` holds it against that, and takes out
+    # of the queue what has its number there. Only then is it told what is in the way of the next numbers.
     end = max(start, signed_for)
-    if (row := in_the_way(session, end, end + 1)) is not None:
-        raise RollForwardRefused(str(NumberTaken(row.seq, size=start, event=row.event, ingest_no=row.ingest_no)))
     restored = Restored(0, [], 0)
     if signed_for > start:
         restored = restore(session, fetched.each(), start=start)
+    if (row := in_the_way(session, end, end + 1)) is not None:
+        raise RollForwardRefused(str(NumberTaken(row.seq, size=end, event=row.event, ingest_no=row.ingest_no)))
     # Also where nothing came back: the edge in the row may be what stopped the log, and this one was held against
     # what is signed. What was integrated beyond it is integrated again, and is the same twice.
     state.size, state.integrated_size = end, signed_for

@@ -37,6 +37,11 @@ from tests.support.stray import as_service, log_size, number_it, stray_event
 
 FACTS = {"event": "0", "field": "name"}
 BY = Actor.system("test of numbers")
+SET_BACK_TO = text("""
+UPDATE custody.state s SET size = c.size, integrated_size = c.size, published_size = c.size, witnessed_size = c.size,
+  root = c.root, published_root = c.root, witnessed_root = c.root
+FROM custody.checkpoint c WHERE c.size = :size
+""")
 RUN_BOOK = Path(__file__).parents[4] / "docs" / "runbooks" / "chain-does-not-verify.md"
 
 
@@ -122,6 +127,31 @@ def test_an_event_that_has_its_number_and_is_queued_again_keeps_it(house: House,
     as_service(house, text("DELETE FROM custody.queue q USING custody.leaf l WHERE q.ingest_no = l.ingest_no"))
     roll_forward(house, keys, by=BY, unwitnessed=True)
     Sequencer(house, keys).lead_once()
+    assert fsck.verify(house).contradicted == ()
+
+
+@pytest.mark.parametrize("seq", [3, 12])
+def test_a_number_that_was_signed_is_never_called_one_that_no_sequencer_wrote(
+    house: House, keys: KeyPair, seq: int
+) -> None:
+    write_events(house, 10)
+    Sequencer(house, keys).lead_once()
+    write_events(house, 5)
+    Sequencer(house, keys).lead_once()
+    as_service(house, SET_BACK_TO, size=10)
+    again = "INSERT INTO custody.queue (ingest_no, at) SELECT ingest_no, at FROM custody.leaf WHERE seq = :seq"
+    as_service(house, text(again), seq=seq)
+    halts(house, keys)
+    if seq < 10:
+        refused = "a row of custody.queue .* waits for a number, and the event has the number 3 already"
+        with pytest.raises(RollForwardRefused, match=refused):
+            roll_forward(house, keys, by=BY, unwitnessed=True)
+        as_service(house, text("DELETE FROM custody.queue q USING custody.leaf l WHERE q.ingest_no = l.ingest_no"))
+    done = roll_forward(house, keys, by=BY, unwitnessed=True)
+    assert (done.from_size, done.to_size) == (10, 15)
+    Sequencer(house, keys).lead_once()
+    assert waiting(house) == 0
+    assert log_size(house) == written(house) > 15
     assert fsck.verify(house).contradicted == ()
 
 
