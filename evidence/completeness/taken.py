@@ -53,13 +53,13 @@ SELECT e.id, e.subject, e.leaf FROM custody.event e LEFT JOIN {NUMBER}
 WHERE e.id = ANY(:events) AND e.type = :type AND {IN_LOG}
 ORDER BY e.ingest_no DESC
 """)  # noqa: S608 - put together of our own constants
-# A count that failed has the event of its incident.
+# A count that failed has the event of its incident. Another event may have borrowed the id: then one of them tells.
 STRAYS = text("""
-SELECT c.id, c.began_at, c.ended_at, coalesce(
-  CASE WHEN c.report ? 'failed' THEN e.type = :failure
-       ELSE e.type = :type AND position(convert_to('"census":"' || c.id || '"', 'UTF8') IN e.leaf) > 0 END,
-  false) AS has_event
-FROM custody.census c LEFT JOIN custody.event e ON e.id = c.event_id
+SELECT c.id, c.began_at, c.ended_at, EXISTS (
+  SELECT 1 FROM custody.event e WHERE e.id = c.event_id AND (
+    e.type = :type AND position(convert_to('"census":"' || c.id || '"', 'UTF8') IN e.leaf) > 0
+    OR e.type = :failure AND c.report ? 'failed')) AS has_event
+FROM custody.census c
 ORDER BY c.ended_at
 """)
 AHEAD = text("SELECT at FROM custody.event WHERE subject = :subject AND type = :type AND at > :latest ORDER BY at")

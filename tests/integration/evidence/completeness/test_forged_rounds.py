@@ -73,6 +73,23 @@ def test_a_row_that_borrows_the_event_of_another_count_is_named(world: World, va
     assert "no event tells of the count" in open_incidents(world)["rows of custody.census"]
 
 
+BORROWED = text(
+    "INSERT INTO custody.event (id, subject, subject_no, type, at, leaf, leaf_hash)"
+    " VALUES (:id, :subject, 888888, 'rendition.viewed', now(), 'x', sha256('\\x0078'::bytea))"
+)
+
+
+def test_a_count_is_not_called_forged_for_what_others_wrote_beside_it(world: World, shelf: Shelf) -> None:
+    shelf.recording(b"counted")
+    rounds.census_round(world.house, job())
+    with world.house.reading() as session:
+        event = session.scalars(select(rows.Census.event_id)).one()
+    as_service(world, BORROWED, id=event, subject=new_id())
+    as_service(world, text("UPDATE custody.census SET report = '{\"failed\": 1}'"))
+    rounds.census_round(world.house, job())
+    assert "rows of custody.census" not in open_incidents(world)
+
+
 def test_people_are_told_of_the_last_count_that_the_log_has_and_of_none(kept: World) -> None:
     def said() -> dict[str, object]:
         with kept.house.reading() as session:
