@@ -108,6 +108,7 @@ def check(compared: Compared, *, complaints: bool = False) -> Checked:
         checked.remarks.append(compared.lapped)
     if compared.master.ended_early:
         checked.remarks.append(f"a part of the master is not shown: {compared.master.ended_early}")
+    checked.remarks += [compared.master.beside] if compared.master.beside else []
     checked.remarks += _not_shown(compared)
     _check_output(compared, checked)
     _check_pictures(compared, checked, damaged=damaged)
