@@ -9,8 +9,10 @@ import pytest
 
 from evidence.models import Master
 from evidence.vocabulary import RenditionKind, RenditionState
+from tests.integration.transcode.test_clips_of_broken_masters import cut
+from tests.support.cutting import body_of
 from tests.support.media import REORDERED
-from tests.support.numbered import numbered
+from tests.support.numbered import numbered, numbers
 from tests.support.workroom import Workroom
 
 OTHER = "the last N% of the master are other data, in which no pictures and no sound are found"
@@ -46,3 +48,19 @@ def test_of_what_is_not_pictures_or_sound_nothing_is_said_to_be_missing(
     assert [re.sub(r"\d+%", "N%", each) for each in row.facts["remarks"]] == said
     with workroom.house.reading() as session:
         assert session.get_one(Master, recording).packets_reason is None
+
+
+@pytest.mark.parametrize("sound", ["aac", "ac3"])
+def test_clips_are_cut_up_to_the_end_before_much_fill(workroom: Workroom, tmp_path: Path, sound: str) -> None:
+    master = numbered(tmp_path / "first.ts", *REORDERED, "-c:a", sound, seconds=4)
+    master.write_bytes(master.read_bytes() + BEHIND["many zeros"])
+    recording = workroom.keeps(master)
+    workroom.examines(recording)
+    with workroom.working():
+        workroom.finished(recording)
+        clip = cut(workroom, recording, start=80, end=100)
+        heard = cut(workroom, recording, kind="sound", unit="microsecond", start=2_000_000, end=3_900_000)
+    assert clip.state is RenditionState.READY, clip.reason
+    assert heard.state is RenditionState.READY, heard.reason
+    (tmp_path / "clip.mp4").write_bytes(body_of(workroom, clip))
+    assert numbers(tmp_path / "clip.mp4") == [*range(80, 100)]
