@@ -108,6 +108,7 @@ def check(compared: Compared, *, complaints: bool = False) -> Checked:
         checked.remarks.append(compared.lapped)
     if compared.master.ended_early:
         checked.remarks.append(f"a part of the master is not shown: {compared.master.ended_early}")
+    checked.remarks += [compared.master.beside] if compared.master.beside else []
     checked.remarks += _not_shown(compared)
     _check_output(compared, checked)
     _check_pictures(compared, checked, damaged=damaged)
@@ -126,11 +127,21 @@ def _not_shown(compared: Compared) -> list[str]:
         return []
     found = [each for each in compared.master.counted if each.kind == "video" and each.packets]
     spans = [(each, _span(compared.master, each.index)) for each in found if each.index != compared.plan.picture]
-    return [
-        "the master has other pictures, too, which are not shown here: "
-        + (f"{lasting.lasts / 1e6:.1f} s of them" if lasting is not None else f"{each.packets:,} of them")
-        for each, lasting in spans
-    ]
+    return [_others(lasting.lasts if lasting is not None else 0, each.packets) for each, lasting in spans]
+
+
+def not_shown_of(facts: MediaFacts) -> list[str]:
+    """Other pictures of a master that is served as it is, as far as its container says: players show but the first."""
+    if not facts.pictures:
+        return []
+    found = [each for each in facts.streams if each.kind == "video" and not each.attached_picture]
+    others = [each for each in found if each.index != facts.pictures[0].index and (each.decoded or each.frame_count)]
+    return [_others(max(each.duration_ms or 0, 0) * 1000, each.frame_count) for each in others]
+
+
+def _others(lasts_us: int, count: int) -> str:
+    told = f": {lasts_us / 1e6:.1f} s of them" if lasts_us else f": {count:,} of them" if count else ""
+    return f"the master has other pictures, too, which are not shown here{told}"
 
 
 def _recovered(compared: Compared) -> dict[str, object]:

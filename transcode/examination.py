@@ -16,6 +16,7 @@ from evidence.models import Arrival, Master, Recording, Rendition, Sidecar
 from evidence.models import Urgency as StatedUrgency
 from evidence.vocabulary import Condition, Playability, RenditionKind, RenditionMethod, RenditionState
 from transcode import repair, results, urgency
+from transcode.check import not_shown_of
 from transcode.child import Ranges
 from transcode.condition import NO_INDEX, ended_from_outside
 from transcode.errors import RenderFailed
@@ -128,9 +129,9 @@ def _want_all(session: WriteSession, master: Master, recording: Recording, facts
     wanted = _want_pictures(session, master, recording, facts, sounds=bool(facts.sounds))
     session.flush()
     if plan.method is RenditionMethod.DIRECT:
-        results.write_ready(
-            session, recording, row, Result(kind=row.kind, method=plan.method, content_type=plan.content_type)
-        )
+        noticed = {"remarks": said} if (said := not_shown_of(facts)) else {}
+        served = Result(kind=row.kind, method=plan.method, content_type=plan.content_type, facts=noticed)
+        results.write_ready(session, recording, row, served)
         row.size, row.sha256 = master.size, master.sha256
         number = enqueue(session, pictures_request(recording.id))
         for each in wanted:

@@ -96,10 +96,11 @@ class TrackSaid(BaseModel):
 
 
 class Counted(Saying):
-    """A file's packets. `ended_early`: why it was not read to its end."""
+    """A file's packets. `ended_early`: why it was not read to its end; `beside`: what is in it that nobody counts."""
 
     counted: tuple[TrackSaid, ...] = Field(default=(), max_length=1000)
     ended_early: Reason = Field(default="", max_length=1000)
+    beside: Reason = Field(default="", max_length=1000)
 
     def manifest(self) -> Manifest:
         """As a manifest; an empty one with its reason where what was said cannot be."""

@@ -15,6 +15,7 @@ import av.filter
 
 from transcode.inside.guards import MAX_PIXELS
 from transcode.inside.lettering import Lettering
+from transcode.inside.packets import every_packet
 
 TURNS = {90: ("cclock",), 180: ("clock", "clock"), 270: ("clock",)}
 """Filters that set a picture upright, by its rotation in degrees counter-clockwise."""
@@ -86,7 +87,7 @@ def _in_order(frames: Iterator[Any], ticks: Sequence[int]) -> Iterator[Any]:
 
 
 def _read(container: Any, stream: Any) -> Iterator[Any]:
-    for packet in container.demux(stream):
+    for packet in every_packet(container, [stream]):
         yield from packet.decode()
 
 
@@ -94,7 +95,7 @@ def decoded(container: Any, stream: Any) -> Iterator[Any]:
     """Every picture that comes out of the decoder, past whatever does not decode: working copies are made so."""
     reading_from(container, stream, None)
     try:
-        for packet in container.demux(stream):
+        for packet in every_packet(container, [stream]):
             with suppress(av.FFmpegError):
                 yield from packet.decode()
     except av.FFmpegError:
@@ -146,7 +147,7 @@ class _Feeding:
             yield frame
 
     def _frames(self, most: int) -> Iterator[Any]:
-        for place, packet in enumerate(each for each in self.container.demux(self.stream) if each.size):
+        for place, packet in enumerate(each for each in every_packet(self.container, [self.stream]) if each.size):
             if place not in self.hidden and self.given >= most:
                 break
             self.fed += place not in self.hidden

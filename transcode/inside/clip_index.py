@@ -13,7 +13,7 @@ import av
 from transcode.inside import clip_frames
 from transcode.inside.fields import HEADER, IDR_SLICE, Fields
 from transcode.inside.opening import Master, Task
-from transcode.inside.packets import Counter, length_size, neutral, parameter_sets, set_name
+from transcode.inside.packets import Counter, every_packet, length_size, neutral, parameter_sets, set_name
 
 UNSAID = -(1 << 63)
 KEY, IDR, HIDDEN, FIELD = 1, 2, 4, 8
@@ -45,7 +45,7 @@ class Index:
 
     def read(self, container: Any, task: Task) -> None:
         """Every packet, in order."""
-        for number, packet in enumerate(container.demux(self.counter.streams)):
+        for number, packet in enumerate(every_packet(container, self.counter.streams)):
             self.counter.take(packet)
             if not packet.size:
                 continue
@@ -80,7 +80,7 @@ def hashes(task: Task) -> dict[str, Any]:
     with Master(task).opened() as container:
         streams = [container.streams[index] for index in found]
         forms = {each.index: _form(each) for each in streams}
-        for packet in container.demux(streams):
+        for packet in every_packet(container, streams):
             if not packet.size:
                 continue
             index = packet.stream_index

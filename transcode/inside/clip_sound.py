@@ -9,6 +9,7 @@ from typing import Any, Final
 import av
 
 from transcode.inside.opening import Master, Task
+from transcode.inside.packets import every_packet
 
 BITRATE: Final = 128_000
 JITTER: Final = Fraction(1, 40)
@@ -31,7 +32,7 @@ def copied_sound(task: Task, clip: Any, told: dict[str, Any], begins: Fraction) 
         with Master(task).opened() as master:
             source = master.streams[int(told["index"])]
             _near(master, begins, told)
-            for packet in master.demux(source):
+            for packet in every_packet(master, [source]):
                 if not packet.size or packet.pts is None or packet.pts < int(told["first_tick"]):
                     continue
                 earlier = round(begins / packet.time_base)
@@ -163,7 +164,7 @@ def _on_one_clock(master: Any, source: Any, laps: Sequence[Sequence[int]], *, pa
     what does not decode is passed over.
     """
     following, ahead, number = list(laps), 0, 0
-    for packet in master.demux(source):
+    for packet in every_packet(master, [source]):
         while packet.size and following and following[0][0] <= number:
             ahead = following.pop(0)[1]
         number += bool(packet.size)

@@ -18,7 +18,7 @@ from transcode.inside.clip_frames import Dressing, by_count, by_sight, by_ticks,
 from transcode.inside.clip_sound import copied_sound, encoded_sound
 from transcode.inside.lettering import COLOURS
 from transcode.inside.opening import Master, Task
-from transcode.inside.packets import neutral, unit_type
+from transcode.inside.packets import every_packet, neutral, unit_type
 
 THREADS: Final = 2
 """Always as many, so that the same recipe gives the same bytes on every machine."""
@@ -133,7 +133,7 @@ class Film:
         with Master(self.task).opened() as master:
             source = master.streams[int(self.told["index"])]
             reading_from(master, source, self.told["start"])
-            for packet in master.demux(source):
+            for packet in every_packet(master, [source]):
                 if at is None:
                     return
                 if packet.pts != at or not packet.size:

@@ -14,6 +14,7 @@ import av
 from av.stream import Discard
 
 from transcode.inside.opening import Master, Task
+from transcode.inside.packets import every_packet
 
 PARTS_FORMAT = "nut"
 """Keeps any codec's packets and any time base; nobody outside sends it, so no master is opened as one."""
@@ -58,7 +59,7 @@ def _from_key(task: Task, master: Any, earlier: int | None) -> Iterator[Any] | N
     if earlier is not None:
         place = begin // stream.time_base.numerator - int(earlier / stream.time_base)
         master.seek(place, stream=stream, backward=True)
-    packets = (packet for packet in master.demux(stream) if packet.size)
+    packets = (packet for packet in every_packet(master, [stream]) if packet.size)
     for packet in packets:
         if packet.pts is not None and _tick(packet) == begin:
             return _chained(packet, packets)

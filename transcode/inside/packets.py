@@ -20,6 +20,7 @@ from av.container import InputContainer
 from av.format import Flags
 from av.stream import Disposition
 
+from transcode.inside.behind import behind
 from transcode.inside.guards import MAX_PIXELS
 from transcode.inside.opening import Master, Task
 from transcode.inside.roots import Root
@@ -33,8 +34,6 @@ UNSAID = -(1 << 63)
 MOST_TRIES = 120
 MOST_SETS = 512
 TELL_EVERY = 2000
-LEAST_UNREAD = 1 << 15
-"""Bytes, and a twentieth of the file: a shorter end without a packet is what containers close with."""
 DROPPED = {"h264": frozenset({7, 8, 9}), "hevc": frozenset({32, 33, 34, 35})}
 """Parameter sets and delimiters of ITU-T H.264 table 7-1 and H.265 table 7-1: containers add and drop them."""
 NO_SBR = b"\x56\xe5"
@@ -55,13 +54,25 @@ def run(task: Task) -> dict[str, Any]:
         broken = str(error)[:500]
     if counter is None:
         return {"refused": broken}
-    return {"counted": counter.told(), "ended_early": broken or counter.unread}
+    return {"counted": counter.told(), **({"ended_early": broken} if broken else counter.behind(task))}
 
 
 def every_packet(container: InputContainer, streams: Sequence[Any]) -> Iterator[Any]:
-    """Every packet of these streams. Of one that appears on the way PyAV gives none, and stumbles at the very end."""
-    with suppress(IndexError):
-        yield from container.demux(*streams)
+    """Every packet of these streams. Of one that appears on the way PyAV gives none, and stumbles at the very end.
+
+    Where no packet of a transport stream begins for 64 KiB, FFmpeg asks to be called again, and reads on.
+    """
+    tries = (container.size >> 16) + 1
+    while True:
+        try:
+            with suppress(IndexError):
+                yield from container.demux(*streams)
+        except av.BlockingIOError:
+            if not tries:
+                raise
+            tries -= 1
+        else:
+            return
 
 
 class Counter:
@@ -77,6 +88,7 @@ class Counter:
         placed = bool(container.format.flags & int(Flags.ts_discont.value))  # type: ignore[call-overload]
         self._counted = {stream.index: _Stream(stream, placed=placed) for stream in self.streams}
         self._size, self._ends = container.size if placed else 0, 0
+        self._known, self._shown = ({each.id for each in some} for some in (container.streams, self.streams))
         self._room = LARGEST_MANIFEST
         self._listed = True
 
@@ -99,14 +111,9 @@ class Counter:
         """A picture that somebody decoded anyway."""
         self._counted[index].saw(frame)
 
-    @property
-    def unread(self) -> str:
-        """That a part of the file behind the last packet is not of these streams, in words, where that is known."""
-        rest = self._size - self._ends
-        if not self._ends or rest < max(LEAST_UNREAD, self._size // 20):
-            return ""
-        share = round(100 * rest / self._size)
-        return f"its last {share}% hold no packets of the pictures and sound that it begins with"
+    def behind(self, task: Task) -> dict[str, str]:
+        """What is to be said of the part of the file behind the last packet, where its clock may start again."""
+        return behind(Master(task).bytes, self._ends, self._size, shown=self._shown, data=self._known - self._shown)
 
     def told(self) -> list[dict[str, Any]]:
         """Each stream's header and columns, for the parent, which makes roots and the manifest of them."""

@@ -31,7 +31,7 @@ def run(task: Task) -> dict[str, Any]:
         return {"lapped": True}
     except av.FFmpegError as error:
         return {"refused": str(error)[:500]}
-    return reading.told()
+    return {**reading.told(), **reading.counter.behind(task)}
 
 
 class _StartsAgain(Exception):

@@ -28,7 +28,7 @@ def run(task: Task) -> dict[str, Any]:
     except av.FFmpegError as error:
         return {"refused": str(error)[:500]}
     looked = {"looked_at": probe.run(task)} if task.options.get("look") else {}
-    return {**reading.told(), **looked}
+    return {**reading.told(), **reading.counter.behind(task), **looked}
 
 
 class Reading:
@@ -99,5 +99,4 @@ class Reading:
             "start_us": self.start_us or 0,
             "sound_us": [self.sound_us[key] for key in sorted(self.sound_us)],
             "counted": self.counter.told(),
-            "ended_early": self.counter.unread,
         }

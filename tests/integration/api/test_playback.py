@@ -249,3 +249,16 @@ def test_a_copy_of_a_clock_that_starts_again_says_so(world: World, supervisor: T
     assert page.count(said[1:]) == 1
     copies = supervisor.get(f"/api/v1/recordings/{reference}").json()["renditions"]
     assert [(each["clock"], each["remarks"]) for each in copies if each["kind"] == "playback"] == [(said, [said, late])]
+
+
+def test_what_is_not_shown_of_a_master_is_said_where_it_is_served_as_it_is(
+    world: World, supervisor: TestClient, reference: str
+) -> None:
+    said = "the master has other pictures, too, which are not shown here: 4.0 s of them"
+    with world.house.writing() as session:
+        playback = update(Rendition).where(Rendition.kind == RenditionKind.PLAYBACK)
+        session.execute(playback.values(method=RenditionMethod.DIRECT, facts={"remarks": [said]}))
+    page = supervisor.get(f"/recordings/{reference}").text
+    assert f"<li>T{said[1:]}" in page
+    assert "Noticed when the master was looked at:" in page
+    assert "held against the master" not in page

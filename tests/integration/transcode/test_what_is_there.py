@@ -9,7 +9,7 @@ import imageio_ffmpeg
 import pytest
 
 from evidence.models import Rendition
-from evidence.vocabulary import RenditionKind, RenditionState
+from evidence.vocabulary import RenditionKind, RenditionMethod, RenditionState
 from tests.integration.transcode.test_laps import made, muted
 from tests.support.media import REORDERED
 from tests.support.numbered import numbered, packet_times
@@ -92,3 +92,21 @@ def test_streams_that_appear_on_the_way_leave_the_rest_to_be_played(
     assert playback.state is RenditionState.READY, playback.reason
     assert {kind: row.reason for kind, row in rows.items() if row.state is not RenditionState.READY} == {}
     assert "a part of the master is not shown: its last 5" in remarks(playback)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"], ids=["served as it is", "copied"])
+def test_other_pictures_are_said_not_to_be_shown(workroom: Workroom, tmp_path: Path, suffix: str) -> None:
+    first, second = (
+        numbered(tmp_path / f"{seconds}.mp4", *REORDERED, "-c:a", "aac", seconds=seconds) for seconds in (6, 4)
+    )
+    master = tmp_path / f"two.{suffix}"
+    words = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(first), "-i", str(second)]
+    words += ["-map", "0:v", "-map", "1:v", "-map", "0:a", "-c", "copy", str(master)]
+    subprocess.run(words, check=True, timeout=60)
+    recording = workroom.keeps(master)
+    workroom.examines(recording)
+    with workroom.working():
+        row = workroom.finished(recording)[RenditionKind.PLAYBACK]
+    assert row.state is RenditionState.READY, row.reason
+    assert (row.method is RenditionMethod.DIRECT) == (suffix == "mp4")
+    assert row.facts.get("remarks") == ["the master has other pictures, too, which are not shown here: 4.0 s of them"]
