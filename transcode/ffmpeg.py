@@ -166,9 +166,13 @@ def guards(master: Path, *, ahead: bool) -> dict[str, object]:
 
 
 def _clock(plan: Plan) -> dict[str, str | None]:
-    """Times as the plan moves them; FFmpeg, which would mend a clock in its own way, is to leave them alone."""
+    """Times as the plan moves them; FFmpeg, which would mend a clock in its own way, is to leave them alone. So it is
+    where a track begins late: it would take the way back, from much sound to the first picture, for another clock.
+    """
     moved: dict[str, str | None] = {f"bsf:{index}": told for index, told in plan.clock}
-    return {"copyts": None, **moved} if moved else {}
+    if moved:
+        return {"copyts": None, **moved}
+    return {"copyts": None, "start_at_zero": None} if plan.limits.ahead else {}
 
 
 def _outputs(plan: Plan, master: Any, folder: str, encoder: Encoder) -> list[Any]:

@@ -11,6 +11,7 @@ import pytest
 
 from evidence.vocabulary import Condition, RenditionKind, RenditionMethod, RenditionState
 from tests.support.media import AAC, REORDERED
+from tests.support.numbered import packet_times
 from tests.support.workroom import Workroom
 from transcode.inside.guards import READ_AHEAD_BYTES
 from transcode.probe import Examination, examine
@@ -41,6 +42,12 @@ def ffmpeg(*told: str) -> None:
     subprocess.run(command, check=True, timeout=120, capture_output=True)
 
 
+def between(path: Path) -> float:
+    """How long after the first sound the first picture is shown, in seconds."""
+    pictures, sound = (min(at for at, _ in packet_times(path, kind)) for kind in ("video", "audio"))
+    return pictures - sound
+
+
 def examined(path: Path, settings: TranscodeSettings) -> Examination:
     with FileRanges(path) as ranges:
         return examine(ranges, settings)
@@ -68,6 +75,10 @@ def test_a_stream_whose_tracks_begin_late_plays_and_is_shown(
     assert {kind: row.reason for kind, row in rows.items() if row.state is not RenditionState.READY} == {}
     assert rows[RenditionKind.PLAYBACK].method is method, rows[RenditionKind.PLAYBACK].why
     assert rows[RenditionKind.PLAYBACK].facts["frames_exact"]
+    copy = tmp_path / "copy.mp4"
+    copy.write_bytes(workroom.bytes_of(rows[RenditionKind.PLAYBACK]))
+    apart = late.get("pictures", 0) - late.get("sound", 0)
+    assert between(copy) == pytest.approx(apart, abs=0.15), "sound and pictures stand as in the master"
     assert workroom.recording(recording).condition is Condition.SOUND
     assert not workroom.quarantined(recording)
 
