@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select
@@ -32,6 +34,9 @@ from transcode.settings import TranscodeSettings
 from transcode.urgency import Facts, Urgency
 
 PICTURES_RECIPE = "pictures-1"
+NO_COPY_NO_PICTURES: Final = (
+    "it comes with the repaired copy, and that could not be made; the master itself cannot be looked through"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +138,7 @@ def _want_all(session: WriteSession, master: Master, recording: Recording, facts
         served = Result(kind=row.kind, method=plan.method, content_type=plan.content_type, facts=noticed)
         results.write_ready(session, recording, row, served)
         row.size, row.sha256 = master.size, master.sha256
-        number = enqueue(session, pictures_request(recording.id))
-        for each in wanted:
-            each.job_id = number
+        ask_for_pictures(session, recording, wanted)
         return
     recording.playability, recording.playability_reason = Playability.PREPARING, plan.reason
     enqueue_render(session, row)
@@ -171,6 +174,26 @@ def enqueue_render(session: WriteSession, row: Rendition) -> None:
     urgent = urgency_of(session, row.recording_id).priority
     pixels = pixels_in(session.get_one(Recording, row.recording_id))
     row.job_id = enqueue(session, render_request(row.id, method=row.method, urgent=urgent, pixels=pixels))
+
+
+def ask_for_pictures(session: WriteSession, recording: Recording, rows: Sequence[Rendition]) -> None:
+    """Nudge a worker to make what is shown beside a recording out of its master."""
+    number = enqueue(session, pictures_request(recording.id)) if rows else None
+    for row in rows:
+        row.job_id = number
+
+
+def settle_beside(session: WriteSession, recording: Recording, copy: Rendition) -> None:
+    """No copy came: what was to come with it, or after it, is made of the master; where nothing can read that, not at
+    all, and says so.
+    """
+    rest = [row for row in results.rows_of(session, recording.id) if row.state is RenditionState.WANTED]
+    rest = [row for row in rest if row.kind is not RenditionKind.PLAYBACK]
+    if copy.recipe != repair.RECIPE:
+        ask_for_pictures(session, recording, rest)
+        return
+    for row in rest:
+        results.write_failed(session, recording, row, NO_COPY_NO_PICTURES)
 
 
 def pixels_in(recording: Recording) -> int:

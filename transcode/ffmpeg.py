@@ -17,7 +17,15 @@ from transcode.child import PROGRESS, Command, Listener
 from transcode.ending import Ending, How
 from transcode.errors import ChildBroke, RenderFailed, SettingsRefused
 from transcode.hardware import LIBX264, Encoder
-from transcode.inside.guards import FORMATS, MAX_PIXELS, MAX_STREAMS, SHORT, kind_of_short
+from transcode.inside.guards import (
+    FORMATS,
+    MAX_PIXELS,
+    MAX_STREAMS,
+    READ_AHEAD_BYTES,
+    READ_AHEAD_MICROSECONDS,
+    SHORT,
+    kind_of_short,
+)
 from transcode.plan import Plan
 from transcode.sandbox import Wall
 from transcode.settings import TranscodeSettings
@@ -38,6 +46,7 @@ GUARDS: Final = {
     "max_streams": MAX_STREAMS,
     "threads": 1,
 }
+AHEAD: Final = {"probesize": READ_AHEAD_BYTES, "analyzeduration": READ_AHEAD_MICROSECONDS}
 PICTURE_RECIPE: Final = {
     "bf": 0,
     "g": 25,
@@ -136,7 +145,7 @@ def opened_for(encoder: Encoder, wall: Wall) -> Wall:
 def arguments(plan: Plan, source: Path, folder: Path, encoder: Encoder = LIBX264) -> list[str]:
     """FFmpeg's arguments for a plan, without the program."""
     # Its own plain name and the protocol spelt out: nothing in a name can be read as an option or a protocol.
-    master = ffmpeg.input(f"file:{source}", **guards(source), **_clock(plan))
+    master = ffmpeg.input(f"file:{source}", **guards(source, ahead=plan.limits.ahead), **_clock(plan))
     outputs = _outputs(plan, master, f"file:{folder}/", encoder)
     whole = outputs[0] if len(outputs) == 1 else ffmpeg.merge_outputs(*outputs)
     whole = whole.global_args("-hide_banner", "-nostdin", "-loglevel", "error", "-y")
@@ -144,19 +153,26 @@ def arguments(plan: Plan, source: Path, folder: Path, encoder: Encoder = LIBX264
     return [*encoder.before, *told] if plan.filters else told
 
 
-def guards(master: Path) -> dict[str, object]:
-    """With what FFmpeg opens a master; with the name of its kind, where it is too short for FFmpeg to know it."""
+def guards(master: Path, *, ahead: bool) -> dict[str, object]:
+    """With what FFmpeg opens a master; with the name of its kind, where it is too short for FFmpeg to know it.
+
+    `ahead`: one of its tracks begins late, and is looked for as far on as the examination looked.
+    """
     kind = None
     if master.is_file():
         with master.open("rb") as file:
             kind = kind_of_short(file.read(SHORT))
-    return {**GUARDS, "f": kind} if kind else {**GUARDS}
+    return {**GUARDS, **(AHEAD if ahead else {}), **({"f": kind} if kind else {})}
 
 
 def _clock(plan: Plan) -> dict[str, str | None]:
-    """Times as the plan moves them; FFmpeg, which would mend a clock in its own way, is to leave them alone."""
+    """Times as the plan moves them; FFmpeg, which would mend a clock in its own way, is to leave them alone. So it is
+    where a track begins late: it would take the way back, from much sound to the first picture, for another clock.
+    """
     moved: dict[str, str | None] = {f"bsf:{index}": told for index, told in plan.clock}
-    return {"copyts": None, **moved} if moved else {}
+    if moved:
+        return {"copyts": None, **moved}
+    return {"copyts": None, "start_at_zero": None} if plan.limits.ahead else {}
 
 
 def _outputs(plan: Plan, master: Any, folder: str, encoder: Encoder) -> list[Any]:
@@ -196,7 +212,13 @@ def _pictures(plan: Plan, master: Any, folder: str) -> tuple[list[Any], list[Any
         ffmpeg.output(
             sheet, folder + SHEET, format="image2", **{"q:v": 5, "fps_mode": "passthrough", "frames:v": board.sheets}
         ),
-        ffmpeg.output(poster, folder + POSTER, format="image2", **{"q:v": 3, "frames:v": 1, "update": 1}),
+        # Without a rate of the pictures, FFmpeg would have to repeat it thousands of times to fill up to its time.
+        ffmpeg.output(
+            poster,
+            folder + POSTER,
+            format="image2",
+            **{"q:v": 3, "fps_mode": "passthrough", "frames:v": 1, "update": 1},
+        ),
     ]
 
 

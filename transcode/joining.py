@@ -162,7 +162,7 @@ class Joiner:
         recording = results.locked_recording(session, table.wanted.master.id)
         by_kind = {result.kind: result for result in made}
         rows, rest = results.rows_of(session, recording.id), []
-        anew = results.is_anew(rows, table.wanted.row)
+        anew = results.is_anew(recording, rows, table.wanted.row)
         for row in rows:
             mine = row.id == table.wanted.row.id
             beside = row.kind in by_kind and row.kind is not RenditionKind.PLAYBACK

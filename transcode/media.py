@@ -119,7 +119,10 @@ UNTIMED: Final = frozenset({"avi", "h264", "hevc", "m4v", "mpegvideo"})
 
 
 class MediaFacts(Facts):
-    """A master as its container describes it. Sizes in bytes, times in milliseconds."""
+    """A master as its container describes it. Sizes in bytes, times in milliseconds.
+
+    `late`: one of its tracks begins so late that it is known only to whoever reads far ahead.
+    """
 
     container: Word
     size: Count
@@ -130,6 +133,7 @@ class MediaFacts(Facts):
     chapters: Count = 0
     index_first: bool = False
     fragmented: bool = False
+    late: bool = False
     messages: tuple[Word, ...] = ()
 
     @property

@@ -158,6 +158,7 @@ def _sounding(plan: Plan, master: Path, path: Path, start_us: int) -> list[str]:
     for place, index in enumerate(plan.sounds):
         each += [f"-filter:a:{place}", filters[index]] if filters[index] else []
     told = {**ffmpeg.NO_LABELS, **ffmpeg.SOUND_RECIPE, "movflags": ffmpeg.FRAGMENTS, "f": "mp4"}
+    guards = ffmpeg.guards(master, ahead=plan.limits.ahead)
     drawing: list[str] = []
     if plan.waveform_channels:
         first = plan.sounds[0]
@@ -165,7 +166,7 @@ def _sounding(plan: Plan, master: Path, path: Path, start_us: int) -> list[str]:
         drawing += ["-ac", str(plan.waveform_channels), "-ar", str(RATE), *_options(ffmpeg.DRAWN)]
         drawing += ["-output_ts_offset", f"{-start_us}us", "pipe:1"]
     return [
-        *QUIET, "-copyts", *_options(ffmpeg.GUARDS), "-i", f"file:{master}", *each, *_options(told),
+        *QUIET, "-copyts", *_options(guards), "-i", f"file:{master}", *each, *_options(told),
         "-output_ts_offset", f"{-start_us}us", f"file:{path}", *drawing,
     ]  # fmt: skip
 

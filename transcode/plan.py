@@ -35,11 +35,15 @@ GAP_BOMB_MS: Final = 30 * 60 * 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What the work may use: wall and CPU seconds, bytes of one output file."""
+    """What the work may use: wall and CPU seconds, bytes of one output file.
+
+    `ahead`: a track of the master begins late, and FFmpeg may read far ahead to know it.
+    """
 
     seconds: float
     cpu_seconds: int
     file_size: int
+    ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,4 +309,5 @@ def limits_for(facts: MediaFacts, *, longest_hours: float) -> Limits:
     allowed = min(60 + reading + seconds * (4 * load + 6 * out + 1), longest_hours * 3600)
     room = 64 * MIB + int(frames * 120_000 + seconds * 64_000) + facts.size // 8
     copied = 32 * MIB + facts.size + facts.size // 8
-    return Limits(seconds=allowed, cpu_seconds=int(allowed * 4) + 10, file_size=min(max(room, copied), LARGEST_FILE))
+    size = min(max(room, copied), LARGEST_FILE)
+    return Limits(seconds=allowed, cpu_seconds=int(allowed * 4) + 10, file_size=size, ahead=facts.late)

@@ -22,7 +22,7 @@ from evidence.vocabulary import RenditionKind, RenditionMethod, RenditionState
 from transcode import parts, repair, results
 from transcode.cutting import Cutter
 from transcode.errors import ChildBroke, MasterChanged, OutputUntrue, RenderFailed, TranscodeError
-from transcode.examination import enqueue_render
+from transcode.examination import ask_for_pictures, enqueue_render, settle_beside
 from transcode.keeping import Keeper, forget
 from transcode.making import Made, Work, make
 from transcode.media import MediaFacts
@@ -128,7 +128,7 @@ class Renderer:
         recording = results.locked_recording(session, wanted.master.id)
         rows = {row.id: row for row in results.rows_of(session, recording.id)}
         rows[wanted.row.id].why = plan.reason
-        anew = results.is_anew(list(rows.values()), wanted.row)
+        anew = results.is_anew(recording, list(rows.values()), wanted.row)
         for result in made:
             for row in rows.values():
                 mine = row.id == wanted.row.id or row.kind is not RenditionKind.PLAYBACK
@@ -140,9 +140,7 @@ class Renderer:
             for row in rest:
                 results.write_failed(session, recording, row, "nothing that was recovered could be shown this way")
             rest = []
-        number = enqueue(session, pictures_request(recording.id)) if rest else None
-        for row in rest:
-            row.job_id = number
+        ask_for_pictures(session, recording, rest)
         results.tell(session, recording)
 
     def _is_due_again(self, wanted: Wanted, error: RenderFailed, job: RunningJob) -> bool:
@@ -161,6 +159,7 @@ class Renderer:
             recording = results.locked_recording(session, wanted.master.id)
             row = session.get_one(Rendition, wanted.row.id)
             results.write_failed(session, recording, row, str(error), how=error.how)
+            settle_beside(session, recording, row)
             results.tell(session, recording)
             held(session, job.held)
 

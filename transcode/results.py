@@ -133,11 +133,12 @@ def write_ready(session: WriteSession, recording: Recording, row: Rendition, res
         _write_length(recording, result)
 
 
-def is_anew(rows: Sequence[Rendition], copy: Rendition) -> bool:
+def is_anew(recording: Recording, rows: Sequence[Rendition], copy: Rendition) -> bool:
     """Another copy of the recording plays already, and this one is to play instead: what was numbered and timed by the
-    other (frame table, pictures, drawing of the sound) is not this one's, and is made anew with it.
+    other (frame table, pictures, drawing of the sound) is not this one's, and is made anew with it. So is what was made
+    of the master while there was no copy that plays.
     """
-    return any(
+    return recording.playable_at is None or any(
         row.kind is RenditionKind.PLAYBACK and row.id != copy.id and row.state is RenditionState.READY for row in rows
     )
 

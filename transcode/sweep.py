@@ -17,7 +17,7 @@ from evidence.models import Recording, Rendition, Segment, Sidecar
 from evidence.vocabulary import Condition, Playability, RenditionKind, RenditionState
 from transcode import accounts, results
 from transcode.clips import nudge_clips
-from transcode.examination import enqueue_render
+from transcode.examination import enqueue_render, settle_beside
 from transcode.mending import with_new_sibling
 from transcode.nudges import pictures_request, probe_request
 from transcode.parts import clear_away, nudge_parts
@@ -91,6 +91,8 @@ def _give_up(session: WriteSession, row: Rendition, job: JobStatus) -> None:
     because = job.failure.detail if job.failure is not None else "its job failed"
     recording = results.locked_recording(session, row.recording_id)
     results.write_failed(session, recording, row, because)
+    if row.kind is RenditionKind.PLAYBACK:
+        settle_beside(session, recording, row)
     results.tell(session, recording)
 
 

@@ -108,6 +108,9 @@ def write_changed(session: WriteSession, recording: Recording, wanted: Wanted, e
         advice="Do not delete anything. Check the store, and compare with its other copies.",
         recording_id=wanted.master.id,
     )
-    results.write_failed(session, recording, session.get_one(Rendition, wanted.row.id), str(error))
+    waiting = [row for row in results.rows_of(session, recording.id) if row.state is RenditionState.WANTED]
+    # Whatever else was to be made of the master would be made of bytes that are not its own.
+    for row in waiting:
+        results.write_failed(session, recording, row, str(error))
     open_incident(session, trouble, by=results.WORKROOM)
     results.tell(session, recording)

@@ -11,6 +11,10 @@ FORMATS = (
 MAX_PIXELS = 50_000_000
 """Above the largest camera: 8K is 33 million."""
 MAX_STREAMS = 32
+READ_AHEAD_BYTES = 20 << 20
+"""So many bytes of packets are read, where a track begins late, to know what it is: they fit in what a child keeps."""
+READ_AHEAD_MICROSECONDS = 300_000_000
+"""So far in a track's own time. FFmpeg by itself looks at 7 seconds, or 5 MB, of a transport stream."""
 SHORT = 10 * 204
 """Bytes below which FFmpeg does not count the packets of a transport stream, and guesses by what is in the first."""
 

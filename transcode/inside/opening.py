@@ -11,13 +11,22 @@ import struct
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import av
 import av.logging
 from av.container import InputContainer
+from av.stream import Disposition, Stream
 
-from transcode.inside.guards import FORMATS, MAX_PIXELS, MAX_STREAMS, SHORT, kind_of_short
+from transcode.inside.guards import (
+    FORMATS,
+    MAX_PIXELS,
+    MAX_STREAMS,
+    READ_AHEAD_BYTES,
+    READ_AHEAD_MICROSECONDS,
+    SHORT,
+    kind_of_short,
+)
 
 ONE_READ = 64 * 1024
 BLOCK = 1024 * 1024
@@ -129,19 +138,51 @@ class Master:
     def __init__(self, task: Task) -> None:
         self.bytes: Readable = Path(task.path).open("rb") if task.path else ServedFile(task.reads_fd, task.size)  # noqa: SIM115 - the child ends with it
         self._name = f"file:{task.path}" if task.path else None
+        self.late = False
+        """Some track was only known after reading far ahead, since its first packet comes late."""
 
     def opened(self) -> InputContainer:
-        """As a container. Raises av.FFmpegError where it is refused."""
+        """As a container, read far ahead only where a track is not known without that.
+
+        Raises av.FFmpegError where it is refused.
+        """
+        container = self._opened(ahead=False)
+        unknown = _unknown(container)
+        if not unknown:
+            return container
+        container.close()
+        container = self._opened(ahead=True)
+        self.late = _unknown(container) < unknown
+        return container
+
+    def _opened(self, *, ahead: bool) -> InputContainer:
         self.bytes.seek(0)
         kind = kind_of_short(self.bytes.read(SHORT))
         self.bytes.seek(0)
-        return guarded(self._name or self.bytes, kind=kind)
+        return guarded(self._name or self.bytes, kind=kind, ahead=ahead)
 
 
-def guarded(source: str | Readable, *, formats: str | None = None, kind: str | None = None) -> InputContainer:
+def _unknown(container: InputContainer) -> int:
+    """How many tracks of pictures or sound nothing more is known of than that they are there."""
+    return sum(_is_unknown(stream) for stream in container.streams)
+
+
+def _is_unknown(stream: Stream) -> bool:
+    # A stream of no known codec has no context, whatever PyAV's annotations say.
+    context: Any = stream.codec_context
+    if context is None or stream.disposition & Disposition.attached_pic:
+        return False
+    if stream.type == "video":
+        return not context.width
+    return stream.type == "audio" and not (context.sample_rate and context.channels)
+
+
+def guarded(
+    source: str | Readable, *, formats: str | None = None, kind: str | None = None, ahead: bool = False
+) -> InputContainer:
     """Open a container with every guard on; `formats` for one of our own making, `kind` where it is known for certain.
 
-    Raises av.FFmpegError.
+    `ahead`: what its tracks are is looked for further on than FFmpeg does by itself. Raises av.FFmpegError.
     """
     guards = {
         "format_whitelist": formats or FORMATS,
@@ -149,4 +190,6 @@ def guarded(source: str | Readable, *, formats: str | None = None, kind: str | N
         "max_pixels": str(MAX_PIXELS),
         "max_streams": str(MAX_STREAMS),
     }
+    if ahead:
+        guards |= {"probesize": str(READ_AHEAD_BYTES), "analyzeduration": str(READ_AHEAD_MICROSECONDS)}
     return av.open(source, mode="r", format=kind, options=guards, metadata_errors="replace", buffer_size=ONE_READ)

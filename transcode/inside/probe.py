@@ -6,17 +6,20 @@ import struct
 from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import Any
 
 import av
 from av.container import InputContainer
 from av.stream import Disposition, Stream
 
-from transcode.inside.guards import MAX_PIXELS
+from transcode.inside.guards import MAX_PIXELS, READ_AHEAD_BYTES
 from transcode.inside.opening import Master, Readable, Task
 
 FIRST_PACKETS = 120
+MOST_PACKETS = 20 * FIRST_PACKETS
+MOST_PACKETS_AHEAD = 20 * MOST_PACKETS
+"""Where a track begins late."""
 INDEX_ENTRIES = 4_000_000
 FEW_TAGS = 100
 BOXES = 24
@@ -32,7 +35,7 @@ def run(task: Task) -> dict[str, Any]:
         return {"refused": str(error)[:500]}
     with container:
         streams = [_stream(stream, task.size) for stream in container.streams]
-        _look_at_first_packets(container, streams)
+        _look_at_first_packets(container, streams, late=master.late)
         found: dict[str, Any] = {
             "container": container.format.name,
             "duration_ms": _milliseconds(container.duration),
@@ -41,6 +44,7 @@ def run(task: Task) -> dict[str, Any]:
             "streams": streams,
             "tags": _tags(container.metadata),
             "chapters": len(container.chapters()),
+            "late": master.late,
         }
     return {**found, **(_boxes(master.bytes, task.size) if "mp4" in found["container"] else {})}
 
@@ -117,17 +121,23 @@ def _index(stream: Stream, size: int) -> dict[str, Any]:
     }
 
 
-def _look_at_first_packets(container: InputContainer, streams: list[dict[str, Any]]) -> None:
-    """Decode the first picture and the first sound, and see in which order pictures are shown."""
+def _look_at_first_packets(container: InputContainer, streams: list[dict[str, Any]], *, late: bool) -> None:
+    """Decode the first picture and the first sound, and see in which order pictures are shown.
+
+    `late`: one of them comes late, and is waited for as long as reading ahead waited.
+    """
     for stream in container.streams.video:
         # A codec context made for decoding does not take over the container's guard.
         stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         stream.codec_context.thread_count = 1
     seen: Seen = {}
     try:
-        for packet in islice(container.demux(), 20 * FIRST_PACKETS):
-            if packet.size == 0:
+        size = 0
+        for count, packet in enumerate(container.demux()):
+            ahead = late and count < MOST_PACKETS_AHEAD and size < READ_AHEAD_BYTES
+            if packet.size == 0 or not (count < MOST_PACKETS or ahead):
                 break
+            size += packet.size
             _take(packet, streams[packet.stream_index], seen.setdefault(packet.stream_index, []))
             if _enough(streams, seen):
                 break

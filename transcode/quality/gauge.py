@@ -108,8 +108,9 @@ def measure(
 def arguments(pair: Pair, samples: Sequence[Sample], gauge: Gauge) -> list[str]:
     """FFmpeg's arguments, without the program: each sample of the copy beside the master's, one after another."""
     told = ["-hide_banner", "-nostdin", "-loglevel", "error"]
+    ahead = pair.plan.limits.ahead
     for each in samples:
-        told += [*_input(pair.master, each.in_master), *_input(pair.copy, each.in_copy)]
+        told += [*_input(pair.master, each.in_master, ahead=ahead), *_input(pair.copy, each.in_copy)]
     # Both sides are numbered anew: picture n stands beside picture n, whatever their clocks say.
     chain = ",".join(f"{name}={words}" for name, words in pair.plan.filters)
     parts = []
@@ -126,8 +127,8 @@ def arguments(pair: Pair, samples: Sequence[Sample], gauge: Gauge) -> list[str]:
     return [*told, "-filter_complex", ";".join(parts), "-an", "-f", "null", "-"]
 
 
-def _input(path: Path, seconds: float | None) -> list[str]:
-    told = [word for name, value in guards(path).items() for word in (f"-{name}", str(value))]
+def _input(path: Path, seconds: float | None, *, ahead: bool = False) -> list[str]:
+    told = [word for name, value in guards(path, ahead=ahead).items() for word in (f"-{name}", str(value))]
     # By the file's own clock: FFmpeg would otherwise count from where any of its streams begins.
     seek = [] if seconds is None else ["-seek_timestamp", "1", "-ss", f"{seconds:.6f}"]
     return [*told, *seek, "-i", f"file:{path}"]

@@ -15,6 +15,7 @@ from evidence.vocabulary import Condition, Playability, RenditionKind, Rendition
 from tests.support.media import Footage
 from tests.support.workroom import Workroom
 from transcode import repair
+from transcode.examination import NO_COPY_NO_PICTURES
 from transcode.making import Source, Work
 from transcode.mending import Hope, Mender
 from transcode.plan import Plan, decide
@@ -135,6 +136,19 @@ def test_a_recording_cut_off_plays_from_its_repaired_copy(workroom: Workroom, ca
         kept = b"".join(workroom.house.masters.read(master.key, version_id=master.version_id))
     assert hashlib.sha256(kept).hexdigest() == master.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert master.packets_sha256 is None
+
+
+def test_a_repair_that_fails_leaves_nothing_waiting_without_a_reason(
+    workroom: Workroom, camera: Camera, footage: Footage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for flags in ("INDEX_FIRST", "FRAGMENTS"):
+        monkeypatch.setattr(f"transcode.ffmpeg.{flags}", "+nonsense")
+    with workroom.working():
+        recording = camera.docks(footage.of("no-moov-repeats.mp4"))
+        assert workroom.settled(recording).playability is Playability.UNPLAYABLE
+        rows = workroom.finished(recording, within=40)
+    assert {row.state for row in rows.values()} == {RenditionState.FAILED}
+    assert rows[RenditionKind.POSTER].reason == NO_COPY_NO_PICTURES
 
 
 def test_hevc_is_decoded_as_in_a_sibling(workroom: Workroom, camera: Camera, footage: Footage) -> None:

@@ -172,8 +172,11 @@ def test_a_copy_that_fails_says_why_and_a_person_can_ask_again(
         broken.setattr("transcode.ffmpeg.FRAGMENTS", "+nonsense")
         with workroom.working():
             found = workroom.settled(recording)
+            rows = workroom.finished(recording, within=40)
     assert found.playability is Playability.FAILED
-    (row,) = [each for each in workroom.rows(recording) if each.kind is RenditionKind.PLAYBACK]
+    row = rows[RenditionKind.PLAYBACK]
+    beside = {kind: each.state for kind, each in rows.items() if kind is not RenditionKind.PLAYBACK}
+    assert beside == dict.fromkeys(beside, RenditionState.READY), "what is shown beside it is made of the master"
     assert row.state is RenditionState.FAILED
     assert row.reason
     assert "making the playback copy" in row.reason
@@ -183,7 +186,8 @@ def test_a_copy_that_fails_says_why_and_a_person_can_ask_again(
         render_again(session, row.id, by=PERSON)
     with workroom.working():
         assert workroom.settled(recording).playability is Playability.PLAYABLE
-        workroom.finished(recording)
+        numbered = workroom.finished(recording)[RenditionKind.FRAMES]
+    assert numbered.facts["replaces"] == rows[RenditionKind.FRAMES].sha256, "pictures are numbered by what plays"
     assert "rendition.retried" in workroom.history(recording)
     assert "rendition.failed" in workroom.history(recording)
 
@@ -215,7 +219,9 @@ def test_bytes_that_are_not_the_master_s_are_an_incident(
     monkeypatch.setattr(workroom.house.masters, "read", lambda *_, **__: iter([other]))
     with workroom.working():
         found = workroom.settled(recording)
+        rows = workroom.finished(recording, within=40)
     assert found.playability is Playability.FAILED
+    assert all("the store gave bytes with SHA-256" in (row.reason or "") for row in rows.values())
     with workroom.house.reading() as session:
         (incident,) = session.scalars(select(Incident).where(Incident.kind == IncidentKind.FIXITY_FAILED)).all()
     assert incident.recording_id == recording
