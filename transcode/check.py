@@ -225,7 +225,8 @@ def _check_pictures(compared: Compared, checked: Checked, *, damaged: bool) -> N
     elif missing:
         checked.findings.append(f"the copy has {times.copy_frames} pictures, the master {expected}")
     if times.strangers:
-        told = f"{times.strangers} pictures are shown at other times than the master says"
+        many = f"{times.strangers} pictures are shown at other times"
+        told = ("1 picture is shown at another time" if times.strangers == 1 else many) + " than the master says"
         by_how_much = times.worst_us and not compared.lost
         checked.remarks.append(f"{told}, {times.worst_us / 1000:.0f} ms at most" if by_how_much else told)
 

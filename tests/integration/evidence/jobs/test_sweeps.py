@@ -15,12 +15,13 @@ SWEEP_LANE = ({"queues": ["sweep"], "concurrency": 2},)
 def test_two_processes_run_each_round_once(yard: Yard) -> None:
     yard.worker(lanes=SWEEP_LANE, sweep=True)
     yard.worker(lanes=SWEEP_LANE, sweep=True)
-    eventually("five rounds have run", lambda: len(yard.said("noted")) >= 5)
+    eventually("eight rounds have run", lambda: len(yard.said("noted")) >= 8)
     noted = yard.said("noted")
     jobs = [line["job"] for line in noted]
     assert len(set(jobs)) == len(jobs)
     seconds = noted[-1]["at"] - noted[0]["at"]
-    assert len(noted) <= seconds + 2
+    # One a second; on a busy machine the first may be late and the last at once. Run by both they take half as long.
+    assert len(noted) <= seconds + 3
 
 
 def test_rounds_leave_only_the_record_of_the_last(yard: Yard, session: Session) -> None:
