@@ -167,7 +167,7 @@ def guards(master: Path, *, ahead: bool) -> dict[str, object]:
 
 def _clock(plan: Plan) -> dict[str, str | None]:
     """Times as the plan moves them; FFmpeg, which would mend a clock in its own way, is to leave them alone. So it is
-    where a track begins late: it would take the way back, from much sound to the first picture, for another clock.
+    where a track begins late or pictures are few: it would take the way back from much sound for another clock.
     """
     moved: dict[str, str | None] = {f"bsf:{index}": told for index, told in plan.clock}
     if moved:

@@ -156,12 +156,13 @@ def _encoded(work: Work) -> Made:
     """FFmpeg works on a scratch copy: by hardware where there is some, else by software."""
     path, using = fetch(work), work.bench or bench(work.settings)
     if may_start_again(work.facts):
-        early = _tables(work, path)
-        work = replace(work, early=early, laps=laps_of(early, streams_of(work.plan)))
+        work = replace(work, early=(early := _tables(work, path)), laps=laps_of(early, streams_of(work.plan)))
     if work.laps:
         if work.laps.start_again and work.plan.picture is not None and not work.plan.filters:
             raise OutputUntrue((NOT_COPIED,))
-        work = replace(work, plan=replace(_long_enough(work, work.laps), clock=work.laps.clock))
+        plan = replace(_long_enough(work, work.laps), clock=work.laps.clock)
+        # Where nobody could lay its laps, FFmpeg mends the clock as it can.
+        work = replace(work, plan=plan if plan.clock else replace(plan, limits=replace(plan.limits, ahead=False)))
     return _by_hardware_or_software(work, path, using) if work.plan.filters else _encoded_by(LIBX264, work, path)
 
 

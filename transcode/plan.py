@@ -29,6 +29,9 @@ WAV_SOUND: Final = ("pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le"
 SLOWEST_STORE: Final = 5_000_000
 """Bytes a second that a store gives at least."""
 LARGEST_FILE: Final = 256 << 30
+STREAMED: Final = frozenset({"mpegts", "mpeg"})
+SLOW_MS: Final = 1000
+"""Pictures of a stream further apart than this: FFmpeg takes how they are put in order for a clock that jumps."""
 GAP_BOMB_MS: Final = 30 * 60 * 1000
 """Pictures further apart than this are not filled in between, whatever asks for it."""
 
@@ -37,7 +40,8 @@ GAP_BOMB_MS: Final = 30 * 60 * 1000
 class Limits:
     """What the work may use: wall and CPU seconds, bytes of one output file.
 
-    `ahead`: a track of the master begins late, and FFmpeg may read far ahead to know it.
+    `ahead`: a track of the master begins late, or its pictures are few: FFmpeg may read far ahead to know it, and
+    leaves its clock alone.
     """
 
     seconds: float
@@ -310,4 +314,10 @@ def limits_for(facts: MediaFacts, *, longest_hours: float) -> Limits:
     room = 64 * MIB + int(frames * 120_000 + seconds * 64_000) + facts.size // 8
     copied = 32 * MIB + facts.size + facts.size // 8
     size = min(max(room, copied), LARGEST_FILE)
-    return Limits(seconds=allowed, cpu_seconds=int(allowed * 4) + 10, file_size=size, ahead=facts.late)
+    return Limits(seconds=allowed, cpu_seconds=int(allowed * 4) + 10, file_size=size, ahead=_is_sparse(facts))
+
+
+def _is_sparse(facts: MediaFacts) -> bool:
+    """Its sound runs far ahead of its pictures in the file, or the other way round."""
+    slow = any((picture.widest_gap_ms or 0) >= SLOW_MS for picture in facts.pictures)
+    return facts.late or (slow and not STREAMED.isdisjoint(facts.container.split(",")))

@@ -61,9 +61,18 @@ def examined(path: Path, settings: TranscodeSettings) -> Examination:
         ((*REORDERED, *AAC), {"pictures": 12, "seconds": 16}, RenditionMethod.REMUX),
         ((*REORDERED, *AAC), {"sound": 12, "seconds": 16}, RenditionMethod.REMUX),
         ((*REORDERED, "-c:a", "ac3"), {"pictures": 12, "seconds": 16}, RenditionMethod.REMUX),
+        ((*SLOWER, *MPEG2), {}, RenditionMethod.TRANSCODE),
         (MPEG2, {"pictures": 70, "seconds": 74}, RenditionMethod.TRANSCODE),
     ],
-    ids=["slow-hevc", "slower-h264", "late-pictures", "late-sound", "late-pictures-and-foreign-sound", "later-mpeg2"],
+    ids=[
+        "slow-hevc",
+        "slower-h264",
+        "late-pictures",
+        "late-sound",
+        "late-pictures-and-foreign-sound",
+        "slower-mpeg2",
+        "later-mpeg2",
+    ],
 )
 def test_a_stream_whose_tracks_begin_late_plays_and_is_shown(
     workroom: Workroom, tmp_path: Path, coding: tuple[str, ...], late: dict[str, int], method: RenditionMethod
