@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from evidence.completeness import books, newest, personal, ranges, seen, signed
+from evidence.completeness import books, newest, personal, ranges, recorded, seen, signed
 from evidence.completeness.claims import LOG, Claim, Verdict, Verification, judged, not_proved
 from evidence.completeness.newest import Newest
 from evidence.completeness.ranges import Stretch
@@ -81,10 +81,13 @@ def verify(
     reads = partial(ranges.read, house, integrated=in_store, signed=signed_for, back=closely or read_back)
     with ThreadPoolExecutor(1, thread_name_prefix="verify-books") as beside:
         tables = beside.submit(_whole_tables, house, signed_for, closely=closely) if whole_tiles == 0 else None
+        every = closely or read_back
+        notes = beside.submit(recorded.unsigned, house, above=whole_tiles, below=standing.published, every=every)
         for stretch in _stretches(reads, whole_tiles, standing.size, stopping or threading.Event()):
             walk.take(stretch)
             if stretch.gaps:
                 break
+        walk.roots += notes.result()
         of_tables = tables.result() if tables else _beyond(house, signed_for)
     walk.numbers += of_tables.numbers
     walk.history += of_tables.history

@@ -84,7 +84,7 @@ def make_known(session: WriteSession, signed: Signed, *, unwitnessed: bool) -> N
     state = session.get_one(LogState, 1)
     checkpoint = signed.checkpoint
     there = session.get(PublishedCheckpoint, checkpoint.size)
-    if there is not None and not _is_of(there, checkpoint):
+    if there is not None and not _is_of(there, signed):
         raise CheckpointTaken(checkpoint.size)
     if there is None:
         session.add(PublishedCheckpoint(size=checkpoint.size, root=checkpoint.root, note=signed.note))
@@ -95,11 +95,19 @@ def make_known(session: WriteSession, signed: Signed, *, unwitnessed: bool) -> N
     session.execute(text("SELECT pg_notify(:channel, :size)"), {"channel": PUBLISHED, "size": str(checkpoint.size)})
 
 
-def _is_of(row: PublishedCheckpoint, checkpoint: Checkpoint) -> bool:
+def _is_of(row: PublishedCheckpoint, signed: Signed) -> bool:
+    """Whether a row bears the note that the store keeps: what is recorded was there before, so no crash leaves another.
+
+    Under the store's there may be more lines meanwhile, by whoever may lay an object over it; under the row's none.
+    """
     try:
-        return row.root == checkpoint.root and parse_note(row.note).text == checkpoint.text()
+        recorded, kept = parse_note(row.note), parse_note(signed.note)
     except TlogError:
         return False
+    checkpoint, lines = signed.checkpoint, set(recorded.signatures)
+    by_log = {each for each in kept.signatures if each.name == checkpoint.origin}
+    is_over = row.root == checkpoint.root and recorded.text == checkpoint.text()
+    return is_over and by_log <= lines <= set(kept.signatures)
 
 
 def known_keys(session: ReadSession, signer: Signer) -> list[VerifierKey]:
