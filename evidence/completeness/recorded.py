@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Row, text
@@ -58,8 +58,13 @@ def unsigned(house: House, *, above: int, below: int, every: bool) -> list[str]:
 
 
 def _is_signed(row: Row[Any], *, origin: str, keys: Sequence[VerifierKey]) -> bool:
-    try:
-        signed = read_signed(checkpoint_key(row.size), bytes(row.note), origin=origin, keys=keys)
-    except StrangeCheckpoint:
-        return False
-    return signed.checkpoint.root == bytes(row.root)
+    """Whether a key of the log signed what the row says: by the first line under the note where that tells, by all of
+    them else. An Ed25519 key signs first, and the lines after it are long.
+    """
+    note = bytes(row.note)
+    first = note[: note.find(b"\n", note.find(b"\n\n") + 2) + 1]
+    for lines in (first, note):
+        with suppress(StrangeCheckpoint):
+            signed = read_signed(checkpoint_key(row.size), lines, origin=origin, keys=keys)
+            return signed.checkpoint.root == bytes(row.root)
+    return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -78,6 +79,37 @@ def test_the_rows_own_note_written_by_somebody_else_is_the_logs_all_the_same(hou
 
     Sequencer(house, keys, at_step=writes).lead_once()
     assert published_size(house) == 5
+
+
+class Died(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_what_was_stored_before_the_keys_were_changed_is_recorded_after(
+    house: House, keys: KeyPair, tmp_path: Path, recorded: bool
+) -> None:
+    enter_keys(house, keys)
+    Sequencer(house, keys).lead_once()
+    before = published_size(house)
+    write_events(house, 5)
+
+    def die(step: str) -> None:
+        if step == ("published" if recorded else "checkpoint stored"):
+            raise Died
+
+    with pytest.raises(Died):
+        Sequencer(house, keys, at_step=die).lead_once()
+    back = (
+        "UPDATE custody.state s SET published_size = c.size, witnessed_size = c.size, published_root = c.root,"
+        " witnessed_root = c.root FROM custody.checkpoint c WHERE c.size = :size"
+    )
+    as_service(house, text(back), size=before)
+    newer = KeyPair.make(house.settings.log_origin, tmp_path / "newer")
+    enter_keys(house, newer)
+    Sequencer(house, newer).lead_once()
+    assert published_size(house) == written(house)
+    assert fsck.verify(house).contradicted == ()
 
 
 @pytest.mark.parametrize("since", [None, 300])
