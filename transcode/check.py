@@ -229,6 +229,20 @@ def _check_pictures(compared: Compared, checked: Checked, *, damaged: bool) -> N
         told = ("1 picture is shown at another time" if times.strangers == 1 else many) + " than the master says"
         by_how_much = times.worst_us and not compared.lost
         checked.remarks.append(f"{told}, {times.worst_us / 1000:.0f} ms at most" if by_how_much else told)
+    checked.remarks += _apart(compared)
+
+
+def _apart(compared: Compared) -> list[str]:
+    """That pictures and sound of the copy lie otherwise to one another than the master's, which its own times of
+    pictures cannot tell: where every picture is there, and the master's clock goes on.
+    """
+    master, copy = compared.master, compared.copy
+    if compared.lapped or not copy.sound_us or not master.times_us or len(copy.times_us) != len(master.times_us):
+        return []
+    late = (min(copy.times_us) - copy.start_us - min(master.times_us) + master.start_us) // 1000
+    which = "later" if late > 0 else "sooner"
+    told = f"the pictures stand {abs(late) / 1000:.1f} s {which} to the sound than in the master"
+    return [told] if abs(late) >= LATE_MS else []
 
 
 def _first_shown(compared: Compared) -> str:

@@ -76,6 +76,29 @@ def test_a_true_copy_is_kept() -> None:
     assert not checked.remarks
 
 
+def shifted(by_us: int) -> tuple[int, ...]:
+    return tuple(each + by_us for each in TIMES)
+
+
+@pytest.mark.parametrize(("by", "words"), [(34_000_000, "34.0 s later"), (-5_000_000, "5.0 s sooner")])
+def test_pictures_that_lie_otherwise_to_the_sound_are_told_of(by: int, words: str) -> None:
+    checked = check(compared(copy=copy_with(times_us=shifted(by))))
+    assert any(words in remark for remark in checked.remarks)
+
+
+def test_of_a_copy_as_a_whole_shifted_or_without_sound_no_such_thing_is_said() -> None:
+    whole = copy_with(times_us=shifted(2_000_000), start_us=2_000_000, sound_us=(12_000_000,))
+    assert not [each for each in check(compared(copy=whole)).remarks if "sound" in each]
+    silent = ReadingSaid(times_us=TIMES)
+    assert not check(compared(master=silent, copy=ReadingSaid(times_us=shifted(2_000_000)))).remarks
+
+
+def test_a_copy_with_more_pictures_than_the_master_says_so() -> None:
+    more = copy_with(times_us=(*TIMES, 10_000_000))
+    told = check(compared(copy=more)).remarks
+    assert any("251 pictures could be decoded, the master says that it has 250" in remark for remark in told)
+
+
 def test_a_copy_that_ends_early_is_a_failure_and_not_a_result() -> None:
     assert findings(compared(copy=copy_with(times_us=TIMES[:150])))
 
