@@ -50,7 +50,7 @@ def loud(workroom: Workroom, path: Path, method: RenditionMethod) -> list[bool]:
         ("mkv", COPIED, GAP, RenditionMethod.REMUX),
         ("mkv", COPIED, LATE, RenditionMethod.REMUX),
         ("mp4", COPIED, LATE, RenditionMethod.DIRECT),
-        ("ts", COPIED, LATE, RenditionMethod.TRANSCODE),
+        ("ts", COPIED, LATE, RenditionMethod.REMUX),
         ("ts", ENCODED, GAP, RenditionMethod.TRANSCODE),
         ("ts", ENCODED, LATE, RenditionMethod.TRANSCODE),
         ("mkv", ENCODED, GAP, RenditionMethod.TRANSCODE),
