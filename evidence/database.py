@@ -141,8 +141,13 @@ def _has_news(connection: DBAPIConnection) -> bool:
 
 
 def connection_of(session: WriteSession) -> Connection:
-    """The connection in whose transaction a writing session is, or will be: what is not yet flushed is not in it."""
-    return session.bind if isinstance(session.bind, Connection) else session.connection()
+    """The connection in whose transaction a writing session is, or will be: what is not yet flushed is not in it.
+
+    Within a savepoint it is the session's own: asked for, it sets the savepoint.
+    """
+    if isinstance(session.bind, Connection) and not session.in_nested_transaction():
+        return session.bind
+    return session.connection()
 
 
 def one_row(connection: Connection, statement: str, values: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -265,3 +266,13 @@ def test_a_worker_does_no_jobs_that_are_not_looked_at_here() -> None:
     }
     looked_at = {f"{room}_tasks.{what}" for room in ("ingest", "transcode") for what in JOBS_COME_FROM}
     assert made == looked_at | {"rounds.periodics"}
+
+
+def test_only_the_edge_ends_a_transaction() -> None:
+    """An event is in the connection's transaction before the session is: what the session undoes is not the whole."""
+    ends = re.compile(r"\bsession\.(commit|rollback|close)\(")
+    rooms = [
+        path for path in tree.files() if path.suffix == ".py" and path.relative_to(tree.ROOT).parts[0] in tree.ROOMS
+    ]
+    found = [str(path.relative_to(tree.ROOT)) for path in rooms if ends.search(path.read_text("utf-8"))]
+    assert found == ["evidence/database.py"]

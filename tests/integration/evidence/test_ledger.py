@@ -8,6 +8,7 @@ import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -126,6 +127,17 @@ def test_a_transaction_that_fails_leaves_nothing(sessions: Sessions) -> None:
     assert everything(sessions) == before
     [after] = write(sessions, viewed(subject))
     assert after.subject_no == 2
+
+
+def test_an_event_in_a_savepoint_is_undone_with_it(sessions: Sessions) -> None:
+    subject = new_id()
+    with sessions.writing() as session:
+        with suppress(ZeroDivisionError), session.begin_nested():
+            ledger.record(session, viewed(subject))
+            raise ZeroDivisionError
+        kept = ledger.record(session, viewed(subject))
+    with sessions.reading() as session:
+        assert [line.id for line in ledger.history(session, subject)] == [kept.id]
 
 
 @pytest.mark.parametrize(
