@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import text
@@ -14,7 +15,7 @@ from evidence.bootstrap import House
 from evidence.custody.log_keys import signing_keys
 from evidence.custody.rows import LogState, PublishedCheckpoint
 from evidence.database import ReadSession, WriteSession
-from evidence.sequencing.errors import CheckpointTaken, Displaced, RootsDiffer, StrangeCheckpoint
+from evidence.sequencing.errors import CheckpointTaken, RootsDiffer, StrangeCheckpoint
 from evidence.sequencing.integrating import Grown, Step, put_all
 from evidence.sequencing.numbering import held
 from evidence.sequencing.reading import PARTIAL, PUBLISHED, tile_reader
@@ -22,7 +23,7 @@ from evidence.store import CustodyStore
 from evidence.store.errors import CustodyObjectDiffers
 from evidence.tlog.checkpoint import Checkpoint, parse_checkpoint
 from evidence.tlog.errors import TlogError
-from evidence.tlog.note import Algorithm, Note, VerifierKey, parse_note, verify
+from evidence.tlog.note import Algorithm, Note, NoteSignature, VerifierKey, parse_note, verify
 from evidence.tlog.signing import Signer
 from evidence.tlog.tiles import TileTree
 
@@ -68,19 +69,13 @@ def publish(house: House, epoch: int, grown: Grown, signer: Signer, *, at_step: 
         held(session, epoch)
     signed = _stored(house, checkpoint, signer, at_step)
     at_step("checkpoint stored")
-    try:
-        with house.writing() as session:
-            held(session, epoch)
-        house.custody.put_latest(LATEST, signed.note)
-        at_step("latest stored")
-        with house.writing() as session:
-            held(session, epoch)
-            make_known(session, signed, unwitnessed=unwitnessed)
-    except Displaced:
-        # Another one leads since and has gone on. The store has this checkpoint for good: so the database has it too.
-        with house.writing() as session:
-            write_down(session, signed)
-        raise
+    with house.writing() as session:
+        held(session, epoch)
+    house.custody.put_latest(LATEST, signed.note)
+    at_step("latest stored")
+    with house.writing() as session:
+        held(session, epoch)
+        make_known(session, signed, unwitnessed=unwitnessed)
     at_step("published")
     return signed
 
@@ -99,7 +94,7 @@ def make_known(session: WriteSession, signed: Signed, *, unwitnessed: bool) -> N
     state = session.get_one(LogState, 1)
     checkpoint = signed.checkpoint
     there = session.get(PublishedCheckpoint, checkpoint.size)
-    if there is not None and not _is_of(there, signed):
+    if there is not None and not _is_of(there, signed, keys=signing_keys(session)):
         raise CheckpointTaken(checkpoint.size)
     if there is None:
         session.add(PublishedCheckpoint(size=checkpoint.size, root=checkpoint.root, note=signed.note))
@@ -110,19 +105,30 @@ def make_known(session: WriteSession, signed: Signed, *, unwitnessed: bool) -> N
     session.execute(text("SELECT pg_notify(:channel, :size)"), {"channel": PUBLISHED, "size": str(checkpoint.size)})
 
 
-def _is_of(row: PublishedCheckpoint, signed: Signed) -> bool:
+def _is_of(row: PublishedCheckpoint, signed: Signed, *, keys: Sequence[VerifierKey]) -> bool:
     """Whether a row bears the note that the store keeps: what is recorded was there before, so no crash leaves another.
 
-    Under the store's there may be more lines meanwhile, by whoever may lay an object over it; under the row's none.
+    Under the store's there may be more lines meanwhile, by whoever may lay an object over it; under the row's none, and
+    all that a key of the log made. Where no event names a key yet, all those of the log's name.
     """
     try:
         recorded, kept = parse_note(row.note), parse_note(signed.note)
     except TlogError:
         return False
     checkpoint, lines = signed.checkpoint, set(recorded.signatures)
-    by_log = {each for each in kept.signatures if each.name == checkpoint.origin}
+    named = {each for each in kept.signatures if each.name == checkpoint.origin}
+    made = {each for each in named if _made(kept, each, keys)}
     is_over = row.root == checkpoint.root and recorded.text == checkpoint.text()
-    return is_over and by_log <= lines <= set(kept.signatures)
+    return is_over and (made or named) <= lines <= set(kept.signatures)
+
+
+def _made(note: Note, line: NoteSignature, keys: Sequence[VerifierKey]) -> bool:
+    known = [key for key in keys if (key.name, key.key_id) == (line.name, line.key_id)]
+    for key in known:
+        with suppress(TlogError):
+            verify(note.text, line, key)
+            return True
+    return False
 
 
 def known_keys(session: ReadSession, signer: Signer) -> list[VerifierKey]:

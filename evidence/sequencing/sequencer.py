@@ -22,9 +22,10 @@ from evidence.custody.rows import LogState
 from evidence.database import psycopg_url
 from evidence.outages import log_failure
 from evidence.outside.errors import WouldFork
-from evidence.sequencing import leftovers, mishaps
+from evidence.sequencing import mishaps
 from evidence.sequencing.errors import Displaced, LeafDiffers, MustHalt, SignerRefuses, StoreDiffers
 from evidence.sequencing.integrating import Grown, Step, integrate, load
+from evidence.sequencing.leftovers import LATE, Leftovers
 from evidence.sequencing.numbering import BATCH, held, is_waiting, number, number_taken, take_over
 from evidence.sequencing.opening import look
 from evidence.sequencing.publishing import make_known, publish
@@ -63,6 +64,9 @@ class Sequencer:
     unwitnessed: Callable[[], bool] = lambda: True
     at_step: Step = nothing
     leading: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self._leftovers = Leftovers(self.house, self.signer)
 
     def run(self, stop: threading.Event) -> None:
         """Stand by and lead until told to stop. Raises MustHalt, after the reason has been kept."""
@@ -103,7 +107,7 @@ class Sequencer:
         self.leading.set()
         log.info("leading", epoch=epoch, size=grown.edge.size, published=published)
         due, wanted = time.monotonic(), False
-        looked, looks_until = due, due + leftovers.LATE
+        looked, looks_until = due, due + LATE
         while not stop.is_set():
             with _in_our_words():
                 grown = self._integrated(epoch, grown)
@@ -112,7 +116,7 @@ class Sequencer:
                     grown = grown.with_parts()
                     due = time.monotonic() + self.pace.checkpoint
                 if looked + self.pace.checkpoint <= time.monotonic() < looks_until:
-                    leftovers.write_them_down(self.house, self.signer)
+                    self._leftovers.write_down()
                     looked = time.monotonic()
             trouble.over()
             wanted = any(True for _ in line.notifies(timeout=self.pace.look, stop_after=1))
@@ -125,7 +129,7 @@ class Sequencer:
             epoch, published = state.epoch, state.published_size
         grown = load(self.house)
         self.at_step("taken over")
-        leftovers.write_them_down(self.house, self.signer)
+        self._leftovers.write_down()
         if opened.newest is None or opened.recorded:
             return epoch, grown, published
         # Signed and stored, and not written down when the process before died.
@@ -168,7 +172,12 @@ class Sequencer:
 
     def _publish(self, epoch: int, grown: Grown) -> int:
         unwitnessed = self.unwitnessed()
-        signed = publish(self.house, epoch, grown, self.signer, at_step=self.at_step, unwitnessed=unwitnessed)
+        try:
+            signed = publish(self.house, epoch, grown, self.signer, at_step=self.at_step, unwitnessed=unwitnessed)
+        except Displaced:
+            # Another one leads since. What was stored by then stays in the store for good: so the database has it too.
+            self._leftovers.write_down()
+            raise
         return signed.checkpoint.size
 
     @contextmanager

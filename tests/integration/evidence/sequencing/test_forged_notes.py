@@ -17,7 +17,7 @@ from evidence.sequencing.publishing import checkpoint_key
 from evidence.sequencing.rollforward import roll_forward
 from evidence.sequencing.sequencer import Sequencer
 from evidence.tlog.checkpoint import Checkpoint
-from evidence.tlog.note import Note, NoteSignature
+from evidence.tlog.note import Note, NoteSignature, parse_note
 from evidence.tlog.signing import KeyPair
 from tests.integration.evidence.sequencing.test_number_taken import BY, do, written
 from tests.support.log import enter_keys, published_size, write_events
@@ -144,3 +144,19 @@ def take_away(house: House, size: int) -> None:
         session.execute(text("ALTER TABLE custody.checkpoint DISABLE TRIGGER insert_only"))
         session.execute(text("DELETE FROM custody.checkpoint WHERE size = :size"), {"size": size})
         session.execute(text("ALTER TABLE custody.checkpoint ENABLE TRIGGER insert_only"))
+
+
+def test_a_line_that_somebody_laid_over_the_store_s_note_accuses_no_row(house: House, keys: KeyPair) -> None:
+    enter_keys(house, keys)
+    write_events(house, 8)
+    Sequencer(house, keys).lead_once()
+    key = checkpoint_key(published_size(house))
+    note = parse_note(house.custody.get(key))
+    line = NoteSignature(house.settings.log_origin, b"abcd", os.urandom(64))
+    house.custody.put_latest(key, Note(note.text, (*note.signatures, line)).encode())
+    with house.writing() as session:
+        session.execute(text("UPDATE custody.state SET halted = 'a reason'"))
+    roll_forward(house, keys, by=BY, unwitnessed=True)
+    write_events(house, 3)
+    Sequencer(house, keys).lead_once()
+    assert fsck.verify(house).holds

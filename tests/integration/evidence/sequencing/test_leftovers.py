@@ -10,8 +10,8 @@ from sqlalchemy import text
 
 from evidence.bootstrap import House
 from evidence.completeness import fsck, signed
-from evidence.sequencing import leftovers
 from evidence.sequencing.errors import Displaced
+from evidence.sequencing.leftovers import AT_A_LOOK, Leftovers
 from evidence.sequencing.publishing import LATEST, checkpoint_key
 from evidence.sequencing.reading import tile_reader
 from evidence.sequencing.sequencer import Sequencer
@@ -97,7 +97,7 @@ def test_a_leader_looks_again_for_what_the_one_before_was_still_storing(begun: H
 def test_a_verification_waits_a_moment_for_what_is_being_written_down(begun: House, keys: KeyPair) -> None:
     Sequencer(begun, keys).lead_once()
     leave(begun, keys, 12)
-    writing = threading.Timer(signed.PATIENCE / 2, leftovers.write_them_down, (begun, keys))
+    writing = threading.Timer(signed.PATIENCE / 2, Leftovers(begun, keys).write_down)
     writing.start()
     assert fsck.verify(begun).holds
     writing.join()
@@ -106,5 +106,26 @@ def test_a_verification_waits_a_moment_for_what_is_being_written_down(begun: Hou
 def test_what_no_key_of_the_log_signed_is_not_written_down(begun: House, keys: KeyPair, tmp_path: Path) -> None:
     Sequencer(begun, keys).lead_once()
     leave(begun, KeyPair.make(begun.settings.log_origin, tmp_path / "other"), 12)
-    assert leftovers.write_them_down(begun, keys) == []
+    assert Leftovers(begun, keys).write_down() == []
     assert recorded(begun) == [10, 15]
+
+
+def test_a_checkpoint_of_another_history_is_left_as_it_is(begun: House, keys: KeyPair, tmp_path: Path) -> None:
+    """As where the database was restored while a sequencer was held up: what it had signed is no part of this log."""
+    Sequencer(begun, keys).lead_once()
+    forked = Checkpoint(begun.settings.log_origin, 12, bytes(32))
+    note = Note(forked.text(), tuple(keys.sign(forked, at=1_800_000_000)))
+    begun.custody.put_new(checkpoint_key(12), note.encode(), locked=True)
+    assert Leftovers(begun, keys).write_down() == []
+    assert not fsck.verify(begun).holds
+
+
+def test_what_was_found_to_be_none_is_not_read_again(begun: House, keys: KeyPair) -> None:
+    write_events(begun, 100)
+    Sequencer(begun, keys).lead_once()
+    for size in range(20, 20 + AT_A_LOOK):
+        begun.custody.put_new(checkpoint_key(size), b"junk", locked=False)
+    leave(begun, keys, 12)
+    looks = Leftovers(begun, keys)
+    assert looks.write_down() == []
+    assert looks.write_down() == [12]
