@@ -81,8 +81,8 @@ def verify(
     reads = partial(ranges.read, house, integrated=in_store, signed=signed_for, back=closely or read_back)
     with ThreadPoolExecutor(1, thread_name_prefix="verify-books") as beside:
         tables = beside.submit(_whole_tables, house, signed_for, closely=closely) if whole_tiles == 0 else None
-        every = closely or read_back
-        notes = beside.submit(recorded.unsigned, house, above=whole_tiles, below=standing.published, every=every)
+        looks = partial(recorded.unsigned, house, above=whole_tiles, below=standing.published)
+        notes = beside.submit(looks, every=closely or read_back, stopping=stopping)
         for stretch in _stretches(reads, whole_tiles, standing.size, stopping or threading.Event()):
             walk.take(stretch)
             if stretch.gaps:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Row, text
 
 from evidence.completeness.claims import MOST_FINDINGS
+from evidence.jobs import JobStopped
 from evidence.sequencing.errors import StrangeCheckpoint
 from evidence.sequencing.publishing import checkpoint_key, listed_keys, read_signed
 from evidence.tlog.keys import VerifierKey
@@ -31,11 +33,14 @@ WHERE c.size IN (SELECT size FROM newest UNION ALL SELECT size FROM drawn) ORDER
 """)
 
 
-def unsigned(house: House, *, above: int, below: int, every: bool) -> list[str]:
+def unsigned(
+    house: House, *, above: int, below: int, every: bool, stopping: threading.Event | None = None
+) -> list[str]:
     """Each recorded checkpoint over more than `above` and fewer than `below` events that no key of the log signed.
 
     Those of keys that were revoked since are the log's own. Where no event of the log names a key, nobody can tell.
     Without `every`, of a long log the newest are looked at and some drawn by lot: a signature takes its time.
+    Raises JobStopped.
     """
     found: list[str] = []
     with house.reading() as session:
@@ -46,6 +51,8 @@ def unsigned(house: House, *, above: int, below: int, every: bool) -> list[str]:
         asked = (EVERY, words) if every else (SOME, {**words, "newest": NEWEST, "drawn": DRAWN})
         with closing(session.execute(*asked, execution_options={"yield_per": AT_ONCE})) as rows:
             for row in rows:
+                if stopping is not None and stopping.is_set():
+                    raise JobStopped("the verification of the log")
                 if _is_signed(row, origin=origin, keys=keys):
                     continue
                 found.append(

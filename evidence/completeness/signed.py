@@ -15,8 +15,9 @@ from evidence.errors import NotFound
 from evidence.outside import unbelieved
 from evidence.outside.strays import reason_of
 from evidence.sequencing import leftovers, reading
+from evidence.sequencing.errors import StrangeCheckpoint
 from evidence.sequencing.kept import Kept, in_words, newest_first
-from evidence.sequencing.publishing import checkpoint_key
+from evidence.sequencing.publishing import checkpoint_key, listed_keys, read_signed
 from evidence.store.errors import ObjectMissing
 from evidence.tlog.checkpoint import parse_checkpoint
 from evidence.tlog.errors import TlogError
@@ -140,11 +141,20 @@ def _unrecorded(house: House, published: int) -> list[Kept]:
         counted += each.counts
         if counted == MOST_FINDINGS:
             break
-    if not counted:
+    if not any(_is_signed(house, each) for each in found):
         return found
     time.sleep(PATIENCE)
     still = set(leftovers.unrecorded(house, published))
     return [each for each in found if each.size in still]
+
+
+def _is_signed(house: House, kept: Kept) -> bool:
+    with house.reading() as session:
+        keys = listed_keys(session)
+    try:
+        return bool(read_signed(kept.key, kept.note, origin=house.settings.log_origin, keys=keys))
+    except StrangeCheckpoint:
+        return False
 
 
 def _witnessed(house: House, note: bytes) -> Claim:
