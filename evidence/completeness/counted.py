@@ -24,6 +24,7 @@ from evidence.database import ReadSession, WriteSession
 from evidence.identifiers import recording_reference
 from evidence.incidents import Trouble, open_incident, settle_incident
 from evidence.models import Arrival, Incident
+from evidence.outside.strays import ADVICE, reason_of
 from evidence.store import Lock
 from evidence.store.keys import MASTERS
 from evidence.vocabulary import IncidentKind
@@ -104,7 +105,8 @@ class Journal:
     """Writes differences down as they are found: an event for each new one, an incident for each.
 
     An event is new where the census before did not find the same. `kept` are the first `most_kept` of them, for the
-    report, and `told_by` the events that told of each; `rest` says as much of all others.
+    report, and `told_by` the events that told of each; `rest` says as much of all others. `refused` is the count
+    before, where its row cannot be what it wrote.
     """
 
     def __init__(self, house: House, census: UUID, *, most_kept: int = MOST_KEPT) -> None:
@@ -116,6 +118,7 @@ class Journal:
         self._house, self._census, self._most_kept, self._opened = house, census, most_kept, 0
         with house.reading() as session:
             self._before = taken.differed_before(session)
+            self.refused = self._before.refused
             of_census = select(Incident.subject).where(Incident.kind == IncidentKind.CENSUS_GAP)
             self._open = set(session.scalars(of_census.where(Incident.closed_at.is_(None))))
             # What a person has looked at and let be is counted again each day, and not brought up again.
@@ -197,6 +200,8 @@ def write_down(house: House, census: Census, journal: Journal) -> None:
                 )
         else:
             event = _failure(session, census)
+        if journal.refused is not None:
+            open_incident(session, _refused(journal.refused), by=BY)
         session.execute(insert(rows.Census).values(**_row(census, journal), event_id=event))
 
 
@@ -274,6 +279,15 @@ def _trouble(each: Difference) -> Trouble:
         reason=shown(each.in_words()),
         advice="See docs/runbooks/census-gap.md. Delete nothing, and keep the device and every copy.",
         recording_id=each.recording,
+    )
+
+
+def _refused(census: UUID) -> Trouble:
+    return Trouble(
+        kind=IncidentKind.LOG_DISAGREES,
+        subject=f"report of the count {census}",
+        reason=reason_of("custody.census", [f"the report of the count {census} cannot be what that count wrote"]),
+        advice=ADVICE,
     )
 
 

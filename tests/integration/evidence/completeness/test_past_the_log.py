@@ -119,6 +119,30 @@ def test_a_row_that_names_another_master_than_its_count_found_hides_nothing(
     assert gaps_told(world) == 3, "of the first again: whether it was there before cannot be told"
 
 
+@pytest.mark.parametrize(
+    "report",
+    [
+        *(json.dumps({"gaps": [{"gap": each}]}) for each in ("census", "began_at", "__class__", "__slots__", 1, None)),
+        '{"gaps": ' + "[" * 3000 + "]" * 3000 + "}",
+        '{"gaps": [], "rest": "torn"}',
+        '{"gaps": [], "words": ' + "9" * 9000 + ', "rest": 1}',
+    ],
+)
+def test_a_row_that_cannot_be_what_its_count_wrote_is_named_and_stops_no_later_count(
+    world: World, vandal: Vandal, shelf: Shelf, report: str
+) -> None:
+    shelf.recording(b"counted")
+    before = census.take(world.house)
+    with world.house.reading() as session:
+        key, version = session.execute(text("SELECT key, version_id FROM master")).one()
+    as_service(world.house, text("UPDATE custody.census SET report = CAST(:r AS jsonb)"), r=report)
+    vandal.remove(key, version)
+    assert [census.take(world.house).missing for _ in range(2)] == [1, 1]
+    assert gaps_told(world) == 1
+    named = open_incidents(world)[f"report of the count {before.id}"]
+    assert f"the report of the count {before.id} cannot be what that count wrote" in named
+
+
 @pytest.mark.parametrize(("kind", "leaf"), [("nonsense", None), ("master.viewed", b"junk"), ("master.viewed", b"\xff")])
 def test_history_and_erasure_pass_by_what_is_past_the_log(
     world: World, shelf: Shelf, kind: str, leaf: bytes | None
