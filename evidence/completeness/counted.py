@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from evidence import clock
 from evidence.completeness import taken
 from evidence.completeness.expected import LONGEST, Recorded, expect
 from evidence.completeness.matching import Difference, Gap, Wanted
-from evidence.completeness.packed import Packed, entry
+from evidence.completeness.packed import Packed, digest_of, entry
 from evidence.completeness.taken import OUR_KEY
 from evidence.custody import ledger, rows
 from evidence.custody.events import SYSTEM, Actor, Event, EventType
@@ -155,6 +156,10 @@ class Journal:
         over = {each for each in self._open if each in self._in_order or not each.startswith(about_ours)}
         return over - self.still_there
 
+    def digest(self) -> str:
+        """What the count's event says of the events that told of its differences, as its row will name them."""
+        return digest_of(chain((each.bytes for each in self.told_by), Packed.of(self.rest).events()))
+
     def _standing(self, session: ReadSession, batch: Sequence[Difference]) -> list[UUID | None]:
         """Of each difference the event that told of it, where it was there before: as the log has that event."""
         said = [self._before.event_of(shown(each.subject)) for each in batch]
@@ -189,7 +194,7 @@ def write_down(house: House, census: Census, journal: Journal) -> None:
     """Keep the census itself; close what it has found in order again, and tell where it did not come to its end."""
     with house.writing() as session:
         if census.failed is None:
-            event = ledger.record(session, _taken(census)).id
+            event = ledger.record(session, _taken(census, journal)).id
             for subject in journal.settled():
                 settle_incident(
                     session,
@@ -300,10 +305,11 @@ def _more() -> Trouble:
     )
 
 
-def _taken(census: Census) -> Event:
+def _taken(census: Census, journal: Journal) -> Event:
     facts = {
         "census": str(census.id), "expected": census.expected, "found": census.found, "missing": census.missing,
         "extra": census.extra, "changed": census.changed, "root": census.root.hex(),
+        "told_by": journal.digest(),
     }  # fmt: skip
     return Event(type=EventType.CENSUS_TAKEN, subject=SYSTEM, actor=BY, facts=facts)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from evidence.completeness.matching import Gap
-from evidence.completeness.packed import Packed
+from evidence.completeness.packed import Packed, digest_of
 
 
 class Listed(BaseModel):
@@ -37,6 +38,10 @@ class Report(BaseModel):
     def named(self) -> dict[str, UUID]:
         """The event of each difference that is named, by the difference's subject."""
         return {each.subject: each.event for each in self.gaps if each.subject is not None and each.event is not None}
+
+    def told_by(self) -> str:
+        """The digest of the events that it names, each as often as it stands there."""
+        return digest_of(chain((each.event.bytes for each in self.gaps if each.event), self.packed.events()))
 
     def fits(self, *, missing: int, extra: int, changed: int) -> bool:
         """Whether a count that found so many differences can have written this: no more of any kind, and none torn."""

@@ -17,7 +17,7 @@ from sqlalchemy import Row, text
 
 from evidence import clock
 from evidence.completeness.packed import Packed
-from evidence.completeness.reported import read_report
+from evidence.completeness.reported import Report, read_report
 from evidence.custody.events import SYSTEM, EventType
 from evidence.custody.facts_of_log import CensusGap, CensusTaken
 from evidence.custody.leaf import Leaf, read_leaf
@@ -67,7 +67,10 @@ AHEAD = text("SELECT at FROM custody.event WHERE subject = :subject AND type = :
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
-    """A count that the log has: when it began, in objects what it found, and whether nothing differed."""
+    """A count that the log has: when it began, in objects what it found, and whether nothing differed.
+
+    `told_by` is the digest of the events that told of what differed; None of an early count.
+    """
 
     census: UUID
     began_at: datetime
@@ -76,6 +79,7 @@ class Counted:
     missing: int
     extra: int
     changed: int
+    told_by: str | None
 
     @property
     def holds(self) -> bool:
@@ -108,8 +112,10 @@ def last(session: ReadSession) -> Counted | None:
 def differed_before(session: ReadSession) -> Before:
     """What differed in the newest whole count that the log has; what cannot be one names nothing.
 
-    Nor does a row that names more differences of a kind than its event counted. Where a roll-forward brought the event
-    back and the row is lost, nobody knows what differed: an older row may name what was in order since.
+    Nor does a row that names more differences of a kind than its event counted, or other events than those whose digest
+    that event has: an event of an earlier count tells of what may have been in order since. Where a roll-forward
+    brought the event back and the row is lost, nobody knows what differed: an older row may name what was in order
+    since.
     """
     event, counted = next(_newest(session), (None, None))
     if counted is None:
@@ -118,7 +124,7 @@ def differed_before(session: ReadSession) -> Before:
     if said is None:
         return Before()
     report = read_report(said)
-    if report is None or not report.fits(missing=counted.missing, extra=counted.extra, changed=counted.changed):
+    if report is None or not _wrote(counted, report):
         return Before(refused=counted.census)
     return Before(report.named(), report.packed)
 
@@ -160,6 +166,13 @@ def _newest(session: ReadSession) -> Iterator[tuple[UUID, Counted]]:
             yield row.id, counted
 
 
+def _wrote(counted: Counted, report: Report) -> bool:
+    """Whether this is what the count wrote, as far as its event says so: that of an early one says how many differ."""
+    if not report.fits(missing=counted.missing, extra=counted.extra, changed=counted.changed):
+        return False
+    return counted.told_by is None or counted.told_by == report.told_by()
+
+
 def _counted(row: Row[Any], began: Sequence[datetime]) -> Counted | None:
     try:
         leaf = read_leaf(bytes(row.leaf))
@@ -179,6 +192,7 @@ def _counted(row: Row[Any], began: Sequence[datetime]) -> Counted | None:
         missing=said.missing,
         extra=said.extra,
         changed=said.changed,
+        told_by=said.told_by,
     )
 
 
