@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from evidence import clock
 from evidence.completeness import taken
 from evidence.completeness.expected import LONGEST, Recorded, expect
 from evidence.completeness.matching import Difference, Gap, Wanted
-from evidence.completeness.packed import Packed, entry
+from evidence.completeness.packed import Packed, digest_of, entry
 from evidence.completeness.taken import OUR_KEY
 from evidence.custody import ledger, rows
 from evidence.custody.events import SYSTEM, Actor, Event, EventType
@@ -24,6 +25,7 @@ from evidence.database import ReadSession, WriteSession
 from evidence.identifiers import recording_reference
 from evidence.incidents import Trouble, open_incident, settle_incident
 from evidence.models import Arrival, Incident
+from evidence.outside.strays import ADVICE, reason_of
 from evidence.store import Lock
 from evidence.store.keys import MASTERS
 from evidence.vocabulary import IncidentKind
@@ -104,7 +106,8 @@ class Journal:
     """Writes differences down as they are found: an event for each new one, an incident for each.
 
     An event is new where the census before did not find the same. `kept` are the first `most_kept` of them, for the
-    report, and `told_by` the events that told of each; `rest` says as much of all others.
+    report, and `told_by` the events that told of each; `rest` says as much of all others. `refused` is the count
+    before, where its row cannot be what it wrote.
     """
 
     def __init__(self, house: House, census: UUID, *, most_kept: int = MOST_KEPT) -> None:
@@ -116,6 +119,7 @@ class Journal:
         self._house, self._census, self._most_kept, self._opened = house, census, most_kept, 0
         with house.reading() as session:
             self._before = taken.differed_before(session)
+            self.refused = self._before.refused
             of_census = select(Incident.subject).where(Incident.kind == IncidentKind.CENSUS_GAP)
             self._open = set(session.scalars(of_census.where(Incident.closed_at.is_(None))))
             # What a person has looked at and let be is counted again each day, and not brought up again.
@@ -152,6 +156,10 @@ class Journal:
         over = {each for each in self._open if each in self._in_order or not each.startswith(about_ours)}
         return over - self.still_there
 
+    def digest(self) -> str:
+        """What the count's event says of the events that told of its differences, as its row will name them."""
+        return digest_of(chain((each.bytes for each in self.told_by), Packed.of(self.rest).events()))
+
     def _standing(self, session: ReadSession, batch: Sequence[Difference]) -> list[UUID | None]:
         """Of each difference the event that told of it, where it was there before: as the log has that event."""
         said = [self._before.event_of(shown(each.subject)) for each in batch]
@@ -186,7 +194,7 @@ def write_down(house: House, census: Census, journal: Journal) -> None:
     """Keep the census itself; close what it has found in order again, and tell where it did not come to its end."""
     with house.writing() as session:
         if census.failed is None:
-            event = ledger.record(session, _taken(census)).id
+            event = ledger.record(session, _taken(census, journal)).id
             for subject in journal.settled():
                 settle_incident(
                     session,
@@ -197,6 +205,8 @@ def write_down(house: House, census: Census, journal: Journal) -> None:
                 )
         else:
             event = _failure(session, census)
+        if journal.refused is not None:
+            open_incident(session, _refused(journal.refused), by=BY)
         session.execute(insert(rows.Census).values(**_row(census, journal), event_id=event))
 
 
@@ -277,6 +287,15 @@ def _trouble(each: Difference) -> Trouble:
     )
 
 
+def _refused(census: UUID) -> Trouble:
+    return Trouble(
+        kind=IncidentKind.LOG_DISAGREES,
+        subject=f"report of the count {census}",
+        reason=reason_of("custody.census", [f"the report of the count {census} cannot be what that count wrote"]),
+        advice=ADVICE,
+    )
+
+
 def _more() -> Trouble:
     return Trouble(
         kind=IncidentKind.CENSUS_GAP,
@@ -286,10 +305,11 @@ def _more() -> Trouble:
     )
 
 
-def _taken(census: Census) -> Event:
+def _taken(census: Census, journal: Journal) -> Event:
     facts = {
         "census": str(census.id), "expected": census.expected, "found": census.found, "missing": census.missing,
         "extra": census.extra, "changed": census.changed, "root": census.root.hex(),
+        "told_by": journal.digest(),
     }  # fmt: skip
     return Event(type=EventType.CENSUS_TAKEN, subject=SYSTEM, actor=BY, facts=facts)
 

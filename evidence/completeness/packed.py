@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
@@ -45,6 +45,10 @@ class Packed:
     def __len__(self) -> int:
         return len(self.entries) // ENTRY
 
+    def events(self) -> Iterator[bytes]:
+        """The id of each event, in the order of the entries."""
+        return (self.entries[at + HASH : at + ENTRY] for at in range(0, len(self.entries), ENTRY))
+
     def get(self, subject: str) -> UUID | None:
         """The event that told of the difference with this subject, if one did."""
         wanted = _hash(subject)
@@ -60,6 +64,11 @@ class Packed:
 def entry(subject: str, event: UUID) -> bytes:
     """One difference."""
     return _hash(subject) + event.bytes
+
+
+def digest_of(events: Iterable[bytes]) -> str:
+    """What a count's own event says of the events that told of its differences, whatever their order: SHA-256."""
+    return sha256(b"".join(sorted(events))).hexdigest()
 
 
 def _hash(subject: str) -> bytes:

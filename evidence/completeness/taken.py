@@ -6,7 +6,6 @@ Whoever holds the service's password can write rows there; an event stays in the
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,8 +16,8 @@ from pydantic import ValidationError
 from sqlalchemy import Row, text
 
 from evidence import clock
-from evidence.completeness.matching import Gap
 from evidence.completeness.packed import Packed
+from evidence.completeness.reported import Report, read_report
 from evidence.custody.events import SYSTEM, EventType
 from evidence.custody.facts_of_log import CensusGap, CensusTaken
 from evidence.custody.leaf import Leaf, read_leaf
@@ -45,7 +44,8 @@ ORDER BY e.subject_no DESC LIMIT :most
 # What differed in a count: out of the row that was written in the same transaction as its event. The services may
 # change the row, so it is held against that event and against those that told of each difference.
 REPORT = text("""
-SELECT report FROM custody.census WHERE id = :census AND event_id = :event AND NOT report ? 'failed'
+SELECT CAST(report AS text) FROM custody.census
+WHERE id = :census AND event_id = :event AND NOT report ? 'failed'
 """)
 # By the index of ids. Of two events with one id, the one that came first has it.
 TOLD = text(f"""
@@ -67,7 +67,10 @@ AHEAD = text("SELECT at FROM custody.event WHERE subject = :subject AND type = :
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
-    """A count that the log has: when it began, in objects what it found, and whether nothing differed."""
+    """A count that the log has: when it began, in objects what it found, and whether nothing differed.
+
+    `told_by` is the digest of the events that told of what differed; None of an early count.
+    """
 
     census: UUID
     began_at: datetime
@@ -76,6 +79,7 @@ class Counted:
     missing: int
     extra: int
     changed: int
+    told_by: str | None
 
     @property
     def holds(self) -> bool:
@@ -87,11 +91,13 @@ class Counted:
 class Before:
     """What differed in the newest whole count, and which event told of it: as its row says, by subjects.
 
-    The row alone says nothing: `told` has what the event said, where the log has it.
+    The row alone says nothing: `told` has what the event said, where the log has it. `refused` is the count whose row
+    cannot be what that count wrote, so that it names nothing.
     """
 
     named: Mapping[str, UUID] = field(default_factory=dict)
     rest: Packed = field(default_factory=Packed)
+    refused: UUID | None = None
 
     def event_of(self, subject: str) -> UUID | None:
         """The event that is said to have told of the difference; None where it was not there."""
@@ -106,23 +112,21 @@ def last(session: ReadSession) -> Counted | None:
 def differed_before(session: ReadSession) -> Before:
     """What differed in the newest whole count that the log has; what cannot be one names nothing.
 
-    Nor does a row that names more differences of a kind than its event counted. Where a roll-forward brought the event
-    back and the row is lost, nobody knows what differed: an older row may name what was in order since.
+    Nor does a row that names more differences of a kind than its event counted, or other events than those whose digest
+    that event has: an event of an earlier count tells of what may have been in order since. Where a roll-forward
+    brought the event back and the row is lost, nobody knows what differed: an older row may name what was in order
+    since.
     """
     event, counted = next(_newest(session), (None, None))
     if counted is None:
         return Before()
-    report = session.scalars(REPORT, {"census": counted.census, "event": event}).first()
-    said = report if isinstance(report, dict) else {}
-    listed, rest = said.get("gaps"), Packed.read(said.get("rest"))
-    gaps = [each for each in (listed if isinstance(listed, list) else ()) if isinstance(each, dict)]
-    kinds = Counter(str(each.get("gap")) for each in gaps)
-    if any(many > getattr(counted, kind, 0) for kind, many in kinds.items()) or kinds.keys() - {*Gap}:
+    said = session.scalars(REPORT, {"census": counted.census, "event": event}).first()
+    if said is None:
         return Before()
-    if len(gaps) + len(rest) > counted.missing + counted.extra + counted.changed:
-        return Before()
-    named = {each["subject"]: _id(each.get("event")) for each in gaps if isinstance(each.get("subject"), str)}
-    return Before({subject: event for subject, event in named.items() if event}, rest)
+    report = read_report(said)
+    if report is None or not _wrote(counted, report):
+        return Before(refused=counted.census)
+    return Before(report.named(), report.packed)
 
 
 def told(session: ReadSession, events: Sequence[UUID]) -> dict[UUID, Told]:
@@ -162,11 +166,11 @@ def _newest(session: ReadSession) -> Iterator[tuple[UUID, Counted]]:
             yield row.id, counted
 
 
-def _id(said: object) -> UUID | None:
-    try:
-        return UUID(str(said))
-    except ValueError:
-        return None
+def _wrote(counted: Counted, report: Report) -> bool:
+    """Whether this is what the count wrote, as far as its event says so: that of an early one says how many differ."""
+    if not report.fits(missing=counted.missing, extra=counted.extra, changed=counted.changed):
+        return False
+    return counted.told_by is None or counted.told_by == report.told_by()
 
 
 def _counted(row: Row[Any], began: Sequence[datetime]) -> Counted | None:
@@ -188,6 +192,7 @@ def _counted(row: Row[Any], began: Sequence[datetime]) -> Counted | None:
         missing=said.missing,
         extra=said.extra,
         changed=said.changed,
+        told_by=said.told_by,
     )
 
 

@@ -68,7 +68,10 @@ class WitnessSilent(Facts):
 
 
 class CensusTaken(Facts):
-    """What the store holds against what it should hold, in objects, and the root over what it holds."""
+    """What the store holds against what it should hold, in objects, and the root over what it holds.
+
+    `told_by` is a digest of the ids of the events that told of what differs; early events do not have it.
+    """
 
     census: Id
     expected: Count
@@ -77,6 +80,7 @@ class CensusTaken(Facts):
     extra: Count
     changed: Count
     root: Digest
+    told_by: Digest | None = None
 
 
 class CensusGap(Facts):

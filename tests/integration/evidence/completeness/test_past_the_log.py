@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 
 from api import erasing
 from evidence import clock
-from evidence.completeness import census, fsck
+from evidence.completeness import census, fsck, taken
 from evidence.custody import ledger
 from evidence.custody.canonical import canonical, read_canonical
 from evidence.custody.events import SYSTEM, Actor, Event, EventType
@@ -117,6 +117,76 @@ def test_a_row_that_names_another_master_than_its_count_found_hides_nothing(
     vandal.remove(second, other)
     assert census.take(world.house).missing == 2
     assert gaps_told(world) == 3, "of the first again: whether it was there before cannot be told"
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        *(json.dumps({"gaps": [{"gap": each}]}) for each in ("census", "began_at", "__class__", "__slots__", 1, None)),
+        '{"gaps": ' + "[" * 3000 + "]" * 3000 + "}",
+        '{"gaps": [], "rest": "torn"}',
+        '{"gaps": [], "words": ' + "9" * 9000 + ', "rest": 1}',
+    ],
+)
+def test_a_row_that_cannot_be_what_its_count_wrote_is_named_and_stops_no_later_count(
+    world: World, vandal: Vandal, shelf: Shelf, report: str
+) -> None:
+    shelf.recording(b"counted")
+    before = census.take(world.house)
+    with world.house.reading() as session:
+        key, version = session.execute(text("SELECT key, version_id FROM master")).one()
+    as_service(world.house, text("UPDATE custody.census SET report = CAST(:r AS jsonb)"), r=report)
+    vandal.remove(key, version)
+    assert [census.take(world.house).missing for _ in range(2)] == [1, 1]
+    assert gaps_told(world) == 1
+    named = open_incidents(world)[f"report of the count {before.id}"]
+    assert f"the report of the count {before.id} cannot be what that count wrote" in named
+
+
+@pytest.mark.parametrize("most_kept", [9, 0])
+def test_an_event_of_an_earlier_count_silences_no_renewed_loss(
+    world: World, vandal: Vandal, shelf: Shelf, most_kept: int
+) -> None:
+    for body in (b"one", b"other"):
+        shelf.recording(body)
+    with world.house.reading() as session:
+        first, second = session.scalars(text("SELECT key FROM master ORDER BY key"))
+    mark = vandal.client.delete_object(Bucket=vandal.bucket, Key=first)["VersionId"]
+    census.take(world.house, most_kept=most_kept)
+    with world.house.reading() as session:
+        old = session.scalars(text("SELECT CAST(report AS text) FROM custody.census")).one()
+    vandal.remove(first, mark)
+    assert census.take(world.house, most_kept=most_kept).holds
+    vandal.hide(second)
+    newest = census.take(world.house, most_kept=most_kept)
+    newest_row = text("UPDATE custody.census SET report = CAST(:r AS jsonb) WHERE id = :id")
+    as_service(world.house, newest_row, r=old, id=newest.id)
+    vandal.hide(first)
+    assert census.take(world.house, most_kept=most_kept).changed == 2
+    assert gaps_told(world) == 4, "the renewed loss is told, and the other again"
+    assert len([each for each in open_incidents(world) if each.startswith("changed ")]) == 2
+    assert f"report of the count {newest.id}" in open_incidents(world)
+    assert census.take(world.house, most_kept=most_kept).changed == 2
+    assert gaps_told(world) == 4, "both were there before"
+
+
+def test_a_count_whose_event_has_no_digest_is_gone_by_as_before(world: World, vandal: Vandal, shelf: Shelf) -> None:
+    shelf.recording(b"counted")
+    with world.house.reading() as session:
+        vandal.hide(session.scalars(text("SELECT key FROM master")).one())
+    census.take(world.house)
+    with world.house.sessions.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE custody.event DISABLE TRIGGER USER"))
+        early = "convert_to(regexp_replace(convert_from(leaf, 'UTF8'), ',\"told_by\":\"[0-9a-f]*\"', ''), 'UTF8')"
+        as_was = f"leaf = {early}, leaf_hash = sha256('\\x00'::bytea || {early})"
+        connection.execute(text(f"UPDATE custody.event SET {as_was} WHERE type = 'census.taken'"))
+    with world.house.reading() as session:
+        counted = taken.last(session)
+    assert counted is not None
+    assert counted.told_by is None
+    census.take(world.house)
+    assert gaps_told(world) == 1, "it was there before"
+    assert not [each for each in open_incidents(world) if each.startswith("report of")]
 
 
 @pytest.mark.parametrize(("kind", "leaf"), [("nonsense", None), ("master.viewed", b"junk"), ("master.viewed", b"\xff")])
