@@ -10,7 +10,7 @@ import imageio_ffmpeg
 import pytest
 
 from evidence.vocabulary import Condition, RenditionKind, RenditionMethod, RenditionState
-from tests.support.media import AAC, REORDERED
+from tests.support.media import AAC, PLAIN, REORDERED
 from tests.support.numbered import packet_times
 from tests.support.workroom import Workroom
 from transcode.inside.guards import READ_AHEAD_BYTES
@@ -77,6 +77,8 @@ def examined(path: Path, settings: TranscodeSettings) -> Examination:
         ((*SLOWER, *REORDERED, *AAC), {}, RenditionMethod.REMUX),
         ((*REORDERED, *AAC), {"pictures": 12, "seconds": 16}, RenditionMethod.REMUX),
         ((*REORDERED, *AAC), {"sound": 12, "seconds": 16}, RenditionMethod.REMUX),
+        ((*PLAIN, *AAC), {"sound": 12, "seconds": 16}, RenditionMethod.REMUX),
+        ((*PLAIN, *AAC), {"pictures": 12, "seconds": 16}, RenditionMethod.REMUX),
         ((*REORDERED, "-c:a", "ac3"), {"pictures": 12, "seconds": 16}, RenditionMethod.REMUX),
         ((*SLOWER, *MPEG2), {}, RenditionMethod.TRANSCODE),
         (MPEG2, {"pictures": 70, "seconds": 74}, RenditionMethod.TRANSCODE),
@@ -86,6 +88,8 @@ def examined(path: Path, settings: TranscodeSettings) -> Examination:
         "slower-h264",
         "late-pictures",
         "late-sound",
+        "late-sound-in-order",
+        "late-pictures-in-order",
         "late-pictures-and-foreign-sound",
         "slower-mpeg2",
         "later-mpeg2",
@@ -101,6 +105,7 @@ def test_a_stream_whose_tracks_begin_late_plays_and_is_shown(
     assert {kind: row.reason for kind, row in rows.items() if row.state is not RenditionState.READY} == {}
     assert rows[RenditionKind.PLAYBACK].method is method, rows[RenditionKind.PLAYBACK].why
     assert rows[RenditionKind.PLAYBACK].facts["frames_exact"]
+    assert rows[RenditionKind.PLAYBACK].facts["packets_proven"] is (method is RenditionMethod.REMUX)
     copy = tmp_path / "copy.mp4"
     copy.write_bytes(workroom.bytes_of(rows[RenditionKind.PLAYBACK]))
     apart = late.get("pictures", 0) - late.get("sound", 0)
