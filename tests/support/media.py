@@ -74,6 +74,7 @@ RECIPES: Final[Mapping[str, tuple[str, ...]]] = {
     "bare.hevc": (*NTSC, *HEVC),
     "mpeg2.ts": (*PICTURE, *SOUND, "-c:v", "mpeg2video", "-c:a", "mp2"),
     "interlaced.ts": (*PICTURE, "-vf", "tinterlace=interleave_top", "-c:v", "mpeg2video", "-flags", "+ildct+ilme"),
+    "in-order.ts": (*PICTURE, *SOUND, *PLAIN, *AAC),
     "h264.ts": (*PICTURE, *SOUND, *REORDERED, *AAC),
     "h264-wrapping.ts": (*PICTURE, *SOUND, *REORDERED, *AAC, *WRAPPING),
     "mpeg2-wrapping.ts": (*PICTURE, *SOUND, "-c:v", "mpeg2video", "-c:a", "mp2", *WRAPPING),
@@ -103,7 +104,8 @@ PLAYS_AS_IT_IS: Final = (
     "speech.wav", "four.wav", "speech.mp3", "speech.m4a", "speech.flac",
 )  # fmt: skip
 COPIED: Final = (
-    "fragmented-reordered.mp4", "h264.ts", "h264.mkv", "h264.flv", "h264-alaw.mkv", "two-sounds.mkv", "speech.aac",
+    "fragmented-reordered.mp4", "in-order.ts", "h264.ts", "h264.mkv", "h264.flv", "h264-alaw.mkv", "two-sounds.mkv",
+    "speech.aac",
 )  # fmt: skip
 ENCODED: Final = (
     "hevc.mp4", "hevc-large.mp4", "asp.avi", "mjpeg.avi", "odd.avi", "mpeg2.ts", "interlaced.ts", "gap.mov",

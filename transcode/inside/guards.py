@@ -15,6 +15,10 @@ READ_AHEAD_BYTES = 20 << 20
 """So many bytes of packets are read, where a track begins late, to know what it is: they fit in what a child keeps."""
 READ_AHEAD_MICROSECONDS = 300_000_000
 """So far in a track's own time. FFmpeg by itself looks at 7 seconds, or 5 MB, of a transport stream."""
+READ_AHEAD_OF_FILE = 2 * READ_AHEAD_BYTES
+"""So much of the file that is for: a stream of constant rate may be padded with many times what its packets hold."""
+MOST_READ_AHEAD = 2 * READ_AHEAD_OF_FILE
+"""So many bytes are read for it at the very most, whatever the file says of its length."""
 SHORT = 10 * 204
 """Bytes below which FFmpeg does not count the packets of a transport stream, and guesses by what is in the first."""
 

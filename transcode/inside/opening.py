@@ -22,8 +22,10 @@ from transcode.inside.guards import (
     FORMATS,
     MAX_PIXELS,
     MAX_STREAMS,
+    MOST_READ_AHEAD,
     READ_AHEAD_BYTES,
     READ_AHEAD_MICROSECONDS,
+    READ_AHEAD_OF_FILE,
     SHORT,
     kind_of_short,
 )
@@ -132,6 +134,28 @@ class Readable(Protocol):
     def tell(self) -> int: ...
 
 
+class _Bounded:
+    """A file that seems to end once `most` bytes of it have been read, until it is let go."""
+
+    def __init__(self, file: Readable, most: int) -> None:
+        self._file, self._left = file, most
+        self._held, self.ended = True, False
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes; none where it seems to end."""
+        if self._held and self._left <= 0:
+            self.ended = True
+            return b""
+        data = self._file.read(size)
+        self._left -= len(data)
+        return data
+
+    def let_go(self) -> None:
+        """From now on it is as long as it is."""
+        self._held = False
+
+
 class Master:
     """The master that a task works on, however its bytes come."""
 
@@ -144,22 +168,39 @@ class Master:
     def opened(self) -> InputContainer:
         """As a container, read far ahead only where a track is not known without that.
 
-        Raises av.FFmpegError where it is refused.
+        What reading ahead finds is a gift: where it would take too much of the file, the first look stands. Raises
+        av.FFmpegError where it is refused.
         """
-        container = self._opened(ahead=False)
+        container = self._opened()
         unknown = _unknown(container)
         if not unknown:
             return container
+        far = _how_far(container)
         container.close()
-        container = self._opened(ahead=True)
+        bounded = _Bounded(self.bytes, MOST_READ_AHEAD)
+        container = self._opened(bounded, ahead=far)
+        if bounded.ended:
+            # It met an end that is none, and would go on from there.
+            container.close()
+            return self._opened()
+        bounded.let_go()
         self.late = _unknown(container) < unknown
         return container
 
-    def _opened(self, *, ahead: bool) -> InputContainer:
+    def _opened(self, bounded: _Bounded | None = None, *, ahead: int = 0) -> InputContainer:
         self.bytes.seek(0)
         kind = kind_of_short(self.bytes.read(SHORT))
         self.bytes.seek(0)
-        return guarded(self._name or self.bytes, kind=kind, ahead=ahead)
+        return guarded(bounded or self._name or self.bytes, kind=kind, ahead=ahead)
+
+
+def _how_far(container: InputContainer) -> int:
+    """Over how many microseconds to read ahead. Bytes that pad a stream are in no packet, so that FFmpeg, which counts
+    what packets hold, would read on through all of them.
+    """
+    if not container.duration or container.size <= 0:
+        return READ_AHEAD_MICROSECONDS
+    return max(1, min(READ_AHEAD_MICROSECONDS, container.duration * READ_AHEAD_OF_FILE // container.size))
 
 
 def _unknown(container: InputContainer) -> int:
@@ -178,11 +219,12 @@ def _is_unknown(stream: Stream) -> bool:
 
 
 def guarded(
-    source: str | Readable, *, formats: str | None = None, kind: str | None = None, ahead: bool = False
+    source: str | Readable, *, formats: str | None = None, kind: str | None = None, ahead: int = 0
 ) -> InputContainer:
     """Open a container with every guard on; `formats` for one of our own making, `kind` where it is known for certain.
 
-    `ahead`: what its tracks are is looked for further on than FFmpeg does by itself. Raises av.FFmpegError.
+    `ahead`: over so many microseconds it is looked for what its tracks are, where FFmpeg by itself would look over
+    fewer. Raises av.FFmpegError.
     """
     guards = {
         "format_whitelist": formats or FORMATS,
@@ -191,5 +233,5 @@ def guarded(
         "max_streams": str(MAX_STREAMS),
     }
     if ahead:
-        guards |= {"probesize": str(READ_AHEAD_BYTES), "analyzeduration": str(READ_AHEAD_MICROSECONDS)}
+        guards |= {"probesize": str(READ_AHEAD_BYTES), "analyzeduration": str(ahead)}
     return av.open(source, mode="r", format=kind, options=guards, metadata_errors="replace", buffer_size=ONE_READ)

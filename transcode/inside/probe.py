@@ -13,7 +13,7 @@ import av
 from av.container import InputContainer
 from av.stream import Disposition, Stream
 
-from transcode.inside.guards import MAX_PIXELS, READ_AHEAD_BYTES
+from transcode.inside.guards import MAX_PIXELS, READ_AHEAD_BYTES, READ_AHEAD_OF_FILE
 from transcode.inside.opening import Master, Readable, Task
 
 FIRST_PACKETS = 120
@@ -132,10 +132,11 @@ def _look_at_first_packets(container: InputContainer, streams: list[dict[str, An
         stream.codec_context.thread_count = 1
     seen: Seen = {}
     try:
-        size = 0
+        size, begins = 0, None
         for count, packet in enumerate(container.demux()):
+            begins = packet.pos if begins is None else begins
             ahead = late and count < MOST_PACKETS_AHEAD and size < READ_AHEAD_BYTES
-            if packet.size == 0 or not (count < MOST_PACKETS or ahead):
+            if packet.size == 0 or not (count < MOST_PACKETS or ahead) or _is_padded(packet, begins, size):
                 break
             size += packet.size
             _take(packet, streams[packet.stream_index], seen.setdefault(packet.stream_index, []))
@@ -147,6 +148,12 @@ def _look_at_first_packets(container: InputContainer, streams: list[dict[str, An
     _ask_for_held_back(container, [streams[index] for index in seen])
     for index, times in seen.items():
         _order(streams[index], times)
+
+
+def _is_padded(packet: Any, begins: int | None, size: int) -> bool:
+    """So much of a transport stream that is in no packet has been read past that one still awaited may never come."""
+    placed = packet.stream.container.format.name == "mpegts" and begins is not None and packet.pos is not None
+    return placed and packet.pos - begins > size + READ_AHEAD_OF_FILE
 
 
 def _ask_for_held_back(container: InputContainer, streams: list[dict[str, Any]]) -> None:

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 import av
+from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer, OutputContainer
 
 from transcode.inside.opening import Master, Task
@@ -45,6 +46,7 @@ def _created(task: Task) -> OutputContainer:
 def _copy(task: Task, master: InputContainer, copy: OutputContainer, wanted: list[int], reading: Reading) -> None:
     outgoing = {index: copy.add_stream_from_template(master.streams[index]) for index in wanted}
     streams = [master.streams[index] for index in wanted]
+    bare = {stream.index: BitStreamFilterContext("aac_adtstoasc", stream) for stream in streams if _has_headers(stream)}
     start = first_start(streams)
     back = {stream.index: int(GOES_BACK / (stream.time_base or 1)) for stream in streams}
     least = dict.fromkeys(wanted, NEVER)
@@ -63,8 +65,15 @@ def _copy(task: Task, master: InputContainer, copy: OutputContainer, wanted: lis
             if packet.dts < least[index]:
                 raise _StartsAgain
             least[index] = packet.dts - back[index]
-        packet.stream = outgoing[index]
-        copy.mux(packet)
+        for each in bare[index].filter(packet) if index in bare else (packet,):
+            each.stream = outgoing[index]
+            copy.mux(each)
+
+
+def _has_headers(stream: Any) -> bool:
+    """It is AAC that says before each frame how it is coded. MP4 says it once, and its fragments take no other."""
+    context = stream.codec_context
+    return context is not None and context.codec.canonical_name == "aac" and not context.extradata
 
 
 def first_start(streams: list[Any]) -> Fraction:
