@@ -37,7 +37,7 @@ def behind(raw: Readable, begins: int, size: int, *, shown: Collection[int], dat
     end.read(raw, begins)
     share = f"{round(100 * rest / size)}%"
     if end.media or end.unknown >= least:
-        return {"ended_early": f"its last {share} hold no packets of the pictures and sound that it begins with"}
+        return {"ended_early": f"its last {share} hold nothing readable of the pictures and sound that it begins with"}
     if end.other >= least:
         told = f"the last {share} of the master are other data, in which no pictures and no sound are found"
         return {"beside": told}
@@ -45,8 +45,8 @@ def behind(raw: Readable, begins: int, size: int, *, shown: Collection[int], dat
 
 
 class _End:
-    """Bytes of a file's end: `unknown` are of no packet that can be read, `other` neither fill nor `shown`, and
-    `media` says that pictures or sound begin among them.
+    """Bytes of a file's end: `unknown` are of no packet that can be read, or of one that is of what is `shown` and
+    yet was not read; `other` neither fill nor `shown`, and `media` says that pictures or sound begin among them.
     """
 
     def __init__(self, shown: Collection[int], data: Collection[int]) -> None:
@@ -78,15 +78,18 @@ class _End:
 
     def _packet(self, packet: bytes) -> None:
         number = (packet[1] & 31) << 8 | packet[2]
-        if number == NULL or number in self._shown:
+        if number == NULL:
             return
         if packet[1] & 0x80 or packet[3] & 0xC0:
             # Broken on its way, or scrambled.
             self.unknown += len(packet)
-            return
-        self.other += len(packet)
-        if packet[1] & 0x40 and number not in self._data:
-            self.media = _is_media(_payload(packet))
+        elif number in self._shown:
+            # Nothing came of it. There is a little of this behind any last packet, whose headers it did not count.
+            self.unknown += len(_payload(packet))
+        else:
+            self.other += len(packet)
+            if packet[1] & 0x40 and number not in self._data:
+                self.media = _is_media(_payload(packet))
 
 
 def _step(read: bytes, place: int) -> int:
@@ -102,8 +105,8 @@ def _until_next(read: bytes, place: int) -> int:
 
 
 def _payload(packet: bytes) -> bytes:
-    """A packet without its header and its adaptation field."""
-    return packet[5 + packet[4] if packet[3] & 0x20 else 4 :]
+    """A packet without its header and its adaptation field; nothing where that is all there is."""
+    return packet[5 + packet[4] if packet[3] & 0x20 else 4 :] if packet[3] & 0x10 else b""
 
 
 def _is_media(payload: bytes) -> bool:

@@ -22,7 +22,11 @@ PES = b"\0\0\1%c\0\x20\x80\0\0"
 CASES = {
     "null packets": (packets(0x1FFF, b""), None),
     "fill": (b"\xff" * 60_000, None),
-    "the last of what is shown": (packets(0x100, PES % 0xE0), None),
+    "the last of what is shown": (packets(0x100, PES % 0xE0)[: 188 * 150] + packets(0x1FFF, b""), None),
+    "clocks of what is shown": (packets(0x100, b"\xb7\x10" + bytes(6), third=0x20), None),
+    "what would be shown and is broken": (packets(0x100, NOISE[:184]), MISSING),
+    "what would be shown and is marked as broken": (packets(0x100, PES % 0xE0, first=0xC0), MISSING),
+    "what would be shown and is scrambled": (packets(0x100, NOISE[:184], third=0x90), MISSING),
     "known data": (packets(0x102, PES % 0xBD + b"\x0b\x77"), OTHER),
     "private data": (packets(0x300, b"a note"), OTHER),
     "metadata": (packets(0x300, PES % 0xBD + b"\x06\x0e\x2b\x34"), OTHER),
