@@ -122,12 +122,16 @@ def check(compared: Compared, *, complaints: bool = False) -> Checked:
 
 
 def _not_shown(compared: Compared) -> list[str]:
-    """Other pictures of the master than those that the copy is of: a second camera, or what somebody joined to it."""
-    if compared.plan.picture is None:
-        return []
+    """Other pictures of the master than those that the copy is of: a second camera, or what somebody joined to it.
+
+    Where the copy is of sound alone, a stream that begins as sound may go on with pictures: only they have times.
+    """
+    picture, times = compared.plan.picture, compared.master.times_us
     found = [each for each in compared.master.counted if each.kind == "video" and each.packets]
-    spans = [(each, _span(compared.master, each.index)) for each in found if each.index != compared.plan.picture]
-    return [_others(lasting.lasts if lasting is not None else 0, each.packets) for each, lasting in spans]
+    spans = [(_span(compared.master, each.index), each.packets) for each in found if each.index != picture]
+    spans += [(span(times, 1, 1_000_000), len(times))] if picture is None and times else []
+    other = "pictures" if picture is None else "other pictures"
+    return [_others(lasting.lasts if lasting is not None else 0, count, other) for lasting, count in spans]
 
 
 def not_shown_of(facts: MediaFacts) -> list[str]:
@@ -139,9 +143,9 @@ def not_shown_of(facts: MediaFacts) -> list[str]:
     return [_others(max(each.duration_ms or 0, 0) * 1000, each.frame_count) for each in others]
 
 
-def _others(lasts_us: int, count: int) -> str:
+def _others(lasts_us: int, count: int, other: str = "other pictures") -> str:
     told = f": {lasts_us / 1e6:.1f} s of them" if lasts_us else f": {count:,} of them" if count else ""
-    return f"the master has other pictures, too, which are not shown here{told}"
+    return f"the master has {other}, too, which are not shown here{told}"
 
 
 def _recovered(compared: Compared) -> dict[str, object]:

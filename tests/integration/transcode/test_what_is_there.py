@@ -110,3 +110,14 @@ def test_other_pictures_are_said_not_to_be_shown(workroom: Workroom, tmp_path: P
     assert row.state is RenditionState.READY, row.reason
     assert (row.method is RenditionMethod.DIRECT) == (suffix == "mp4")
     assert row.facts.get("remarks") == ["the master has other pictures, too, which are not shown here: 4.0 s of them"]
+
+
+def test_pictures_that_begin_where_sound_was_are_said_not_to_be_shown(workroom: Workroom, tmp_path: Path) -> None:
+    whole, heard = numbered(tmp_path / "both.ts", *REORDERED, "-c:a", "aac", seconds=6), tmp_path / "heard.ts"
+    words = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(whole), "-map", "0:a", "-c", "copy", str(heard)]
+    subprocess.run(words, check=True, timeout=60)
+    master = tmp_path / "first-heard.ts"
+    master.write_bytes(heard.read_bytes() + whole.read_bytes())
+    row, copy = made(workroom, master)
+    assert packet_times(copy, "audio")
+    assert "the master has pictures, too, which are not shown here: 6.0 s of them" in row.facts["remarks"]

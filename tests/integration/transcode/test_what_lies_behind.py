@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from pathlib import Path
 
@@ -48,6 +49,34 @@ def test_of_what_is_not_pictures_or_sound_nothing_is_said_to_be_missing(
     assert [re.sub(r"\d+%", "N%", each) for each in row.facts["remarks"]] == said
     with workroom.house.reading() as session:
         assert session.get_one(Master, recording).packets_reason is None
+
+
+def spoiled(film: bytes, marks: int) -> bytes:
+    """The film, of which nothing but the headers of its packets is left in the second half."""
+    noise, left = random.Random(5), bytearray(film)  # noqa: S311 - no secret
+    for at in range(len(film) // 376 * 188, len(film), 188):
+        number, field = (film[at + 1] & 31) << 8 | film[at + 2], film[at + 3] & 0x20
+        begins = min(at + 4 + (film[at + 4] + 1 if field else 0), at + 188)
+        if number in (0x100, 0x101):
+            left[at + 3] |= marks
+            left[begins : at + 188] = noise.randbytes(at + 188 - begins)
+    return bytes(left)
+
+
+@pytest.mark.parametrize("marks", [0x80, 0], ids=["scrambled", "garbled"])
+def test_a_half_of_which_nothing_can_be_read_is_said_to_be_missing(
+    workroom: Workroom, tmp_path: Path, marks: int
+) -> None:
+    master = numbered(tmp_path / "first.ts", *REORDERED, "-vf", "noise=alls=30", "-c:a", "aac", seconds=8)
+    master.write_bytes(spoiled(master.read_bytes(), marks))
+    recording = workroom.keeps(master)
+    workroom.examines(recording)
+    with workroom.working():
+        row = workroom.finished(recording)[RenditionKind.PLAYBACK]
+    assert row.state is RenditionState.READY, row.reason
+    (said,) = [each for each in row.facts["remarks"] if "a part of the master is not shown" in each]
+    told = "its last N% hold nothing readable of the pictures and sound that it begins with"
+    assert re.sub(r"\d+%", "N%", said).endswith(told)
 
 
 @pytest.mark.parametrize("sound", ["aac", "ac3"])

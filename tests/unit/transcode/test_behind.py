@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import time
 
 import pytest
 
@@ -22,9 +23,14 @@ PES = b"\0\0\1%c\0\x20\x80\0\0"
 CASES = {
     "null packets": (packets(0x1FFF, b""), None),
     "fill": (b"\xff" * 60_000, None),
-    "the last of what is shown": (packets(0x100, PES % 0xE0), None),
+    "the last of what is shown": (packets(0x100, PES % 0xE0)[: 188 * 150] + packets(0x1FFF, b""), None),
+    "clocks of what is shown": (packets(0x100, b"\xb7\x10" + bytes(6), third=0x20), None),
+    "what would be shown and is broken": (packets(0x100, NOISE[:184]), MISSING),
+    "what would be shown and is marked as broken": (packets(0x100, PES % 0xE0, first=0xC0), MISSING),
+    "what would be shown and is scrambled": (packets(0x100, NOISE[:184], third=0x90), MISSING),
     "known data": (packets(0x102, PES % 0xBD + b"\x0b\x77"), OTHER),
     "private data": (packets(0x300, b"a note"), OTHER),
+    "metadata in which a sound seems to begin": (packets(0x300, PES % 0xBD + b"\x06\x0e\x2b\x34\x0b\x77"), OTHER),
     "metadata": (packets(0x300, PES % 0xBD + b"\x06\x0e\x2b\x34"), OTHER),
     "pictures": (packets(0x300, PES % 0xE0), MISSING),
     "pictures behind an adaptation field": (packets(0x300, b"\x01\x00" + PES % 0xE0, third=0x30), MISSING),
@@ -32,6 +38,9 @@ CASES = {
     "sound sent as private data": (packets(0x300, PES % 0xBD + b"\x0b\x77"), MISSING),
     "pictures behind null packets": (packets(0x1FFF, b"") * 9 + packets(0x300, PES % 0xE0), MISSING),
     "pictures behind bytes of nothing": (b"\x47" + bytes(50_001) + packets(0x300, PES % 0xE0), MISSING),
+    "sound behind a longer header": (packets(0x300, PES[:-1] % 0xBD + b"\x05" + bytes(5) + b"\x0b\x77"), MISSING),
+    "less than a header": (packets(0x300, PES[:-1] % 0xBD, third=0x30)[:6], None),
+    "fill between what is nothing": ((b"G" + bytes(999)) * 90, None),
     "what is scrambled": (packets(0x300, b"", third=0x90), MISSING),
     "what is no packet": (NOISE, MISSING),
     "little": (packets(0x300, PES % 0xE0)[: 188 * 50], None),
@@ -51,3 +60,10 @@ def test_what_stands_behind_is_taken_for_what_it_is(name: str, step: int) -> Non
 
 def test_of_a_file_of_which_nothing_was_read_nothing_is_said() -> None:
     assert behind(io.BytesIO(NOISE), 0, len(NOISE), shown=(), data=()) == {}
+
+
+def test_an_end_of_what_looks_like_beginnings_is_read_at_once() -> None:
+    spent, stray = time.process_time(), b"G\0G\0\0\0\0" * ((4 << 20) // 7)
+    told = behind(io.BytesIO(stray), 1, len(stray), shown=(), data=())
+    assert list(told) == [MISSING]
+    assert time.process_time() - spent < 0.6
