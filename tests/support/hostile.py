@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -56,6 +56,8 @@ HARMLESS: Final[dict[str, str | tuple[str, ...]]] = {
 }  # fmt: skip
 OPENING: Final = ("openat", "open", "openat2")
 CALL: Final = re.compile(r"^(?P<pid>\d+) +(?P<call>\w+)\((?P<told>.*)\) += (?P<result>-?\d+)")
+UNFINISHED: Final = re.compile(r"^(?P<pid>\d+) +(?P<begun>\w+\(.*) <unfinished \.\.\.>$")
+RESUMED: Final = re.compile(r"^(?P<pid>\d+) +<\.\.\. \w+ resumed>(?P<rest>.*)$")
 OPENED: Final = re.compile(r'"(?P<path>(?:[^"\\]|\\.)*)"')
 SYSTEM: Final = ("/usr/", "/lib", "/bin/", "/proc/", "/sys/", "/dev/null", "/dev/urandom")
 SYSTEM_FILES: Final = ("/etc/ld.so.cache", "/etc/localtime", "/etc/ssl/openssl.cnf", "/dev/null")
@@ -205,7 +207,7 @@ def judge(outcomes: list[Outcome], lines: Iterator[str], folder: Path, allowed: 
     number, marks = -1, 0
     starting: set[str] = set()
     walled: set[str] = set()
-    for line in lines:
+    for line in in_one(lines):
         call = CALL.match(line)
         if call is None:
             continue
@@ -225,6 +227,18 @@ def judge(outcomes: list[Outcome], lines: Iterator[str], folder: Path, allowed: 
         elif is_read(call) and not is_allowed(where, folder / outcomes[number].name, allowed):
             outcomes[number].opened.append(where)
     assert marks == len(outcomes), "the trace saw nothing"
+
+
+def in_one(lines: Iterable[str]) -> Iterator[str]:
+    """Each call on one line: where another process calls meanwhile, strace writes its beginning and its end apart."""
+    begun: dict[str, str] = {}
+    for line in map(str.rstrip, lines):
+        if unfinished := UNFINISHED.match(line):
+            begun[unfinished["pid"]] = unfinished["begun"]
+        elif (resumed := RESUMED.match(line)) and resumed["pid"] in begun:
+            yield f"{resumed['pid']} {begun.pop(resumed['pid'])}{resumed['rest']}"
+        else:
+            yield line
 
 
 def reached_out(call: re.Match[str], walled: set[str]) -> list[str]:

@@ -68,6 +68,26 @@ def test_what_must_not_be_is_seen_in_a_trace(tmp_path: Path) -> None:
     assert fallen.faults() == ["probe fell over", "probe held 2 bytes"]
 
 
+def test_a_call_during_which_others_call_is_seen_as_any_other(tmp_path: Path) -> None:
+    mine = hostile.Outcome("mine.mp4", 1, sentence="x")
+    trace = [
+        f'7 openat(AT_FDCWD, "{hostile.MARK}0", O_RDONLY <unfinished ...>\n',
+        '8 openat(AT_FDCWD, "/etc/ld.so.cache", O_RDONLY|O_CLOEXEC <unfinished ...>\n',
+        "7 <... openat resumed>) = -1 ENOENT (No such file or directory)\n",
+        "8 <... openat resumed>) = 3\n",
+        '8 openat(AT_FDCWD, "/etc/passwd", O_RDONLY) = 3\n',
+        "8 landlock_restrict_self(5, 0 <unfinished ...>\n",
+        "7 setsid() = 7\n",
+        "8 <... landlock_restrict_self resumed>) = 0\n",
+        f'8 openat(AT_FDCWD, "{tmp_path}/neighbour.ts", O_RDONLY <unfinished ...>\n',
+        "7 setsid() = 7\n",
+        "8 <... openat resumed>) = 3\n",
+    ]
+    hostile.judge([mine], iter(trace), tmp_path, ())
+    assert mine.opened == [f"{tmp_path}/neighbour.ts"]
+    assert mine.outside == []
+
+
 @pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.timeout(3600)
