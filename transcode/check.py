@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 from evidence.vocabulary import Condition, RenditionMethod
@@ -23,6 +24,8 @@ from transcode.timing import Agreement, Span, agreement, span
 LEAST_TOLERANCE_MS: Final = 500
 LATE_MS: Final = 1000
 """What begins no later than this in the player is not said to begin late."""
+GOES_ON_MS: Final = 2000
+"""Sound that goes on for less than this behind the pictures is how recorders stop."""
 ALLOWED: Final = AGREE | {Kind.NOT_COMPARED}
 """Of a stream whose packets are proven, times may be too many to be compared one by one: pictures' are, above."""
 
@@ -233,7 +236,19 @@ def _check_pictures(compared: Compared, checked: Checked, *, damaged: bool) -> N
         told = ("1 picture is shown at another time" if times.strangers == 1 else many) + " than the master says"
         by_how_much = times.worst_us and not compared.lost
         checked.remarks.append(f"{told}, {times.worst_us / 1000:.0f} ms at most" if by_how_much else told)
-    checked.remarks += _apart(compared)
+    checked.remarks += _apart(compared) + _ends_before_sound(compared)
+
+
+def _ends_before_sound(compared: Compared) -> list[str]:
+    """That sound goes on when the last picture has been shown for as long as any: there may have been more of them,
+    which came to nothing and of which no packet tells.
+    """
+    shown, heard = sorted(compared.copy.times_us), max(compared.copy.sound_us, default=0)
+    if len(shown) < 2:
+        return []
+    ends = shown[-1] + max(later - earlier for earlier, later in pairwise(shown))
+    told = f"the pictures end at {ends / 1e6:.1f} s, and sound goes on to {heard / 1e6:.1f} s"
+    return [told] if heard - ends >= GOES_ON_MS * 1000 else []
 
 
 def _apart(compared: Compared) -> list[str]:

@@ -51,13 +51,13 @@ def test_of_what_is_not_pictures_or_sound_nothing_is_said_to_be_missing(
         assert session.get_one(Master, recording).packets_reason is None
 
 
-def spoiled(film: bytes, marks: int) -> bytes:
-    """The film, of which nothing but the headers of its packets is left in the second half."""
+def spoiled(film: bytes, marks: int, *, tracks: tuple[int, ...] = (0x100, 0x101)) -> bytes:
+    """The film, of which nothing but the headers of these tracks' packets is left in the second half."""
     noise, left = random.Random(5), bytearray(film)  # noqa: S311 - no secret
     for at in range(len(film) // 376 * 188, len(film), 188):
         number, field = (film[at + 1] & 31) << 8 | film[at + 2], film[at + 3] & 0x20
         begins = min(at + 4 + (film[at + 4] + 1 if field else 0), at + 188)
-        if number in (0x100, 0x101):
+        if number in tracks:
             left[at + 3] |= marks
             left[begins : at + 188] = noise.randbytes(at + 188 - begins)
     return bytes(left)
@@ -93,3 +93,15 @@ def test_clips_are_cut_up_to_the_end_before_much_fill(workroom: Workroom, tmp_pa
     assert heard.state is RenditionState.READY, heard.reason
     (tmp_path / "clip.mp4").write_bytes(body_of(workroom, clip))
     assert numbers(tmp_path / "clip.mp4") == [*range(80, 100)]
+
+
+def test_pictures_that_come_to_nothing_while_sound_goes_on_are_told_of(workroom: Workroom, tmp_path: Path) -> None:
+    master = numbered(tmp_path / "first.ts", *REORDERED, "-vf", "noise=alls=30", "-c:a", "aac", seconds=8)
+    master.write_bytes(spoiled(master.read_bytes(), 0, tracks=(0x100,)))
+    recording = workroom.keeps(master)
+    workroom.examines(recording)
+    with workroom.working():
+        row = workroom.finished(recording)[RenditionKind.PLAYBACK]
+    assert row.state is RenditionState.READY, row.reason
+    (said,) = [each for each in row.facts["remarks"] if each.startswith("the pictures end at ")]
+    assert re.fullmatch(r"the pictures end at [34]\.\d s, and sound goes on to 8\.\d s", said)

@@ -93,6 +93,13 @@ def test_of_a_copy_as_a_whole_shifted_or_without_sound_no_such_thing_is_said() -
     assert not check(compared(master=silent, copy=ReadingSaid(times_us=shifted(2_000_000)))).remarks
 
 
+@pytest.mark.parametrize(("pictures", "said"), [(125, True), (190, True), (205, False), (250, False)])
+def test_sound_that_goes_on_when_the_pictures_have_ended_is_told_of(pictures: int, said: bool) -> None:
+    both = copy_with(times_us=TIMES[:pictures])
+    told = f"the pictures end at {pictures * 0.04:.1f} s, and sound goes on to 10.0 s"
+    assert (told in check(compared(master=both, copy=both)).remarks) is said
+
+
 def test_a_copy_with_more_pictures_than_the_master_says_so() -> None:
     more = copy_with(times_us=(*TIMES, 10_000_000))
     told = check(compared(copy=more)).remarks
