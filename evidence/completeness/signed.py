@@ -141,18 +141,18 @@ def _unrecorded(house: House, published: int) -> list[Kept]:
         counted += each.counts
         if counted == MOST_FINDINGS:
             break
-    if not any(_is_signed(house, each) for each in found):
+    with house.reading() as session:
+        keys = listed_keys(session)
+    if not any(_is_signed(each, origin=house.settings.log_origin, keys=keys) for each in found if each.counts):
         return found
     time.sleep(PATIENCE)
     still = set(leftovers.unrecorded(house, published))
     return [each for each in found if each.size in still]
 
 
-def _is_signed(house: House, kept: Kept) -> bool:
-    with house.reading() as session:
-        keys = listed_keys(session)
+def _is_signed(kept: Kept, *, origin: str, keys: Sequence[VerifierKey]) -> bool:
     try:
-        return bool(read_signed(kept.key, kept.note, origin=house.settings.log_origin, keys=keys))
+        return bool(read_signed(kept.key, kept.note, origin=origin, keys=keys))
     except StrangeCheckpoint:
         return False
 

@@ -15,10 +15,13 @@ from typing import Final
 
 import structlog
 from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert
 
 from evidence.bootstrap import House
+from evidence.custody.rows import PublishedCheckpoint
+from evidence.database import WriteSession
 from evidence.sequencing.errors import StrangeCheckpoint
-from evidence.sequencing.publishing import Signed, checkpoint_key, known_keys, read_signed, sizes_kept, write_down
+from evidence.sequencing.publishing import Signed, checkpoint_key, known_keys, read_signed, sizes_kept
 from evidence.sequencing.reading import tile_reader
 from evidence.store.errors import ObjectMissing
 from evidence.tlog.errors import TlogError
@@ -64,7 +67,7 @@ class Leftovers:
         found = list(self._ours(missing[-AT_A_LOOK:], published)) if missing else []
         for each in found:
             with self.house.writing() as session:
-                write_down(session, each)
+                _write_down(session, each)
             log.warning("a checkpoint was stored and not written down; it is now", size=each.checkpoint.size)
         return [each.checkpoint.size for each in found]
 
@@ -80,3 +83,9 @@ class Leftovers:
                 signed = read_signed(key, self.house.custody.get(key), origin=self.house.settings.log_origin, keys=keys)
                 if tree.subtree(0, size) == signed.checkpoint.root:
                     yield signed
+
+
+def _write_down(session: WriteSession, signed: Signed) -> None:
+    """Write down a stored checkpoint that others have come past, where no row stands in its place."""
+    row = {"size": signed.checkpoint.size, "root": signed.checkpoint.root, "note": signed.note}
+    session.execute(insert(PublishedCheckpoint).values(row).on_conflict_do_nothing())

@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import text
-from sqlalchemy.dialects.postgresql import insert
 
 from evidence import clock
 from evidence.bootstrap import House
@@ -78,12 +77,6 @@ def publish(house: House, epoch: int, grown: Grown, signer: Signer, *, at_step: 
         make_known(session, signed, unwitnessed=unwitnessed)
     at_step("published")
     return signed
-
-
-def write_down(session: WriteSession, signed: Signed) -> None:
-    """Write down a stored checkpoint that others have come past, where no row stands in its place."""
-    row = {"size": signed.checkpoint.size, "root": signed.checkpoint.root, "note": signed.note}
-    session.execute(insert(PublishedCheckpoint).values(row).on_conflict_do_nothing())
 
 
 def make_known(session: WriteSession, signed: Signed, *, unwitnessed: bool) -> None:
