@@ -66,11 +66,7 @@ def test_what_begins_late_in_the_master_may_begin_late_in_the_copy(
     words = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(whole), *offset]
     words += ["-map", first, "-map", second, "-c", "copy", str(master)]
     subprocess.run(words, check=True, timeout=60)
-    recording = workroom.keeps(master)
-    workroom.examines(recording)
-    with workroom.working():
-        row = workroom.finished(recording)[RenditionKind.PLAYBACK]
-    assert row.state is RenditionState.READY, row.reason
+    row, _ = made(workroom, master)
     said = [re.sub(r"\d+\.\d s", "N s", each) for each in row.facts["remarks"]]
     assert said == (["the pictures end at N s, and sound goes on to N s"] if late == "sound" else [])
     assert "recovered" not in row.facts

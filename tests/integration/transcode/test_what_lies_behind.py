@@ -11,6 +11,7 @@ import pytest
 from evidence.models import Master
 from evidence.vocabulary import RenditionKind, RenditionState
 from tests.integration.transcode.test_clips_of_broken_masters import cut
+from tests.integration.transcode.test_laps import made
 from tests.support.cutting import body_of
 from tests.support.media import REORDERED
 from tests.support.numbered import numbered, numbers
@@ -69,11 +70,7 @@ def test_a_half_of_which_nothing_can_be_read_is_said_to_be_missing(
 ) -> None:
     master = numbered(tmp_path / "first.ts", *REORDERED, "-vf", "noise=alls=30", "-c:a", "aac", seconds=8)
     master.write_bytes(spoiled(master.read_bytes(), marks))
-    recording = workroom.keeps(master)
-    workroom.examines(recording)
-    with workroom.working():
-        row = workroom.finished(recording)[RenditionKind.PLAYBACK]
-    assert row.state is RenditionState.READY, row.reason
+    row, _ = made(workroom, master)
     (said,) = [each for each in row.facts["remarks"] if "a part of the master is not shown" in each]
     told = "its last N% hold nothing readable of the pictures and sound that it begins with"
     assert re.sub(r"\d+%", "N%", said).endswith(told)
@@ -98,10 +95,6 @@ def test_clips_are_cut_up_to_the_end_before_much_fill(workroom: Workroom, tmp_pa
 def test_pictures_that_come_to_nothing_while_sound_goes_on_are_told_of(workroom: Workroom, tmp_path: Path) -> None:
     master = numbered(tmp_path / "first.ts", *REORDERED, "-vf", "noise=alls=30", "-c:a", "aac", seconds=8)
     master.write_bytes(spoiled(master.read_bytes(), 0, tracks=(0x100,)))
-    recording = workroom.keeps(master)
-    workroom.examines(recording)
-    with workroom.working():
-        row = workroom.finished(recording)[RenditionKind.PLAYBACK]
-    assert row.state is RenditionState.READY, row.reason
+    row, _ = made(workroom, master)
     (said,) = [each for each in row.facts["remarks"] if each.startswith("the pictures end at ")]
     assert re.fullmatch(r"the pictures end at [34]\.\d s, and sound goes on to 8\.\d s", said)
